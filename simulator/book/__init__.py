@@ -1,0 +1,1 @@
+"""Limit order books: pure, compiled, without clock, I/O or randomness."""

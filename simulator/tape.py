@@ -1,0 +1,67 @@
+"""What a run tells its writer, and the two methods by which a writer hears it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from simulator.records import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """The schema of one worker's stream, told to its sink once."""
+
+    symbols: tuple[str, ...]
+    """Of the whole universe; batches carry indices into it."""
+    venues: tuple[str, ...]
+    levels: int
+    tables: tuple[str, ...]
+    """``market_data``, ``trades`` and the extra tables asked for."""
+    agents: tuple[str, ...] = ()
+    """Names by the index that ``truth`` carries."""
+    suffix: str = ""
+    worker: int = 0
+    workers: int = 1
+    start_ns: int = 0
+    end_ns: int = 0
+
+
+class Sink(Protocol):
+    """A writer: opened once, given batches in time order, closed once.
+
+    Batches of one table never overlap in time; a batch's arrays are valid only during ``write`` (they are views of
+    the engine's buffers), so a sink that keeps them copies them.
+    """
+
+    def open(self, run: RunInfo) -> None:
+        """Get ready. Raises ``SinkError`` or ``InputError``."""
+
+    def write(self, batch: Batch) -> None:
+        """Take the rows. Raises ``SinkError``."""
+
+    def close(self, complete: bool) -> None:
+        """Finish. ``complete`` is false when the run ended early: what is whole is kept, nothing half-written stays."""
+
+
+class NullSink:
+    """Counts rows and forgets them: the simplest sink, for benchmarks and for tests."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+
+    def open(self, run: RunInfo) -> None:
+        self.rows = dict.fromkeys(run.tables, 0)
+
+    def write(self, batch: Batch) -> None:
+        self.rows[batch.table] += len(batch)
+
+    def close(self, complete: bool) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close(kind is None)
