@@ -183,6 +183,17 @@ class Event(NamedTuple):
     b: int
 
 
+class Indication(NamedTuple):
+    """What a cross would do now; all 0 (and BUY) when nothing would trade."""
+
+    price_ticks: int
+    paired: int
+    """Shares that would trade."""
+    imbalance: int
+    """Shares left over on ``side`` at that price."""
+    side: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketDataBatch:
     """Book rows in time order. ``L`` is the number of levels kept; unused levels are 0 beyond the count."""

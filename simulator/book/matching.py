@@ -1,0 +1,413 @@
+"""Commands on one book: add, cancel, reduce, replace. Each appends to ``Books.log`` what came of it (``EventKind`` has the grammar).
+
+Outcomes are log rows, not exceptions. ``MORE`` means that the log is full in the middle of an order: the caller reads
+the log, empties it and calls ``go_on``.
+"""
+
+from __future__ import annotations
+
+from simulator.book.codes import (
+    ADD,
+    BAD_DISPLAY,
+    BAD_PRICE,
+    BAD_SIZE,
+    BOOK_FULL,
+    CANCEL,
+    EXECUTE,
+    EXPIRE,
+    FOK,
+    LIMIT,
+    MARKET,
+    MARKET_ON_CLOSE,
+    MARKET_ON_OPEN,
+    NOT_FILLABLE,
+    PHASE,
+    POST_ONLY,
+    PRICE_RANGE,
+    REDUCE,
+    REFILL,
+    REJECT,
+    REPLACE,
+    REST,
+    UNKNOWN_ORDER,
+    WAITS_FOR_CROSS,
+    WOULD_TRADE,
+)
+from simulator.book.jit import kernel
+from simulator.book.levels import (
+    change_shown,
+    enqueue,
+    free_order,
+    new_order,
+    price_at_or_above,
+    price_at_or_below,
+    refill,
+    remove_resting,
+    report,
+    span_fits,
+)
+from simulator.book.state import (
+    ACTION,
+    ALIVE,
+    BEST_ASK,
+    BEST_BID,
+    DARK,
+    DARK_HEAD,
+    DARK_SIZE,
+    DIFF,
+    ID,
+    LAST_ID,
+    META,
+    META_OWNER_SHIFT,
+    NEXT,
+    NO_ASK,
+    NO_BID,
+    PEAK,
+    PEND_DISPLAY,
+    PEND_ID,
+    PEND_LIMIT,
+    PEND_OWNER,
+    PEND_SIDE,
+    PEND_SIZE,
+    PEND_TYPE,
+    PREV,
+    PRICE,
+    SHOWN,
+    SHOWN_HEAD,
+    SHOWN_SIZE,
+    STYLE_DARK,
+    STYLE_SHOWN,
+    STYLE_WAITS,
+    TRADING,
+    WAIT_HEAD,
+    WAIT_TAIL,
+    Books,
+)
+from simulator.records import LEVEL_SIZE_MAX, PRICE_TICKS_MAX, SIZE_MAX
+
+DONE, MORE = 0, 1
+NO_CAP = 2**31 - 1
+
+
+@kernel
+def begin_action(bk: Books, b: int) -> None:
+    """Start a new action: what is displayed from here on is compared with what is displayed now."""
+    bk.head[b, ACTION] += 1
+    bk.head[b, DIFF] = 0
+
+
+@kernel
+def crosses(bk: Books, b: int, side: int, limit: int) -> bool:
+    """Whether an order with this limit would trade now."""
+    if side == 0:
+        return bk.head[b, BEST_ASK] <= limit
+    return bk.head[b, BEST_BID] >= limit and bk.head[b, BEST_BID] != NO_BID
+
+
+@kernel
+def fillable(bk: Books, b: int, side: int, limit: int, size: int) -> bool:
+    """Whether ``size`` shares, displayed or not, stand against this limit."""
+    lv = bk.level
+    found = 0
+    price = bk.head[b, BEST_ASK] if side == 0 else bk.head[b, BEST_BID]
+    while price != NO_ASK and price != NO_BID and (price <= limit if side == 0 else price >= limit):
+        slot = price & (lv.shape[1] - 1)
+        found += int(lv[b, slot, SHOWN_SIZE]) + int(lv[b, slot, DARK_SIZE])
+        if found >= size:
+            return True
+        price = price_at_or_above(bk, b, bk.held, price + 1) if side == 0 else price_at_or_below(bk, b, bk.held, price - 1)
+    return False
+
+
+@kernel
+def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, fills_max: int) -> int:
+    """Trade up to ``size`` shares against the other side, at most ``fills_max`` fills and as the log has room.
+
+    Returns the shares left. Log rows: EXECUTE, REFILL.
+    """
+    lv = bk.level
+    od = bk.order
+    hd = bk.head
+    room = min(fills_max, (bk.log.shape[0] - bk.logged[0] - 8) >> 1)
+    while size > 0 and room > 0 and crosses(bk, b, side, limit):
+        room -= 1
+        price = hd[b, BEST_ASK] if side == 0 else hd[b, BEST_BID]
+        slot = price & (lv.shape[1] - 1)
+        o = lv[b, slot, SHOWN_HEAD]
+        if o != 0:
+            shares = min(size, od[b, o, SHOWN])
+            od[b, o, SHOWN] -= shares
+            change_shown(bk, b, 1 - side, price, -shares)
+            report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, 0, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
+            if od[b, o, SHOWN] == 0:
+                if od[b, o, DARK] != 0:
+                    owner = od[b, o, META] >> META_OWNER_SHIFT
+                    now_shown = refill(bk, b, o)
+                    report(bk, REFILL, od[b, o, ID], 1 - side, price, now_shown, od[b, o, DARK], 0, o, owner)
+                else:
+                    remove_resting(bk, b, o)
+        else:
+            o = lv[b, slot, DARK_HEAD]
+            shares = min(size, od[b, o, DARK])
+            od[b, o, DARK] -= shares
+            lv[b, slot, DARK_SIZE] -= shares
+            report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, shares, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
+            if od[b, o, DARK] == 0:
+                remove_resting(bk, b, o)
+        size -= shares
+    return size
+
+
+@kernel
+def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_id: int, owner: int) -> None:
+    """Let the remainder of an order stand in its level. ``display`` 0 is fully hidden; ``peak`` is 0 unless it is a reserve order."""
+    od = bk.order
+    o = new_order(bk, b)
+    dark = display == 0
+    shown = min(size, display)
+    od[b, o, PRICE] = price
+    od[b, o, SHOWN] = shown
+    od[b, o, DARK] = size - shown
+    od[b, o, PEAK] = peak
+    od[b, o, ID] = order_id
+    od[b, o, META] = owner << META_OWNER_SHIFT | (STYLE_DARK if dark else STYLE_SHOWN) << 1 | side
+    enqueue(bk, b, o, side, price, dark)
+    if size != shown:
+        bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] += size - shown
+    if not dark:
+        change_shown(bk, b, side, price, shown)
+    report(bk, REST, order_id, side, price, shown, size - shown, 0, o, owner)
+
+
+@kernel
+def wait(bk: Books, b: int, side: int, price: int, size: int, order_id: int, owner: int, order_type: int) -> None:
+    """Queue an on-open or on-close order for its cross."""
+    od = bk.order
+    hd = bk.head
+    o = new_order(bk, b)
+    od[b, o, PRICE] = price
+    od[b, o, SHOWN] = size
+    od[b, o, DARK] = 0
+    od[b, o, PEAK] = 0
+    od[b, o, ID] = order_id
+    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << 3 | STYLE_WAITS << 1 | side
+    od[b, o, NEXT] = 0
+    od[b, o, PREV] = hd[b, WAIT_TAIL]
+    if hd[b, WAIT_TAIL] == 0:
+        hd[b, WAIT_HEAD] = o
+    else:
+        od[b, hd[b, WAIT_TAIL], NEXT] = o
+    hd[b, WAIT_TAIL] = o
+    report(bk, REST, order_id, side, price, size, 0, 0, o, owner)
+
+
+@kernel
+def remove_waiting(bk: Books, b: int, o: int) -> None:
+    """Take an order out of the queue for the cross and out of the pool."""
+    od = bk.order
+    before = od[b, o, PREV]
+    after = od[b, o, NEXT]
+    if before == 0:
+        bk.head[b, WAIT_HEAD] = after
+    else:
+        od[b, before, NEXT] = after
+    if after == 0:
+        bk.head[b, WAIT_TAIL] = before
+    else:
+        od[b, after, PREV] = before
+    free_order(bk, b, o)
+
+
+@kernel
+def level_total(bk: Books, b: int, price: int) -> int:
+    """Shares at a price, displayed and hidden. One price holds one side only, unless the order at hand would trade there first."""
+    slot = price & (bk.level.shape[1] - 1)
+    return bk.level[b, slot, SHOWN_SIZE] + bk.level[b, slot, DARK_SIZE]
+
+
+@kernel
+def refusal(bk: Books, b: int, side: int, price: int, size: int, display: int, order_type: int, replacing: bool) -> int:
+    """Why a book would refuse this order (``Reject``), else 0. Checks stand in the order of ``docs/book.md``."""
+    if size < 1 or size > SIZE_MAX:
+        return BAD_SIZE
+    if display < 0 or display > size or (display < size and order_type != LIMIT and order_type != POST_ONLY):
+        return BAD_DISPLAY
+    limit = price
+    if order_type in (MARKET, MARKET_ON_OPEN, MARKET_ON_CLOSE):
+        if price != 0:
+            return BAD_PRICE
+        limit = PRICE_TICKS_MAX if side == 0 else 1
+    elif price < 1 or price > PRICE_TICKS_MAX:
+        return BAD_PRICE
+    rests = order_type in (LIMIT, POST_ONLY)
+    waits = order_type >= MARKET_ON_OPEN
+    if (rests or waits) and not replacing and bk.head[b, ALIVE] >= bk.order.shape[1] - 1:
+        return BOOK_FULL
+    if waits:
+        return 0
+    trades = crosses(bk, b, side, limit)
+    if trades and bk.head[b, TRADING] == 0:
+        return PHASE
+    if order_type == POST_ONLY and trades:
+        return WOULD_TRADE
+    if order_type == FOK and not fillable(bk, b, side, limit, size):
+        return NOT_FILLABLE
+    if rests:
+        if not span_fits(bk, b, price):
+            return PRICE_RANGE
+        if not trades and level_total(bk, b, price) + size > LEVEL_SIZE_MAX:
+            return BAD_SIZE
+    return 0
+
+
+@kernel
+def work(
+    bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_type: int, owner: int, order_id: int, fills_max: int
+) -> int:
+    """The part of an order after its acceptance: trade, then rest or expire. Returns DONE or MORE."""
+    hd = bk.head
+    limit = price
+    if order_type == MARKET:
+        limit = PRICE_TICKS_MAX if side == 0 else 1
+    left = match(bk, b, side, limit, size, order_id, fills_max)
+    if left > 0:
+        if fills_max == NO_CAP and crosses(bk, b, side, limit):
+            hd[b, PEND_SIDE] = side
+            hd[b, PEND_LIMIT] = price
+            hd[b, PEND_SIZE] = left
+            hd[b, PEND_ID] = order_id
+            hd[b, PEND_DISPLAY] = display << 32 | peak
+            hd[b, PEND_TYPE] = order_type
+            hd[b, PEND_OWNER] = owner
+            return MORE
+        if order_type in (LIMIT, POST_ONLY):
+            rest(bk, b, side, price, left, display, peak, order_id, owner)
+        elif fills_max == NO_CAP:
+            report(bk, EXPIRE, order_id, side, price, left, 0, 0, 0, owner)
+    return DONE
+
+
+@kernel
+def go_on(bk: Books, b: int) -> int:
+    """Continue the order that stopped with MORE, after the log has been read and emptied."""
+    hd = bk.head
+    display = hd[b, PEND_DISPLAY] >> 32
+    peak = hd[b, PEND_DISPLAY] & 0xFFFFFFFF
+    return work(
+        bk,
+        b,
+        hd[b, PEND_SIDE],
+        hd[b, PEND_LIMIT],
+        hd[b, PEND_SIZE],
+        display,
+        peak,
+        hd[b, PEND_TYPE],
+        hd[b, PEND_OWNER],
+        hd[b, PEND_ID],
+        NO_CAP,
+    )
+
+
+@kernel
+def add(bk: Books, b: int, side: int, price: int, size: int, display: int, order_type: int, owner: int, fills_max: int) -> int:
+    """One new order; ``display`` is resolved (``size`` for a fully displayed one). Returns DONE or MORE.
+
+    ``fills_max`` below NO_CAP cuts an IOC order to that many fills: the log then shows an order of just the size executed.
+    """
+    hd = bk.head
+    reason = refusal(bk, b, side, price, size, display, order_type, False)
+    if reason != 0:
+        report(bk, REJECT, 0, side, price, size, reason, 0, 0, owner)
+        return DONE
+    order_id = hd[b, LAST_ID] + 1
+    hd[b, LAST_ID] = order_id
+    row = bk.logged[0]
+    report(bk, ADD, order_id, side, price, size, display, order_type, 0, owner)
+    if order_type >= MARKET_ON_OPEN:
+        wait(bk, b, side, price, size, order_id, owner, order_type)
+        return DONE
+    peak = display if 0 < display < size else 0
+    done = work(bk, b, side, price, size, display, peak, order_type, owner, order_id, fills_max)
+    if fills_max != NO_CAP:
+        executed = 0
+        for i in range(row + 1, bk.logged[0]):
+            if bk.log[i, 0] == EXECUTE:
+                executed += bk.log[i, 4]
+        bk.log[row, 4] = executed
+        bk.log[row, 5] = executed
+    return done
+
+
+@kernel
+def cancel(bk: Books, b: int, o: int, order_id: int) -> None:
+    """Take an order out. ``o`` is where it was said to rest; another id there means that it is gone."""
+    od = bk.order
+    if order_id <= 0 or od[b, o, ID] != order_id:
+        report(bk, REJECT, order_id, 0, 0, 0, UNKNOWN_ORDER, 0, 0, 0)
+        return
+    meta = od[b, o, META]
+    report(
+        bk, CANCEL, order_id, meta & 1, od[b, o, PRICE], od[b, o, SHOWN] + od[b, o, DARK], od[b, o, DARK], 0, o, meta >> META_OWNER_SHIFT
+    )
+    if ((meta >> 1) & 3) == STYLE_WAITS:
+        remove_waiting(bk, b, o)
+    else:
+        remove_resting(bk, b, o)
+
+
+@kernel
+def reduce(bk: Books, b: int, o: int, order_id: int, size: int) -> None:
+    """Take shares off an order that keeps its place: hidden ones first. Nothing left is a cancel."""
+    od = bk.order
+    if order_id <= 0 or od[b, o, ID] != order_id:
+        report(bk, REJECT, order_id, 0, 0, size, UNKNOWN_ORDER, 0, 0, 0)
+        return
+    meta = od[b, o, META]
+    side = meta & 1
+    price = od[b, o, PRICE]
+    owner = meta >> META_OWNER_SHIFT
+    if size < 1 or size > SIZE_MAX:
+        report(bk, REJECT, order_id, side, price, size, BAD_SIZE, 0, o, owner)
+        return
+    if size >= od[b, o, SHOWN] + od[b, o, DARK]:
+        cancel(bk, b, o, order_id)
+        return
+    waits = ((meta >> 1) & 3) == STYLE_WAITS
+    hidden = min(size, od[b, o, DARK])
+    if hidden != 0:
+        od[b, o, DARK] -= hidden
+        bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] -= hidden
+    if size != hidden:
+        od[b, o, SHOWN] -= size - hidden
+        if not waits:
+            change_shown(bk, b, side, price, hidden - size)
+    report(bk, REDUCE, order_id, side, price, size, hidden, 0, o, owner)
+
+
+@kernel
+def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> int:
+    """Give an order a new price and size: a new order in the old one's style, at the end of the queue. Returns DONE or MORE."""
+    od = bk.order
+    hd = bk.head
+    if order_id <= 0 or od[b, o, ID] != order_id:
+        report(bk, REJECT, order_id, 0, price, size, UNKNOWN_ORDER, 0, 0, 0)
+        return DONE
+    meta = od[b, o, META]
+    side = meta & 1
+    owner = meta >> META_OWNER_SHIFT
+    style = (meta >> 1) & 3
+    reason = WAITS_FOR_CROSS if style == STYLE_WAITS else refusal(bk, b, side, price, size, size, LIMIT, True)
+    if reason != 0:
+        report(bk, REJECT, order_id, side, price, size, reason, 0, o, owner)
+        return DONE
+    peak = od[b, o, PEAK]
+    display = size
+    if style == STYLE_DARK:
+        display = 0
+    elif peak != 0:
+        display = min(peak, size)
+    remove_resting(bk, b, o)
+    new_id = hd[b, LAST_ID] + 1
+    hd[b, LAST_ID] = new_id
+    report(bk, REPLACE, order_id, side, price, size, display, new_id, 0, owner)
+    return work(bk, b, side, price, size, display, peak, LIMIT, owner, new_id, NO_CAP)
