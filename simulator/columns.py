@@ -1,0 +1,440 @@
+"""The tape's columns: where actions on books become rows, with their stamps.
+
+Only a book stamps rows: the larger of the arrival time and its last stamp + 1 ns. The fills of one action take consecutive
+nanoseconds; the book row, if the action changed any displayed size, takes the next. Rows of all books of a worker go into
+the same preallocated columns, kept in order of (time, symbol, venue): a row that is stamped ahead of its arrival (the third
+fill of a sweep) may be overtaken by another book's, and moves back the few places that it must.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.book.codes import CROSS, EXECUTE, REFILL, REJECT
+from simulator.book.jit import entry, kernel
+from simulator.book.matching import begin_action
+from simulator.book.state import (
+    ACTIONS,
+    DIFF,
+    LAST_TS,
+    LOG_A,
+    LOG_B,
+    LOG_ID,
+    LOG_KIND,
+    LOG_OWNER,
+    LOG_PRICE,
+    LOG_SIDE,
+    LOG_SIZE,
+    Books,
+)
+from simulator.book.view import top_levels
+from simulator.records import F64, I32, I64, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
+
+# counters: int64[16]
+ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTICES = 0, 1, 2, 3, 4
+WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES = 5, 6, 7, 8
+
+# book facts: int64[B, 4]
+SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
+WATCH_QUOTES, WATCH_TRADES = 1, 2
+
+# order of the columns of the integer matrices
+MD_SYMBOL, MD_VENUE, MD_BIDS, MD_ASKS = 0, 1, 2, 3
+TR_SYMBOL, TR_VENUE, TR_PRICE, TR_SIZE, TR_SIDE, TR_COND = range(6)
+OR_SYMBOL, OR_VENUE, OR_ACTION, OR_KIND, OR_ID, OR_SIDE, OR_PRICE, OR_SIZE, OR_A, OR_B = range(10)
+TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_ORDER, TH_MAKER_ORDER, TH_TAKER, TH_MAKER, TH_PARENT = (
+    range(12)
+)
+
+# notice: int64[8]: what a Python agent, or somebody who watches, must hear of
+NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_LEFT, NOTE_OWNER = range(8)
+NOTE_FILL, NOTE_QUOTE, NOTE_TRADE = 0, 1, 2
+
+BACKGROUND_OWNERS = 16
+"""Owners below this are compiled populations; a Python agent's owner number is its index plus this."""
+
+ROOM_MD, ROOM_OTHER = 64, 4096
+"""Rows kept free: no flow event writes more."""
+
+
+class Columns(NamedTuple):
+    """Preallocated output of a worker, and the recent past of each book. Modified in place."""
+
+    md_ts: I64
+    md_key: I32
+    """[n, 4]: symbol, venue, bid levels, ask levels."""
+    md_quotes: I32
+    """[n, 4, L]"""
+    tr_ts: I64
+    tr: I64
+    """[n, 6]"""
+    or_ts: I64
+    orders: I64
+    """[n, 10]"""
+    th_ts: I64
+    truth: I64
+    """[n, 12]"""
+    th_price: F64
+    """[n], USD."""
+    count: I64
+    """[16], rows used and what is wanted."""
+    facts: I64
+    """[B, 4], symbol, venue, tick in units of 0.0001 USD, and what of this book is watched."""
+    notices: I64
+    """[n, 8]"""
+    ring_ts: I64
+    """[B, R], stamps of the last R book rows."""
+    ring_quotes: I32
+    """[B, R, 4, L]"""
+    ring_count: I64
+    """[B], book rows written since the day began."""
+    last_trade: I64
+    """[B, R, 4]: stamp, price in ticks, shares, aggressor of the last R prints."""
+    trade_count: I64
+    """[B]"""
+    totals: I64
+    """[B, 4]: book rows, prints, shares, and shares crossed, since the run began."""
+
+
+def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: bool, agents: bool, history: int, max_orders: int) -> Columns:
+    """Room for ``rows`` book rows and for as many of the others as go with them."""
+    ring = history if agents else 1
+    trades = max(rows // 2, 2 * ROOM_OTHER + 3 * max_orders)
+    order_rows = max(rows * 6 if orders else 0, 0) + ROOM_OTHER + 6 * max_orders
+    truth_rows = max(rows if truth else 0, 0) + ROOM_OTHER + 3 * max_orders
+    count = np.zeros(16, np.int64)
+    count[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES]] = orders, truth, agents, agents
+    return Columns(
+        md_ts=np.zeros(rows, np.int64),
+        md_key=np.zeros((rows, 4), np.int32),
+        md_quotes=np.zeros((rows, 4, levels), np.int32),
+        tr_ts=np.zeros(trades, np.int64),
+        tr=np.zeros((trades, 6), np.int64),
+        or_ts=np.zeros(order_rows if orders else 1, np.int64),
+        orders=np.zeros((order_rows if orders else 1, 10), np.int64),
+        th_ts=np.zeros(truth_rows if truth else 1, np.int64),
+        truth=np.zeros((truth_rows if truth else 1, 12), np.int64),
+        th_price=np.zeros(truth_rows if truth else 1, np.float64),
+        count=count,
+        facts=np.zeros((books, 4), np.int64),
+        notices=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
+        ring_ts=np.zeros((books, ring), np.int64),
+        ring_quotes=np.zeros((books, ring, 4, levels), np.int32),
+        ring_count=np.zeros(books, np.int64),
+        last_trade=np.zeros((books, ring, 4), np.int64),
+        trade_count=np.zeros(books, np.int64),
+        totals=np.zeros((books, 4), np.int64),
+    )
+
+
+@kernel
+def comes_before(ts: int, symbol: int, venue: int, other_ts: int, other_symbol: int, other_venue: int) -> bool:
+    """Order of the tape: time, then symbol, then venue."""
+    if ts != other_ts:
+        return ts < other_ts
+    if symbol != other_symbol:
+        return symbol < other_symbol
+    return venue < other_venue
+
+
+@kernel
+def write_book_row(bk: Books, out: Columns, b: int, ts: int) -> None:
+    """Append the book's levels as of now, stamped ``ts``."""
+    n = out.count[ROWS_MD]
+    symbol = out.facts[b, SYMBOL]
+    venue = out.facts[b, VENUE]
+    out.count[ROWS_MD] = n + 1
+    bids, asks = top_levels(bk, b, out.md_quotes, n, out.facts[b, TICK_UNITS])
+    out.md_ts[n] = ts
+    out.md_key[n, MD_SYMBOL] = symbol
+    out.md_key[n, MD_VENUE] = venue
+    out.md_key[n, MD_BIDS] = bids
+    out.md_key[n, MD_ASKS] = asks
+    out.totals[b, 0] += 1
+    if out.count[WANT_RING] != 0:
+        r = out.ring_count[b] % out.ring_ts.shape[1]
+        out.ring_ts[b, r] = ts
+        for i in range(4):
+            for k in range(out.md_quotes.shape[2]):
+                out.ring_quotes[b, r, i, k] = out.md_quotes[n, i, k]
+        out.ring_count[b] += 1
+    while n > 0 and comes_before(ts, symbol, venue, out.md_ts[n - 1], out.md_key[n - 1, 0], out.md_key[n - 1, 1]):
+        out.md_ts[n], out.md_ts[n - 1] = out.md_ts[n - 1], out.md_ts[n]
+        for i in range(4):
+            out.md_key[n, i], out.md_key[n - 1, i] = out.md_key[n - 1, i], out.md_key[n, i]
+            for k in range(out.md_quotes.shape[2]):
+                here = out.md_quotes[n, i, k]
+                out.md_quotes[n, i, k] = out.md_quotes[n - 1, i, k]
+                out.md_quotes[n - 1, i, k] = here
+        n -= 1
+
+
+@kernel
+def move_back(ts: I64, rows: I64, n: int) -> int:
+    """Let row ``n`` (symbol and venue in its first columns) sink to its place in time. Returns the place."""
+    while n > 0 and comes_before(ts[n], rows[n, 0], rows[n, 1], ts[n - 1], rows[n - 1, 0], rows[n - 1, 1]):
+        ts[n], ts[n - 1] = ts[n - 1], ts[n]
+        for i in range(rows.shape[1]):
+            rows[n, i], rows[n - 1, i] = rows[n - 1, i], rows[n, i]
+        n -= 1
+    return n
+
+
+@kernel
+def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int, cond: int) -> None:
+    """Append one print; ``price`` in ticks."""
+    n = out.count[ROWS_TR]
+    out.count[ROWS_TR] = n + 1
+    out.tr_ts[n] = ts
+    out.tr[n, TR_SYMBOL] = out.facts[b, SYMBOL]
+    out.tr[n, TR_VENUE] = out.facts[b, VENUE]
+    out.tr[n, TR_PRICE] = price * out.facts[b, TICK_UNITS]
+    out.tr[n, TR_SIZE] = size
+    out.tr[n, TR_SIDE] = side
+    out.tr[n, TR_COND] = cond
+    out.totals[b, 1] += 1
+    out.totals[b, 2] += size
+    if cond != 0:
+        out.totals[b, 3] += size
+    if out.count[WANT_RING] != 0:
+        r = out.trade_count[b] % out.last_trade.shape[1]
+        out.last_trade[b, r, 0] = ts
+        out.last_trade[b, r, 1] = price
+        out.last_trade[b, r, 2] = size
+        out.last_trade[b, r, 3] = side
+        out.trade_count[b] += 1
+    if out.tr_ts[max(n - 1, 0)] >= ts:
+        move_back(out.tr_ts, out.tr, n)
+
+
+@kernel
+def write_orders(bk: Books, out: Columns, b: int, first_ts: int) -> None:
+    """Append the log to the orders table; executions outside a cross take their prints' stamps."""
+    ts = first_ts - 1
+    crossed = False
+    for i in range(bk.logged[0]):
+        kind = bk.log[i, LOG_KIND]
+        if kind == REJECT:
+            continue
+        crossed = crossed or kind == CROSS
+        if kind == EXECUTE and not crossed:
+            ts += 1
+        n = out.count[ROWS_OR]
+        out.count[ROWS_OR] = n + 1
+        out.or_ts[n] = max(ts, first_ts)
+        row = out.orders[n]
+        row[OR_SYMBOL] = out.facts[b, SYMBOL]
+        row[OR_VENUE] = out.facts[b, VENUE]
+        row[OR_ACTION] = bk.head[b, ACTIONS] + 1
+        row[OR_KIND] = kind
+        row[OR_ID] = bk.log[i, LOG_ID]
+        row[OR_SIDE] = bk.log[i, LOG_SIDE]
+        row[OR_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TICK_UNITS]
+        row[OR_SIZE] = bk.log[i, LOG_SIZE]
+        row[OR_A] = bk.log[i, LOG_A]
+        row[OR_B] = bk.log[i, LOG_B]
+        move_back(out.or_ts, out.orders, n)
+
+
+@kernel
+def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, parent: int, efficient_price: float) -> None:
+    """Append the truth of the execution in log row ``i``."""
+    n = out.count[ROWS_TH]
+    out.count[ROWS_TH] = n + 1
+    shown_anew = 0
+    if i + 1 < bk.logged[0] and bk.log[i + 1, LOG_KIND] == REFILL:
+        shown_anew = bk.log[i + 1, LOG_SIZE]
+    out.th_ts[n] = ts
+    out.th_price[n] = efficient_price
+    row = out.truth[n]
+    row[TH_SYMBOL] = out.facts[b, SYMBOL]
+    row[TH_VENUE] = out.facts[b, VENUE]
+    row[TH_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TICK_UNITS]
+    row[TH_SIZE] = bk.log[i, LOG_SIZE]
+    row[TH_HIDDEN] = bk.log[i, LOG_A]
+    row[TH_REFILL] = shown_anew
+    row[TH_SIDE] = bk.log[i, LOG_SIDE]
+    row[TH_TAKER_ORDER] = bk.log[i, LOG_B]
+    row[TH_MAKER_ORDER] = bk.log[i, LOG_ID]
+    row[TH_TAKER] = taker
+    row[TH_MAKER] = bk.log[i, LOG_OWNER]
+    row[TH_PARENT] = parent
+    k = n
+    while k > 0 and comes_before(ts, row[0], row[1], out.th_ts[k - 1], out.truth[k - 1, 0], out.truth[k - 1, 1]):
+        out.th_price[k], out.th_price[k - 1] = out.th_price[k - 1], out.th_price[k]
+        k -= 1
+    move_back(out.th_ts, out.truth, n)
+
+
+@kernel
+def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, left: int, owner: int) -> None:
+    """Append something that Python must hear of."""
+    n = out.count[NOTICES]
+    out.count[NOTICES] = n + 1
+    row = out.notices[n]
+    row[NOTE_TS] = ts
+    row[NOTE_BOOK] = b
+    row[NOTE_KIND] = kind
+    row[NOTE_ID] = order_id
+    row[NOTE_PRICE] = price
+    row[NOTE_SIZE] = size
+    row[NOTE_LEFT] = left
+    row[NOTE_OWNER] = owner
+
+
+@kernel
+def finish_action(
+    bk: Books, out: Columns, b: int, arrival_ts: int, taker: int, parent: int, efficient_price: float, cond: int, ends: bool
+) -> tuple[int, int]:
+    """Turn what the action has logged into rows, and begin the next action.
+
+    ``cond`` is that of a cross (``Cond``), 0 otherwise; ``ends`` is false when the action goes on with a fresh log, and then
+    no book row is written yet. Returns (prints, 1 if a book row was written). Empties the log.
+    """
+    hd = bk.head
+    first_ts = max(arrival_ts, hd[b, LAST_TS] + 1)
+    if out.count[WANT_ORDERS] != 0:
+        write_orders(bk, out, b, first_ts)
+    ts = first_ts - 1
+    prints = 0
+    crossed = False
+    for i in range(bk.logged[0]):
+        kind = bk.log[i, LOG_KIND]
+        if kind == CROSS:
+            crossed = True
+            if bk.log[i, LOG_SIZE] > 0:
+                ts += 1
+                prints += 1
+                write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], bk.log[i, LOG_SIDE], cond)
+        elif kind == EXECUTE:
+            if not crossed:
+                ts += 1
+                prints += 1
+                write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - bk.log[i, LOG_SIDE], 0)
+            if out.count[WANT_TRUTH] != 0:
+                write_truth(bk, out, b, i, ts, taker if not crossed else 0, parent, efficient_price)
+            owner = bk.log[i, LOG_OWNER]
+            if owner >= BACKGROUND_OWNERS and out.count[WANT_NOTICES] != 0:
+                notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1, owner)
+    row = 0
+    if ends and hd[b, DIFF] > 0:
+        ts += 1
+        row = 1
+        write_book_row(bk, out, b, ts)
+        if out.facts[b, WATCH] & WATCH_QUOTES:
+            notice(out, ts, b, NOTE_QUOTE, 0, 0, 0, 0, 0)
+    if prints > 0 and out.facts[b, WATCH] & WATCH_TRADES:
+        notice(out, ts - row, b, NOTE_TRADE, 0, 0, 0, 0, 0)
+    hd[b, LAST_TS] = max(hd[b, LAST_TS], ts)
+    bk.logged[0] = 0
+    if ends:
+        hd[b, ACTIONS] += 1
+        begin_action(bk, b)
+    return prints, row
+
+
+@kernel
+def has_room(out: Columns) -> bool:
+    """Whether one more event fits whatever it writes."""
+    count = out.count
+    return (
+        count[ROWS_MD] + ROOM_MD <= out.md_ts.shape[0]
+        and count[ROWS_TR] + ROOM_OTHER <= out.tr_ts.shape[0]
+        and (count[WANT_ORDERS] == 0 or count[ROWS_OR] + ROOM_OTHER <= out.or_ts.shape[0])
+        and (count[WANT_TRUTH] == 0 or count[ROWS_TH] + ROOM_OTHER <= out.th_ts.shape[0])
+    )
+
+
+@entry
+def keep_rest(out: Columns, md: int, tr: int, orders: int, th: int) -> None:
+    """Forget the first rows of each table, which have been written, and move the others to the front."""
+    count = out.count
+    for i in range(md, count[ROWS_MD]):
+        out.md_ts[i - md] = out.md_ts[i]
+        out.md_key[i - md] = out.md_key[i]
+        out.md_quotes[i - md] = out.md_quotes[i]
+    for i in range(tr, count[ROWS_TR]):
+        out.tr_ts[i - tr] = out.tr_ts[i]
+        out.tr[i - tr] = out.tr[i]
+    for i in range(orders, count[ROWS_OR]):
+        out.or_ts[i - orders] = out.or_ts[i]
+        out.orders[i - orders] = out.orders[i]
+    for i in range(th, count[ROWS_TH]):
+        out.th_ts[i - th] = out.th_ts[i]
+        out.truth[i - th] = out.truth[i]
+        out.th_price[i - th] = out.th_price[i]
+    count[ROWS_MD] -= md
+    count[ROWS_TR] -= tr
+    count[ROWS_OR] -= orders
+    count[ROWS_TH] -= th
+
+
+def market_data_batch(out: Columns, n: int) -> MarketDataBatch:
+    """The first ``n`` book rows, as views."""
+    key = out.md_key[:n]
+    return MarketDataBatch(
+        ts_ns=out.md_ts[:n],
+        symbol=key[:, MD_SYMBOL],
+        venue=key[:, MD_VENUE],
+        bid_count=key[:, MD_BIDS],
+        ask_count=key[:, MD_ASKS],
+        quotes=out.md_quotes[:n],
+    )
+
+
+def trade_batch(out: Columns, n: int) -> TradeBatch:
+    """The first ``n`` prints."""
+    rows = out.tr[:n]
+    small = rows.astype(np.int32)
+    return TradeBatch(
+        ts_ns=out.tr_ts[:n],
+        symbol=small[:, TR_SYMBOL],
+        venue=small[:, TR_VENUE],
+        price=small[:, TR_PRICE],
+        size=rows[:, TR_SIZE],
+        side=small[:, TR_SIDE],
+        cond=small[:, TR_COND],
+    )
+
+
+def order_batch(out: Columns, n: int) -> OrderBatch:
+    """The first ``n`` rows of the orders table."""
+    rows = out.orders[:n]
+    small = rows.astype(np.int32)
+    return OrderBatch(
+        ts_ns=out.or_ts[:n],
+        symbol=small[:, OR_SYMBOL],
+        venue=small[:, OR_VENUE],
+        action=rows[:, OR_ACTION],
+        kind=small[:, OR_KIND],
+        order_id=rows[:, OR_ID],
+        side=small[:, OR_SIDE],
+        price=small[:, OR_PRICE],
+        size=rows[:, OR_SIZE],
+        a=rows[:, OR_A],
+        b=rows[:, OR_B],
+    )
+
+
+def truth_batch(out: Columns, n: int) -> TruthBatch:
+    """The first ``n`` rows of the truth table."""
+    rows = out.truth[:n]
+    small = rows.astype(np.int32)
+    return TruthBatch(
+        ts_ns=out.th_ts[:n],
+        symbol=small[:, TH_SYMBOL],
+        venue=small[:, TH_VENUE],
+        price=small[:, TH_PRICE],
+        size=rows[:, TH_SIZE],
+        hidden_size=rows[:, TH_HIDDEN],
+        refill_size=rows[:, TH_REFILL],
+        resting_side=small[:, TH_SIDE],
+        taker_order=rows[:, TH_TAKER_ORDER],
+        maker_order=rows[:, TH_MAKER_ORDER],
+        taker=small[:, TH_TAKER],
+        maker=small[:, TH_MAKER],
+        parent=rows[:, TH_PARENT],
+        efficient_price=out.th_price[:n],
+    )
