@@ -1,0 +1,117 @@
+"""Settings of a run: frozen, every default once, on its line, with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from simulator.errors import InputError, explain
+from simulator.prices import Bracket
+from simulator.records import EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US
+from simulator.universe import Universe
+
+OffsessionTrades = Literal["none", "trickle", "full"]
+RATE_MAX = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Rows per second of simulated time over all symbols and venues; each whole second of the session lies within."""
+
+    market_data_min_eps: int = 150
+    market_data_max_eps: int = 600
+    trades_min_eps: int = 30
+    trades_max_eps: int = 150
+
+    def __post_init__(self) -> None:
+        for table in ("market_data", "trades"):
+            low, high = getattr(self, f"{table}_min_eps"), getattr(self, f"{table}_max_eps")
+            for name, value in ((f"--{table}_min_eps", low), (f"--{table}_max_eps", high)):
+                if not 0 <= value <= RATE_MAX:
+                    raise InputError(explain(name, value, f"a rate is 0 to {RATE_MAX:,} rows a second", "Give a rate in that range."))
+            if low > high:
+                raise InputError(
+                    explain(f"--{table}_min_eps", low, f"it is at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other.")
+                )
+        if self.market_data_max_eps < 1:
+            raise InputError(explain("--market_data_max_eps", self.market_data_max_eps, "at least 1 row a second", "Raise it."))
+        for end in ("min", "max"):
+            books, trades = getattr(self, f"market_data_{end}_eps"), getattr(self, f"trades_{end}_eps")
+            if trades > books:
+                remedy = f"A print is followed by a book row: raise --market_data_{end}_eps or lower --trades_{end}_eps."
+                raise InputError(explain(f"--trades_{end}_eps", trades, f"it is at most --market_data_{end}_eps, here {books:,}", remedy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """One Python agent: a generator function ``make(market, orders, rng, **arguments)`` and what it may see and reach.
+
+    ``latency_ns``: one way, between the agent and a venue by name; ``"*"`` for the others.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    symbols: tuple[str, ...] = ()
+    """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
+    latency_ns: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"*": 100 * NS_PER_US}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that determines the rows of a run."""
+
+    universe: Universe
+    start_ns: int
+    """First instant simulated; a run that starts inside a day seeds its books there."""
+    end_ns: int
+    """The run ends before this instant."""
+    prices: Mapping[str, Bracket]
+    seed: int = 1
+    levels: int = 10
+    """Levels of each side in a book row; changes no other number of any row."""
+    rates: Rates = field(default_factory=Rates)
+    session_pacing: bool = True
+    offsession_trades: OffsessionTrades = "none"
+    extra_tables: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Simulate just these symbols of the universe; their rows are those of the full run."""
+    profile: str = "spec"
+    """Name of a file of flow parameters in ``simulator/profiles``, or a path."""
+    background: bool = True
+    """Whether the compiled flow takes part."""
+    agents: tuple[AgentSpec, ...] = ()
+    max_orders: int = 2048
+    """Orders alive in one book at most."""
+    price_window: int = 16384
+    """Ticks that the resting prices of one book may span."""
+    history: int = 4096
+    """Recent states of each book kept for Python agents; it must span the longest latency."""
+    slice_ns: int | None = None
+    """Longest stretch for which the flow runs without returning; changes no row. None: as far as the next event."""
+
+    def __post_init__(self) -> None:
+        if not LEVELS_MIN <= self.levels <= LEVELS_MAX:
+            remedy = "10 is the default."
+            raise InputError(explain("--levels", self.levels, f"{LEVELS_MIN} to {LEVELS_MAX} levels a side", remedy))
+        if self.end_ns <= self.start_ns:
+            raise InputError(explain("end of the run in ns", self.end_ns, f"it is after the start, {self.start_ns}", "Give a later --end_ts."))
+        unknown = [t for t in self.extra_tables if t not in EXTRA_TABLES]
+        if unknown:
+            raise InputError(explain("--extra_tables", ",".join(unknown), f"known are {', '.join(EXTRA_TABLES)}", "Name some of those."))
+        if self.offsession_trades not in ("none", "trickle", "full"):
+            raise InputError(explain("--offsession_trades", self.offsession_trades, "none, trickle or full", "none is the default."))
+        if self.slice_ns is not None and self.slice_ns < 1:
+            raise InputError(explain("slice_ns", self.slice_ns, "at least 1 ns", "Leave it out to run as far as the next event."))
+        names = [a.name for a in self.agents]
+        if len(set(names)) != len(names):
+            raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))
+        for symbol in self.only:
+            self.universe.symbol_index(symbol)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that the run writes, in the order of ``records.TABLES``."""
+        return ("market_data", "trades", *(t for t in EXTRA_TABLES if t in self.extra_tables))

@@ -1,0 +1,50 @@
+"""The compiled background populations, and what the engine needs to know of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulator.sessions import TradingDay
+
+NEVER_NS = 2**62
+"""A time after every run."""
+
+HORIZON, FULL, NOTICE = 0, 1, 2
+"""Why ``advance`` came back: nothing left before the horizon; the columns need draining; Python must hear of something."""
+
+
+class Flow(Protocol):
+    """All background events of a worker, in global order of (time, symbol)."""
+
+    next_ns: int
+    """When the next background event happens; NEVER_NS if none will. The engine looks here before it calls ``advance``."""
+
+    def start_day(self, day: TradingDay, start_ns: int) -> None:
+        """Begin a trading day; books are empty. ``start_ns`` is the day's start, or a later one if the run starts inside it."""
+
+    def advance(self, horizon_ns: int) -> int:
+        """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTICE. Updates ``next_ns``."""
+
+    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+        """A Python agent's order has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""
+
+    def efficient_price(self, symbol: int) -> float:
+        """USD, now; ``symbol`` is the worker's own index (position in its list)."""
+
+
+class NoFlow:
+    """A market without background."""
+
+    next_ns = NEVER_NS
+
+    def start_day(self, day: TradingDay, start_ns: int) -> None:
+        pass
+
+    def advance(self, horizon_ns: int) -> int:
+        return HORIZON
+
+    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+        pass
+
+    def efficient_price(self, symbol: int) -> float:
+        return 0.0
