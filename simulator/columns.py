@@ -78,7 +78,7 @@ class Columns(NamedTuple):
     """[n, 12]"""
     th_price: F64
     """[n], USD."""
-    count: I64
+    used: I64
     """[16], rows used and what is wanted."""
     facts: I64
     """[B, 4], symbol, venue, tick in units of 0.0001 USD, and what of this book is watched."""
@@ -104,8 +104,8 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
     trades = max(rows // 2, 2 * ROOM_OTHER + 3 * max_orders)
     order_rows = max(rows * 6 if orders else 0, 0) + ROOM_OTHER + 6 * max_orders
     truth_rows = max(rows if truth else 0, 0) + ROOM_OTHER + 3 * max_orders
-    count = np.zeros(16, np.int64)
-    count[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES]] = orders, truth, agents, agents
+    used = np.zeros(16, np.int64)
+    used[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES]] = orders, truth, agents, agents
     return Columns(
         md_ts=np.zeros(rows, np.int64),
         md_key=np.zeros((rows, 4), np.int32),
@@ -117,7 +117,7 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
         th_ts=np.zeros(truth_rows if truth else 1, np.int64),
         truth=np.zeros((truth_rows if truth else 1, 12), np.int64),
         th_price=np.zeros(truth_rows if truth else 1, np.float64),
-        count=count,
+        used=used,
         facts=np.zeros((books, 4), np.int64),
         notices=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
         ring_ts=np.zeros((books, ring), np.int64),
@@ -142,10 +142,10 @@ def comes_before(ts: int, symbol: int, venue: int, other_ts: int, other_symbol: 
 @kernel
 def write_book_row(bk: Books, out: Columns, b: int, ts: int) -> None:
     """Append the book's levels as of now, stamped ``ts``."""
-    n = out.count[ROWS_MD]
+    n = out.used[ROWS_MD]
     symbol = out.facts[b, SYMBOL]
     venue = out.facts[b, VENUE]
-    out.count[ROWS_MD] = n + 1
+    out.used[ROWS_MD] = n + 1
     bids, asks = top_levels(bk, b, out.md_quotes, n, out.facts[b, TICK_UNITS])
     out.md_ts[n] = ts
     out.md_key[n, MD_SYMBOL] = symbol
@@ -153,7 +153,7 @@ def write_book_row(bk: Books, out: Columns, b: int, ts: int) -> None:
     out.md_key[n, MD_BIDS] = bids
     out.md_key[n, MD_ASKS] = asks
     out.totals[b, 0] += 1
-    if out.count[WANT_RING] != 0:
+    if out.used[WANT_RING] != 0:
         r = out.ring_count[b] % out.ring_ts.shape[1]
         out.ring_ts[b, r] = ts
         for i in range(4):
@@ -185,8 +185,8 @@ def move_back(ts: I64, rows: I64, n: int) -> int:
 @kernel
 def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int, cond: int) -> None:
     """Append one print; ``price`` in ticks."""
-    n = out.count[ROWS_TR]
-    out.count[ROWS_TR] = n + 1
+    n = out.used[ROWS_TR]
+    out.used[ROWS_TR] = n + 1
     out.tr_ts[n] = ts
     out.tr[n, TR_SYMBOL] = out.facts[b, SYMBOL]
     out.tr[n, TR_VENUE] = out.facts[b, VENUE]
@@ -198,7 +198,7 @@ def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int,
     out.totals[b, 2] += size
     if cond != 0:
         out.totals[b, 3] += size
-    if out.count[WANT_RING] != 0:
+    if out.used[WANT_RING] != 0:
         r = out.trade_count[b] % out.last_trade.shape[1]
         out.last_trade[b, r, 0] = ts
         out.last_trade[b, r, 1] = price
@@ -221,8 +221,8 @@ def write_orders(bk: Books, out: Columns, b: int, first_ts: int) -> None:
         crossed = crossed or kind == CROSS
         if kind == EXECUTE and not crossed:
             ts += 1
-        n = out.count[ROWS_OR]
-        out.count[ROWS_OR] = n + 1
+        n = out.used[ROWS_OR]
+        out.used[ROWS_OR] = n + 1
         out.or_ts[n] = max(ts, first_ts)
         row = out.orders[n]
         row[OR_SYMBOL] = out.facts[b, SYMBOL]
@@ -241,8 +241,8 @@ def write_orders(bk: Books, out: Columns, b: int, first_ts: int) -> None:
 @kernel
 def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, parent: int, efficient_price: float) -> None:
     """Append the truth of the execution in log row ``i``."""
-    n = out.count[ROWS_TH]
-    out.count[ROWS_TH] = n + 1
+    n = out.used[ROWS_TH]
+    out.used[ROWS_TH] = n + 1
     shown_anew = 0
     if i + 1 < bk.logged[0] and bk.log[i + 1, LOG_KIND] == REFILL:
         shown_anew = bk.log[i + 1, LOG_SIZE]
@@ -271,8 +271,8 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
 @kernel
 def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, left: int, owner: int) -> None:
     """Append something that Python must hear of."""
-    n = out.count[NOTICES]
-    out.count[NOTICES] = n + 1
+    n = out.used[NOTICES]
+    out.used[NOTICES] = n + 1
     row = out.notices[n]
     row[NOTE_TS] = ts
     row[NOTE_BOOK] = b
@@ -295,7 +295,7 @@ def finish_action(
     """
     hd = bk.head
     first_ts = max(arrival_ts, hd[b, LAST_TS] + 1)
-    if out.count[WANT_ORDERS] != 0:
+    if out.used[WANT_ORDERS] != 0:
         write_orders(bk, out, b, first_ts)
     ts = first_ts - 1
     prints = 0
@@ -313,10 +313,10 @@ def finish_action(
                 ts += 1
                 prints += 1
                 write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - bk.log[i, LOG_SIDE], 0)
-            if out.count[WANT_TRUTH] != 0:
+            if out.used[WANT_TRUTH] != 0:
                 write_truth(bk, out, b, i, ts, taker if not crossed else 0, parent, efficient_price)
             owner = bk.log[i, LOG_OWNER]
-            if owner >= BACKGROUND_OWNERS and out.count[WANT_NOTICES] != 0:
+            if owner >= BACKGROUND_OWNERS and out.used[WANT_NOTICES] != 0:
                 notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1, owner)
     row = 0
     if ends and hd[b, DIFF] > 0:
@@ -338,37 +338,37 @@ def finish_action(
 @kernel
 def has_room(out: Columns) -> bool:
     """Whether one more event fits whatever it writes."""
-    count = out.count
+    used = out.used
     return (
-        count[ROWS_MD] + ROOM_MD <= out.md_ts.shape[0]
-        and count[ROWS_TR] + ROOM_OTHER <= out.tr_ts.shape[0]
-        and (count[WANT_ORDERS] == 0 or count[ROWS_OR] + ROOM_OTHER <= out.or_ts.shape[0])
-        and (count[WANT_TRUTH] == 0 or count[ROWS_TH] + ROOM_OTHER <= out.th_ts.shape[0])
+        used[ROWS_MD] + ROOM_MD <= out.md_ts.shape[0]
+        and used[ROWS_TR] + ROOM_OTHER <= out.tr_ts.shape[0]
+        and (used[WANT_ORDERS] == 0 or used[ROWS_OR] + ROOM_OTHER <= out.or_ts.shape[0])
+        and (used[WANT_TRUTH] == 0 or used[ROWS_TH] + ROOM_OTHER <= out.th_ts.shape[0])
     )
 
 
 @entry
 def keep_rest(out: Columns, md: int, tr: int, orders: int, th: int) -> None:
     """Forget the first rows of each table, which have been written, and move the others to the front."""
-    count = out.count
-    for i in range(md, count[ROWS_MD]):
+    used = out.used
+    for i in range(md, used[ROWS_MD]):
         out.md_ts[i - md] = out.md_ts[i]
         out.md_key[i - md] = out.md_key[i]
         out.md_quotes[i - md] = out.md_quotes[i]
-    for i in range(tr, count[ROWS_TR]):
+    for i in range(tr, used[ROWS_TR]):
         out.tr_ts[i - tr] = out.tr_ts[i]
         out.tr[i - tr] = out.tr[i]
-    for i in range(orders, count[ROWS_OR]):
+    for i in range(orders, used[ROWS_OR]):
         out.or_ts[i - orders] = out.or_ts[i]
         out.orders[i - orders] = out.orders[i]
-    for i in range(th, count[ROWS_TH]):
+    for i in range(th, used[ROWS_TH]):
         out.th_ts[i - th] = out.th_ts[i]
         out.truth[i - th] = out.truth[i]
         out.th_price[i - th] = out.th_price[i]
-    count[ROWS_MD] -= md
-    count[ROWS_TR] -= tr
-    count[ROWS_OR] -= orders
-    count[ROWS_TH] -= th
+    used[ROWS_MD] -= md
+    used[ROWS_TR] -= tr
+    used[ROWS_OR] -= orders
+    used[ROWS_TH] -= th
 
 
 def market_data_batch(out: Columns, n: int) -> MarketDataBatch:

@@ -33,7 +33,9 @@ class Rates:
                     raise InputError(explain(name, value, f"a rate is 0 to {RATE_MAX:,} rows a second", "Give a rate in that range."))
             if low > high:
                 raise InputError(
-                    explain(f"--{table}_min_eps", low, f"it is at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other.")
+                    explain(
+                        f"--{table}_min_eps", low, f"it is at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other."
+                    )
                 )
         if self.market_data_max_eps < 1:
             raise InputError(explain("--market_data_max_eps", self.market_data_max_eps, "at least 1 row a second", "Raise it."))
@@ -97,7 +99,9 @@ class Scenario:
             remedy = "10 is the default."
             raise InputError(explain("--levels", self.levels, f"{LEVELS_MIN} to {LEVELS_MAX} levels a side", remedy))
         if self.end_ns <= self.start_ns:
-            raise InputError(explain("end of the run in ns", self.end_ns, f"it is after the start, {self.start_ns}", "Give a later --end_ts."))
+            raise InputError(
+                explain("end of the run in ns", self.end_ns, f"it is after the start, {self.start_ns}", "Give a later --end_ts.")
+            )
         unknown = [t for t in self.extra_tables if t not in EXTRA_TABLES]
         if unknown:
             raise InputError(explain("--extra_tables", ",".join(unknown), f"known are {', '.join(EXTRA_TABLES)}", "Name some of those."))

@@ -1,0 +1,276 @@
+"""``BackgroundFlow``: sets up the compiled flow for a worker's symbols, feeds it an hour of budgets at a time, and lets it run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.book.state import Books
+from simulator.columns import TICK_UNITS, Columns
+from simulator.config import Scenario
+from simulator.errors import LimitError
+from simulator.flow import HORIZON, NEVER_NS, events
+from simulator.flow import state as st
+from simulator.flow.profile import Profile, load_profile
+from simulator.flow.rates import budgets
+from simulator.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
+from simulator.records import I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
+from simulator.rng import xoshiro_state
+from simulator.sessions import TradingDay
+
+BLOCK_S = 3600
+BLOCK_NS = BLOCK_S * NS_PER_S
+LEVELS_KEPT = 42
+"""Levels that a side has in the usual case: two more than the most that can be shown, so that ``--levels`` moves no row."""
+IMPACT_EXPONENT = 0.58
+LENGTH_EXPONENT = 1.5
+LENGTH_MAX = 1000
+"""Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (recipe.md)."""
+PRINTS_AN_ORDER = 1.2
+SHARES_A_PRINT = 190.0
+OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
+CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
+
+
+class BackgroundFlow:
+    """The background of some symbols on all venues; satisfies ``Flow``."""
+
+    def __init__(self, scenario: Scenario, symbols: list[int], books: Books, columns: Columns) -> None:
+        """``symbols``: indices into the universe, ascending; book ``k * venues + v`` is the k-th of them at venue ``v``."""
+        self._scenario = scenario
+        self._symbols = symbols
+        self._books = books
+        self._columns = columns
+        self._profile = load_profile(scenario.profile)
+        self._state = _empty_state(scenario, symbols, self._profile)
+        self._day: TradingDay | None = None
+        self._block_end_ns = 0
+        self.next_ns: int = NEVER_NS
+
+    def start_day(self, day: TradingDay, start_ns: int) -> None:
+        """Begin a trading day at its start, or at a later whole second if the run starts inside it."""
+        self._day = day
+        fl = self._state
+        fl.whole[:] = 0
+        fl.whole[:, [st.SLOT, st.SWEEP_AT, st.BLOCK_AT]] = NEVER_NS
+        fl.parents[:] = 0
+        first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
+        for k, i in enumerate(self._symbols):
+            self._start_symbol(k, i, first_ns)
+        self._load_block(self._first_active(first_ns))
+
+    def advance(self, horizon_ns: int) -> int:
+        """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
+        while True:
+            status = int(events.advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns)))
+            self._note_next()
+            if status == events.STUCK:
+                self._explain_stuck()
+            if status != HORIZON or self.next_ns >= horizon_ns:
+                return status
+            if self.next_ns >= self._block_end_ns:
+                self._load_block(self._first_active(self._block_end_ns))
+                if self.next_ns >= horizon_ns:
+                    return HORIZON
+
+    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+        """A Python agent's order has traded: the efficient price moves and the venue's maker looks at its book."""
+        symbol, venue = divmod(book, self._state.repricing.shape[1])
+        events.hear_guest(self._state, symbol, venue, ts_ns, side)
+        events.build_heap(self._state)
+        self._note_next()
+
+    def efficient_price(self, symbol: int) -> float:
+        """USD, now."""
+        units = self._columns.facts[symbol * self._state.repricing.shape[1], TICK_UNITS]
+        return float(self._state.real[symbol, st.PRICE] * units / PRICE_UNITS_PER_USD)
+
+    def _note_next(self) -> None:
+        self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
+
+    def _explain_stuck(self) -> None:
+        symbol = self._scenario.universe.symbols[self._symbols[int(self._state.heap[0])]].name
+        raise LimitError(
+            f"The background can no longer quote {symbol}: 64 attempts to change one of its books failed; orders far from the market "
+            f"fill the price window of {self._scenario.price_window} ticks, or {self._scenario.max_orders} orders fill the book. "
+            "Raise price_window or max_orders in the scenario."
+        )
+
+    def _start_symbol(self, k: int, i: int, first_ns: int) -> None:
+        """The state of the ``k``-th symbol of the worker, universe index ``i``, at the start of the day."""
+        assert self._day is not None
+        fl, scenario, profile = self._state, self._scenario, self._profile
+        symbol = scenario.universe.symbols[i]
+        day = self._day.date
+        price = opening_price(scenario.seed, day, symbol.name, scenario.prices[symbol.name], symbol.daily_volatility)
+        ticks = price * PRICE_UNITS_PER_USD / symbol.tick_units
+        fl.random[k] = xoshiro_state(scenario.seed, day.isoformat(), symbol.name, "flow")
+        fl.whole[k, st.LISTING] = scenario.universe.listing_index(i)
+        fl.whole[k, st.SECOND_END] = first_ns
+        real = fl.real[k]
+        real[:] = 0.0
+        real[st.PRICE] = real[st.BELIEF] = real[st.OPENED] = ticks
+        real[st.HALF_SPREAD] = profile.half_spread_mega_cap if symbol.mega_cap else profile.half_spread_other
+        real[st.OWN_SHARE] = math.sqrt(max(0.0, 1 - profile.variance_flow - profile.variance_market - profile.variance_sector))
+
+        weights = np.array([s.daily_volume for s in scenario.universe.symbols], np.float64) ** 0.4
+        weight = float(weights[i] / weights.sum())
+        rates = scenario.rates
+        rows_s = weight * (rates.market_data_min_eps + 0.3 * (rates.market_data_max_eps - rates.market_data_min_eps))
+        prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
+        sigma = symbol.daily_volatility * profile.volatility_scale / math.sqrt(SECONDS_A_SESSION) * ticks
+        mean_length, mean_square = _parent_moments()
+        parents_s = max(prints_s, 1e-3) / PRINTS_AN_ORDER / mean_length
+        real[st.IMPACT] = sigma * math.sqrt(profile.variance_flow / (parents_s * mean_square))
+        jump = sigma * math.sqrt(fl.parameter[st.P_NEWS_ROWS] / max(rows_s, 1e-3))
+        real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
+        real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * SHARES_A_PRINT
+        self._start_venues(k, i, first_ns)
+
+    def _start_venues(self, k: int, i: int, first_ns: int) -> None:
+        """Offsets, latencies and the seeding time of each venue; first quotes come within 20 ms."""
+        fl, universe, profile = self._state, self._scenario.universe, self._profile
+        assert self._day is not None
+        listing = universe.listing_index(i)
+        draws = xoshiro_state(self._scenario.seed, self._day.date.isoformat(), universe.symbols[i].name, "venues")
+        for v, venue in enumerate(universe.venues):
+            unit = float((int(draws[v % 4]) >> (11 * (v // 4) + 3) & 0xFFFF) / 65536)
+            fl.venue[k, v, st.OFFSET] = 0.0 if v == listing else 0.5 * (unit - 0.5)
+            fl.venue[k, v, st.EXTRA_SPREAD] = 0.0 if v == listing else profile.half_spread_away
+            usual = profile.reaction_ns["listing" if v == listing else "other"]
+            fl.venue[k, v, st.REACTION_NS] = profile.reaction_ns.get(venue.name, usual)
+            fl.venue[k, v, st.SIZE_MULTIPLIER] = venue.size_multiplier
+            fl.repricing[k, v] = first_ns + 1_000 + int(20e6 * unit)
+
+    def _first_active(self, from_ns: int) -> int:
+        """The first instant from ``from_ns`` on at which the background quotes; NEVER_NS if the day has none left."""
+        assert self._day is not None
+        for segment in self._day.segments:
+            if segment.end_ns > from_ns and self._is_active(segment.phase):
+                return max(segment.start_ns, from_ns)
+        return NEVER_NS
+
+    def _is_active(self, phase: Phase) -> bool:
+        return phase not in (Phase.OFF_HOURS, Phase.CLOSED) or self._scenario.offsession_trades != "none"
+
+    def _load_block(self, from_ns: int) -> None:
+        """Make the hour of ``from_ns`` current, from that second on; NEVER_NS ends the day."""
+        fl = self._state
+        if from_ns >= NEVER_NS:
+            fl.whole[:, [st.SLOT, st.SWEEP_AT, st.BLOCK_AT, st.SECOND_END]] = NEVER_NS
+            fl.repricing[:] = NEVER_NS
+            self._block_end_ns = NEVER_NS
+        else:
+            self._fill_block(from_ns)
+        events.build_heap(fl)
+        self._note_next()
+
+    def _fill_block(self, from_ns: int) -> None:
+        day, scenario, profile = self._day, self._scenario, self._profile
+        assert day is not None
+        fl, universe = self._state, scenario.universe
+        hour = (from_ns - day.start_ns) // BLOCK_NS
+        block_ns = day.start_ns + hour * BLOCK_NS
+        phases = self._phases(block_ns)
+        seconds = block_ns // NS_PER_S + np.arange(BLOCK_S)
+        open_s = day.open_ns if day.is_session else day.start_ns
+        minutes = (seconds - open_s // NS_PER_S) / 60.0
+        if not (day.is_session and scenario.session_pacing):
+            minutes = np.full(BLOCK_S, 120.0)
+        budget, busy = budgets(
+            scenario.seed, day, hour, block_ns, BLOCK_S, phases, universe, scenario.rates, profile,
+            scenario.offsession_trades, scenario.session_pacing,
+        )  # fmt: skip
+        volatility = volatility_path(scenario.seed, day.date, hour, BLOCK_S, minutes, universe, profile)
+        factor = factor_returns(scenario.seed, day.date, hour, volatility, universe, profile)
+        fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
+        fl.busy[:] = busy[:, self._symbols].T
+        fl.volatility[:] = volatility[:, self._symbols].T
+        fl.factor[:] = factor[:, self._symbols].T
+        fl.mode[:] = self._modes(block_ns, phases)
+        active = np.array([self._is_active(Phase(p)) for p in range(len(Phase))])[phases]
+        first = (from_ns - block_ns) // NS_PER_S
+        idle = np.flatnonzero(~active[first:])
+        last = first + (int(idle[0]) if len(idle) else BLOCK_S - first)
+        self._block_end_ns = block_ns + last * NS_PER_S
+        fl.whole[:, st.SECOND] = first - 1
+        fl.whole[:, st.SECOND_END] = from_ns
+
+    def _phases(self, block_ns: int) -> I32:
+        """int32[seconds]: the phase of each second of the hour."""
+        assert self._day is not None
+        phases = np.full(BLOCK_S, int(Phase.CLOSED), np.int32)
+        for segment in self._day.segments:
+            first, last = (int(np.clip((t - block_ns) // NS_PER_S, 0, BLOCK_S)) for t in (segment.start_ns, segment.end_ns))
+            phases[first:last] = int(segment.phase)
+        return phases
+
+    def _modes(self, block_ns: int, phases: I32) -> I8:
+        """int8[seconds]: what the flow may do in each second of the hour."""
+        assert self._day is not None
+        day = self._day
+        trades = (phases == Phase.CONTINUOUS) | (self._scenario.offsession_trades != "none")
+        modes = np.where(trades, st.MODE_TRADES, 0) | np.where(phases == Phase.CONTINUOUS, st.MODE_SESSION, 0)
+        if day.is_session and self._scenario.session_pacing:
+            seconds_ns = block_ns + np.arange(BLOCK_S) * NS_PER_S
+            modes |= np.where((seconds_ns >= day.open_ns - OPEN_INTEREST_NS) & (seconds_ns < day.open_ns), st.MODE_OPEN_INTEREST, 0)
+            modes |= np.where((seconds_ns >= day.close_ns - CLOSE_INTEREST_NS) & (seconds_ns < day.close_ns), st.MODE_CLOSE_INTEREST, 0)
+        return modes.astype(np.int8)
+
+
+def _parent_moments() -> tuple[float, float]:
+    """Mean length of a parent order, and mean square of the impact it deserves."""
+    k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
+    at_least = k**-LENGTH_EXPONENT
+    exactly = at_least - np.append(at_least[1:], 0.0)
+    return float((k * exactly).sum()), float((k ** (2 * IMPACT_EXPONENT) * exactly).sum())
+
+
+def _impact_tables() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """(value, deserved), float64[LENGTH_MAX + 2] each: V(k) = E[D(N) | N >= k] and D(k) = k ** 0.58."""
+    k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
+    at_least = k**-LENGTH_EXPONENT
+    exactly = at_least - np.append(at_least[1:], 0.0)
+    deserved = np.zeros(LENGTH_MAX + 2)
+    deserved[1:-1] = k**IMPACT_EXPONENT
+    value = np.zeros(LENGTH_MAX + 2)
+    value[1:-1] = np.cumsum((exactly * k**IMPACT_EXPONENT)[::-1])[::-1] / at_least
+    deserved[-1], value[-1] = deserved[-2], value[-2]
+    return value, deserved
+
+
+def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.FlowState:
+    """Arrays for these symbols, with the profile's parameters filled in."""
+    count, venues = len(symbols), len(scenario.universe.venues)
+    parameter = np.zeros(st.PARAMETERS)
+    parameter[st.P_ODD] = profile.odd_lot_share
+    parameter[st.P_BLOCK] = profile.block_share
+    parameter[st.P_SWEEP] = profile.sweep_share
+    parameter[st.P_RESERVE] = profile.reserve_share
+    parameter[st.P_NEWS_ROWS] = venues / profile.news_row_share
+    parameter[st.P_BUSY] = profile.half_spread_busy
+    parameter[st.P_OFF_SESSION] = profile.half_spread_off_session
+    parameter[st.P_LEVELS] = LEVELS_KEPT
+    parameter[st.P_OPEN] = profile.open_share
+    parameter[st.P_CLOSE] = profile.close_share
+    value, deserved = _impact_tables()
+    return st.FlowState(
+        whole=np.zeros((count, st.WHOLES), np.int64),
+        real=np.zeros((count, st.REALS)),
+        repricing=np.full((count, venues), NEVER_NS, np.int64),
+        parents=np.zeros((count, st.PARENT_SLOTS, 4), np.int64),
+        random=np.ones((count, 4), np.uint64),
+        heap=np.arange(count, dtype=np.int64),
+        venue=np.zeros((count, venues, 4)),
+        target=profile.level_targets(LEVELS_KEPT + 12),
+        most=np.array([profile.level_shares_most[k] for k in (1, 2, 3)], np.float64),
+        value=value,
+        deserved=deserved,
+        parameter=parameter,
+        budget=np.zeros((count, BLOCK_S, 6), np.int32),
+        busy=np.zeros((count, BLOCK_S)),
+        volatility=np.zeros((count, BLOCK_S)),
+        factor=np.zeros((count, BLOCK_S)),
+        mode=np.zeros(BLOCK_S, np.int8),
+    )

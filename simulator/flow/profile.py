@@ -1,0 +1,74 @@
+"""A profile: the parameters of the background flow, read from a YAML file and checked."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from simulator.errors import InputError, explain
+from simulator.records import F64
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Ticks = Annotated[float, Field(ge=0, le=100)]
+
+
+class Profile(BaseModel):
+    """Parameters of the flow; ``profiles/spec.yaml`` explains each beside its value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    volatility_scale: Annotated[float, Field(gt=0, le=10)]
+    variance_flow: Share
+    variance_market: Share
+    variance_sector: Share
+    half_spread_mega_cap: Ticks
+    half_spread_other: Ticks
+    half_spread_away: Ticks
+    half_spread_off_session: Ticks
+    half_spread_busy: Ticks
+    level_gap_jump: Annotated[float, Field(ge=0, le=10)]
+    level_gap_max: Annotated[int, Field(ge=1, le=50)]
+    level_shares: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
+    level_shares_most: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
+    reserve_share: Share
+    odd_lot_share: Share
+    block_share: Share
+    sweep_share: Share
+    news_row_share: Annotated[float, Field(gt=0, le=1)]
+    reaction_ns: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
+    open_share: Share
+    close_share: Share
+    share_sd: Annotated[float, Field(ge=0, le=3)]
+    share_tau_s: Annotated[float, Field(gt=0)]
+    total_sd: Annotated[float, Field(ge=0, le=3)]
+    total_tau_s: Annotated[float, Field(gt=0)]
+
+    def level_targets(self, count: int) -> F64:
+        """float64[count]: shares that a level shows in the mean, from the best level on."""
+        anchors = sorted(self.level_shares.items())
+        levels = np.arange(1, count + 1)
+        known = np.array([level for level, _ in anchors], np.float64)
+        shares = np.array([size for _, size in anchors], np.float64)
+        geometric = np.exp(np.interp(levels, known, np.log(shares)))
+        return np.asarray(np.where(levels <= 10, geometric, np.interp(levels, known, shares)), np.float64)
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of that name in ``simulator/profiles``, or in the file of that path. Raises ``InputError``."""
+    builtin = resources.files("simulator") / "profiles"
+    known = sorted(entry.name.removesuffix(".yaml") for entry in builtin.iterdir() if entry.name.endswith(".yaml"))
+    if name in known:
+        text = (builtin / f"{name}.yaml").read_text()
+    elif Path(name).is_file():
+        text = Path(name).read_text()
+    else:
+        raise InputError(explain("--profile", name, f"known are {', '.join(known)}, or the path of a YAML file", "Name one of those."))
+    try:
+        return Profile.model_validate(yaml.safe_load(text))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise InputError(explain("profile", name, str(error), "Compare with simulator/profiles/spec.yaml.")) from error

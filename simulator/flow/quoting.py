@@ -1,0 +1,309 @@
+"""Makers and depth providers: what they do to one book, in one action."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.book import matching
+from simulator.book.codes import LIMIT
+from simulator.book.jit import kernel
+from simulator.book.levels import price_at_or_above, price_at_or_below
+from simulator.book.matching import NO_CAP
+from simulator.book.state import (
+    ALIVE,
+    ASK_LEVELS,
+    BASE,
+    BEST_ASK,
+    BEST_BID,
+    BID_LEVELS,
+    DARK,
+    DARK_HEAD,
+    ID,
+    META,
+    META_OWNER_SHIFT,
+    NEXT,
+    NO_ASK,
+    NO_BID,
+    PREV,
+    SHOWN,
+    SHOWN_ASK,
+    SHOWN_BID,
+    SHOWN_HEAD,
+    SHOWN_SIZE,
+    SHOWN_TAIL,
+    Books,
+)
+from simulator.columns import BACKGROUND_OWNERS
+from simulator.flow.random import below, uniform
+from simulator.flow.state import (
+    BELIEF,
+    CUSTOMER,
+    DEPTH,
+    EXTRA_SPREAD,
+    GAP,
+    HALF_SPREAD,
+    MAKER,
+    MODE_SESSION,
+    OFFSET,
+    P_BUSY,
+    P_LEVELS,
+    P_OFF_SESSION,
+    P_RESERVE,
+    SECOND,
+    SIZE_MULTIPLIER,
+    FlowState,
+)
+
+LOT = 100
+NEAR_LEVELS = 3
+REQUOTE_LEVELS = 12
+
+
+@kernel
+def edge(fl: FlowState, i: int, v: int, side: int) -> int:
+    """The best price, in ticks, that venue ``v``'s maker wants to quote on a side of symbol ``i``."""
+    second = fl.whole[i, SECOND]
+    half = fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]
+    half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.busy[i, second]))
+    if not fl.mode[second] & MODE_SESSION:
+        half += fl.parameter[P_OFF_SESSION]
+    middle = fl.real[i, BELIEF] + fl.venue[i, v, OFFSET]
+    if side == 0:
+        return max(1, math.floor(middle - half))
+    return max(2, math.ceil(middle + half))
+
+
+@kernel
+def best_shown(bk: Books, b: int, side: int) -> int:
+    return bk.head[b, SHOWN_BID] if side == 0 else bk.head[b, SHOWN_ASK]
+
+
+@kernel
+def next_shown(bk: Books, b: int, side: int, price: int) -> int:
+    """The next displayed price behind ``price``; NO_BID or NO_ASK if there is none."""
+    return price_at_or_below(bk, b, bk.shown, price - 1) if side == 0 else price_at_or_above(bk, b, bk.shown, price + 1)
+
+
+@kernel
+def level_count(bk: Books, b: int, side: int) -> int:
+    return bk.head[b, BID_LEVELS] if side == 0 else bk.head[b, ASK_LEVELS]
+
+
+@kernel
+def post(bk: Books, fl: FlowState, i: int, b: int, side: int, price: int, size: int, owner: int, may_reserve: bool) -> bool:
+    """Rest a new order, one tick behind anything that it would trade with. Returns whether it stands."""
+    if side == 0:
+        price = min(price, bk.head[b, BEST_ASK] - 1)
+    elif bk.head[b, BEST_BID] != NO_BID:
+        price = max(price, bk.head[b, BEST_BID] + 1)
+    if price < 1:
+        return False
+    display = size
+    if may_reserve and uniform(fl.random, i) < fl.parameter[P_RESERVE]:
+        size *= 2 + below(fl.random, i, 5)
+    alive = bk.head[b, ALIVE]
+    matching.add(bk, b, side, price, size, display, LIMIT, owner, NO_CAP)
+    return bk.head[b, ALIVE] != alive
+
+
+@kernel
+def lot_size(fl: FlowState, i: int, v: int, shares: float) -> int:
+    """A number of shares near ``shares`` times the venue's multiplier: mostly whole lots."""
+    wanted = shares * fl.venue[i, v, SIZE_MULTIPLIER]
+    lots = int(wanted / LOT + uniform(fl.random, i))
+    return max(1, lots) * LOT
+
+
+@kernel
+def near_order_size(fl: FlowState, i: int, v: int) -> int:
+    """Shares of one order at or near the best price."""
+    u = uniform(fl.random, i)
+    if u < 0.12:
+        return 10 + below(fl.random, i, 90)
+    return lot_size(fl, i, v, 90.0 + 170.0 * uniform(fl.random, i))
+
+
+@kernel
+def background_order(bk: Books, b: int, o: int) -> bool:
+    return o != 0 and (bk.order[b, o, META] >> META_OWNER_SHIFT) < BACKGROUND_OWNERS
+
+
+@kernel
+def cancel_at(bk: Books, fl: FlowState, i: int, b: int, price: int) -> bool:
+    """Cancel one displayed background order at a price: one of the last three of the queue. Returns whether there was one."""
+    o = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_TAIL]
+    for _ in range(below(fl.random, i, 3)):
+        if bk.order[b, o, PREV] != 0:
+            o = bk.order[b, o, PREV]
+    if not background_order(bk, b, o):
+        return False
+    matching.cancel(bk, b, o, bk.order[b, o, ID])
+    return True
+
+
+@kernel
+def spread_gap(fl: FlowState, i: int) -> int:
+    """Ticks between two neighbouring levels: 1 plus a geometric number of mean GAP - 1."""
+    mean = fl.real[i, GAP] - 1.0
+    gap = 1
+    while gap < 8 and uniform(fl.random, i) < mean / (1.0 + mean):
+        gap += 1
+    return gap
+
+
+@kernel
+def seed_book(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
+    """Fill an empty book around the belief."""
+    for side in range(2):
+        price = edge(fl, i, v, side)
+        for k in range(int(fl.parameter[P_LEVELS]) + 2):
+            shares = fl.target[min(k, fl.target.shape[0] - 1)] * (0.6 + 0.8 * uniform(fl.random, i))
+            orders = 1 + below(fl.random, i, 3)
+            for _ in range(orders):
+                size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
+                post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
+            price += (2 * side - 1) * spread_gap(fl, i)
+
+
+@kernel
+def clear_better_than(bk: Books, b: int, side: int, limit: int, other_edge: int) -> None:
+    """Cancel the background's displayed orders priced better than ``limit``, and hidden ones that ``other_edge`` would reach."""
+    while True:
+        price = best_shown(bk, b, side)
+        if price in (NO_BID, NO_ASK) or (price <= limit if side == 0 else price >= limit):
+            break
+        o = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_HEAD]
+        while o != 0 and not background_order(bk, b, o):
+            o = bk.order[b, o, NEXT]
+        if o == 0:
+            break
+        matching.cancel(bk, b, o, bk.order[b, o, ID])
+    while True:
+        price = bk.head[b, BEST_BID] if side == 0 else bk.head[b, BEST_ASK]
+        if price in (NO_BID, NO_ASK) or (price < other_edge if side == 0 else price > other_edge):
+            break
+        o = bk.level[b, price & (bk.level.shape[1] - 1), DARK_HEAD]
+        if not background_order(bk, b, o):
+            break
+        matching.cancel(bk, b, o, bk.order[b, o, ID])
+
+
+@kernel
+def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
+    """Cancel or reduce at the best levels what is more than a near level shows."""
+    price = best_shown(bk, b, side)
+    for k in range(NEAR_LEVELS):
+        if price in (NO_BID, NO_ASK):
+            return
+        slot = price & (bk.level.shape[1] - 1)
+        most = int(fl.most[k] * fl.venue[i, v, SIZE_MULTIPLIER])
+        o = bk.level[b, slot, SHOWN_TAIL]
+        while o != 0 and bk.level[b, slot, SHOWN_SIZE] > most:
+            before = bk.order[b, o, PREV]
+            if background_order(bk, b, o):
+                excess = bk.level[b, slot, SHOWN_SIZE] - most
+                wanted = bk.order[b, o, SHOWN] - (excess // LOT + 1) * LOT
+                if before == 0 or wanted > 0:
+                    off = bk.order[b, o, SHOWN] - max(LOT, wanted)
+                    if off > 0:
+                        matching.reduce(bk, b, o, bk.order[b, o, ID], off + bk.order[b, o, DARK])
+                else:
+                    matching.cancel(bk, b, o, bk.order[b, o, ID])
+            o = before
+        price = next_shown(bk, b, side, price)
+
+
+@kernel
+def requote(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
+    """The maker's answer to a new belief: pull what is too good, quote at the edges, fill the way to the old levels."""
+    bid_edge = edge(fl, i, v, 0)
+    ask_edge = max(edge(fl, i, v, 1), bid_edge + 1)
+    clear_better_than(bk, b, 1, ask_edge, bid_edge)
+    clear_better_than(bk, b, 0, bid_edge, ask_edge)
+    for side in range(2):
+        price = bid_edge if side == 0 else ask_edge
+        old_best = best_shown(bk, b, side)
+        for k in range(REQUOTE_LEVELS):
+            if price < 1 or (price <= old_best if side == 0 else price >= old_best):
+                break
+            size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[k] * (0.5 + 0.5 * uniform(fl.random, i)))
+            post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
+            price += (2 * side - 1) * spread_gap(fl, i)
+        cut_near_levels(bk, fl, i, v, b, side)
+        trim_far(bk, fl, b, side)
+
+
+@kernel
+def trim_far(bk: Books, fl: FlowState, b: int, side: int) -> None:
+    """Cancel the farthest background orders while a side has many more levels than are shown."""
+    for _ in range(8):
+        if level_count(bk, b, side) <= fl.parameter[P_LEVELS] + 10 or not cancel_farthest(bk, b, side):
+            return
+
+
+@kernel
+def farthest_price(bk: Books, b: int, side: int) -> int:
+    base = bk.head[b, BASE]
+    if side == 0:
+        return price_at_or_above(bk, b, bk.shown, base)
+    return price_at_or_below(bk, b, bk.shown, base + bk.level.shape[1] - 1)
+
+
+@kernel
+def cancel_farthest(bk: Books, b: int, side: int) -> bool:
+    """Cancel the first order of the worst displayed level, if it is the background's."""
+    o = bk.level[b, farthest_price(bk, b, side) & (bk.level.shape[1] - 1), SHOWN_HEAD]
+    if not background_order(bk, b, o):
+        return False
+    matching.cancel(bk, b, o, bk.order[b, o, ID])
+    return True
+
+
+@kernel
+def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
+    """One small change to a book: a step towards the wanted edge, or an order more or less at some level."""
+    side = below(fl.random, i, 2)
+    best = best_shown(bk, b, side)
+    wanted = edge(fl, i, v, side)
+    if best in (NO_BID, NO_ASK):
+        post(bk, fl, i, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
+        return
+    ahead = (wanted - best) if side == 0 else (best - wanted)
+    u = uniform(fl.random, i)
+    if ahead > 0 and u < 0.85:
+        post(bk, fl, i, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
+        return
+    if ahead < 0 and u < 0.7 and level_count(bk, b, side) > 5 and cancel_at(bk, fl, i, b, best):
+        return
+    levels = level_count(bk, b, side)
+    needed = int(fl.parameter[P_LEVELS])
+    if levels < needed + 2 and uniform(fl.random, i) < (0.5 if levels >= needed else 0.9):
+        far = farthest_price(bk, b, side) + (2 * side - 1) * spread_gap(fl, i)
+        shares = fl.target[min(levels, fl.target.shape[0] - 1)] * (0.4 + 0.5 * uniform(fl.random, i))
+        post(bk, fl, i, b, side, far, lot_size(fl, i, v, shares), DEPTH, False)
+        return
+    if levels > needed + 6 and cancel_farthest(bk, b, side):
+        return
+    tend_level(bk, fl, i, v, b, side, levels)
+
+
+@kernel
+def tend_level(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, levels: int) -> None:
+    """Add an order to a level that shows less than its share, or cancel one where it shows more (queue-reactive)."""
+    u = uniform(fl.random, i)
+    k = 0
+    if u > 0.62:
+        k = below(fl.random, i, levels)
+    elif u > 0.32:
+        k = min(levels - 1, 1 + below(fl.random, i, 2))
+    price = best_shown(bk, b, side)
+    for _ in range(k):
+        price = next_shown(bk, b, side, price)
+    shown = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
+    target = fl.target[min(k, fl.target.shape[0] - 1)]
+    goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.6 + 0.8 * uniform(fl.random, i))
+    if shown > goal and (k > 0 or shown > LOT) and cancel_at(bk, fl, i, b, price):
+        return
+    size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.25 + 0.4 * uniform(fl.random, i)))
+    owner = DEPTH if k >= NEAR_LEVELS else (CUSTOMER if uniform(fl.random, i) < 0.3 else MAKER)
+    post(bk, fl, i, b, side, price, size, owner, k == 0)

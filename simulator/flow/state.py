@@ -1,0 +1,89 @@
+"""What the flow knows: a few flat arrays, one row per symbol of the worker, and the names of their columns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simulator.flow.random import U64
+from simulator.records import F64, I8, I32, I64
+
+NEVER = 2**62
+
+# owners below columns.BACKGROUND_OWNERS; their names by number
+MAKER, DEPTH, TAKER, CUSTOMER, INSTITUTION, AUCTION = 1, 2, 3, 4, 5, 6
+OWNER_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction")
+
+# whole numbers of a symbol: int64
+NEXT, SECOND_END, SECOND, SLOT = 0, 1, 2, 3
+"""Next event of any kind; end of the running second and its number in the block; next scheduled row."""
+BOOK_USED, BOOK_AIM, PRINT_USED, PRINT_AIM = 4, 5, 6, 7
+BOOK_DEBT, PRINT_DEBT = 8, 9
+"""Rows over the target, to be taken off the next second's."""
+SERVED = 10
+"""Bit per venue that has shown a row in this second."""
+SINCE_NEWS = 11
+SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT = 12, 13, 14, 15
+BLOCK_AT, BLOCK_SIDE, BLOCK_SIZE, BLOCK_VENUE, BLOCK_SLOT, BLOCK_ID, BLOCK_PRICE = 16, 17, 18, 19, 20, 21, 22
+PARENTS_SEEN, LISTING = 23, 24
+GUEST_SIGN, GUEST_RUN = 25, 26
+"""Side and length of the Python agents' latest run of trades in one direction."""
+WHOLES = 32
+
+# real numbers of a symbol: float64
+PRICE, BELIEF = 0, 1
+"""Efficient price and what is publicly believed of it, ticks."""
+IMPACT, HALF_SPREAD, GAP, OPENED, OWN_SHARE, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
+REALS = 16
+
+# parent order: int64[SLOTS, 4]
+PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
+PARENT_SLOTS = 6
+
+# facts of a venue for a symbol: float64[S, V, 4]
+OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER = 0, 1, 2, 3
+
+# parameters: float64
+P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE = range(10)
+PARAMETERS = 16
+
+# mode of a second: int8 flags
+MODE_TRADES, MODE_SESSION, MODE_OPEN_INTEREST, MODE_CLOSE_INTEREST = 1, 2, 4, 8
+
+
+class FlowState(NamedTuple):
+    """Modified in place by the kernels. S symbols, V venues, n seconds in the block, K levels."""
+
+    whole: I64
+    """[S, 32]"""
+    real: F64
+    """[S, 16]"""
+    repricing: I64
+    """[S, V], when each venue's maker re-quotes; NEVER if it has no reason."""
+    parents: I64
+    """[S, 6, 4]"""
+    random: U64
+    """[S, 4]"""
+    heap: I64
+    """[S], symbols by next event."""
+    venue: F64
+    """[S, V, 4]"""
+    target: F64
+    """[K], shares a level shows in the mean."""
+    most: F64
+    """[3], shares above which a near level is cut back."""
+    value: F64
+    """[c + 2], impact that a parent of unknown length deserves once k of its trades are seen; ``deserved``: once it has ended."""
+    deserved: F64
+    """[c + 2]"""
+    parameter: F64
+    """[16]"""
+    budget: I32
+    """[S, n, 6], of the block of seconds at hand."""
+    busy: F64
+    """[S, n]"""
+    volatility: F64
+    """[S, n], of the log price over one second."""
+    factor: F64
+    """[S, n], log return shared with market and sector."""
+    mode: I8
+    """[n]"""
