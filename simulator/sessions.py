@@ -95,7 +95,7 @@ def require_session(start_ns: int, end_ns: int) -> None:
     """
     days = trading_days(start_ns, end_ns)
     open_days = [day for day in days if day.is_session]
-    if any(start_ns < day.segments[-1].start_ns and day.start_ns < end_ns for day in open_days):
+    if any(start_ns < day.segments[-1].start_ns for day in open_days):
         return
     asked = f"{format_ts(start_ns)} to {format_ts(end_ns)}"
     date = open_days[0].date if open_days else days[0].date if days else _local_date(start_ns)

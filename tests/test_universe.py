@@ -56,10 +56,10 @@ def test_default_numbers_are_plausible(spec: Universe) -> None:
 
 
 def test_selection_keeps_the_universes_order_and_venues(spec: Universe) -> None:
-    chosen = spec.select(["WMT", "AAPL", "WMT"])
-    assert [s.name for s in chosen.symbols] == ["AAPL", "WMT"]
+    chosen = spec.select(["ADBE", "WMT", "AAPL", "WMT"])
+    assert [s.name for s in chosen.symbols] == ["AAPL", "ADBE", "WMT"]
     assert chosen.venues == spec.venues
-    assert chosen.symbol_index("WMT") == 1
+    assert chosen.symbol_index("WMT") == 2
 
 
 @pytest.mark.parametrize(("name", "hint"), [("aapl", "Did you mean AAPL?"), ("GOGL", "Did you mean GOOGL?"), ("123456", "Name one of")])
