@@ -212,6 +212,11 @@ def choose_venue(fl: FlowState, i: int, must_serve: bool) -> int:
 
 
 @kernel
+def is_empty(bk: Books, b: int) -> bool:
+    return bk.head[b, BID_LEVELS] == 0 and bk.head[b, ASK_LEVELS] == 0
+
+
+@kernel
 def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     """A row falls due: a taker trades or a book is tended. Returns STUCK if nothing could be changed, else HORIZON."""
     first_book = i * fl.repricing.shape[1]
@@ -235,7 +240,11 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         tries += 1
         v = choose_venue(fl, i, must_serve)
         b = first_book + v
-        maintain(bk, fl, i, v, b)
+        if is_empty(bk, b):
+            fl.repricing[i, v] = NEVER
+            seed_book(bk, fl, i, v, b)
+        else:
+            maintain(bk, fl, i, v, b)
         _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
         count_row(fl, i, v, row)
     release_news(fl, i, t)
@@ -265,7 +274,7 @@ def release_news(fl: FlowState, i: int, t: int) -> None:
 def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -> None:
     """A venue's maker follows the belief now, or in the next second if this one's rows are used up."""
     b = i * fl.repricing.shape[1] + v
-    empty = bk.head[b, BID_LEVELS] == 0 and bk.head[b, ASK_LEVELS] == 0
+    empty = is_empty(bk, b)
     serves = not (fl.whole[i, SERVED] >> v) & 1
     if not empty and spare_rows(fl, i) + (1 if serves and rows_owed(fl, i) > 0 else 0) < 1:
         fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, 2_000_000)

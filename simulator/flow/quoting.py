@@ -226,7 +226,7 @@ def requote(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
         for k in range(REQUOTE_LEVELS):
             if price < 1 or (price <= old_best if side == 0 else price >= old_best):
                 break
-            size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[k] * (0.5 + 0.5 * uniform(fl.random, i)))
+            size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[k] * (0.7 + 0.6 * uniform(fl.random, i)))
             post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
             price += (2 * side - 1) * spread_gap(fl, i)
         cut_near_levels(bk, fl, i, v, b, side)
@@ -292,18 +292,20 @@ def tend_level(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, leve
     """Add an order to a level that shows less than its share, or cancel one where it shows more (queue-reactive)."""
     u = uniform(fl.random, i)
     k = 0
-    if u > 0.62:
+    if u > 0.80:
         k = below(fl.random, i, levels)
-    elif u > 0.32:
+    elif u > 0.48:
+        k = min(levels - 1, NEAR_LEVELS + below(fl.random, i, 10))
+    elif u > 0.25:
         k = min(levels - 1, 1 + below(fl.random, i, 2))
     price = best_shown(bk, b, side)
     for _ in range(k):
         price = next_shown(bk, b, side, price)
     shown = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
     target = fl.target[min(k, fl.target.shape[0] - 1)]
-    goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.6 + 0.8 * uniform(fl.random, i))
+    goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.7 + 0.8 * uniform(fl.random, i))
     if shown > goal and (k > 0 or shown > LOT) and cancel_at(bk, fl, i, b, price):
         return
-    size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.25 + 0.4 * uniform(fl.random, i)))
+    size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.4 + 0.6 * uniform(fl.random, i)))
     owner = DEPTH if k >= NEAR_LEVELS else (CUSTOMER if uniform(fl.random, i) < 0.3 else MAKER)
     post(bk, fl, i, b, side, price, size, owner, k == 0)
