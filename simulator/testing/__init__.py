@@ -1,0 +1,12 @@
+"""For people's own tests of order-book logic: the slow twin, streams of commands, checks, a drawing.
+
+twin.py      TwinBook: the rules of the book in dicts and lists, to be read
+streams.py   Command, apply, and the hypothesis strategy ``commands`` (needs the extra ``test``)
+checks.py    assert_valid, assert_same, draw: for any book with the twin's interface
+"""
+
+from simulator.testing.checks import assert_same, assert_valid, draw
+from simulator.testing.streams import Command, Nth, apply, commands
+from simulator.testing.twin import Book, OrderRow, TwinBook
+
+__all__ = ["Book", "Command", "Nth", "OrderRow", "TwinBook", "apply", "assert_same", "assert_valid", "commands", "draw"]
