@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.book.codes import CROSS, EXECUTE, REFILL, REJECT
+from simulator.book.codes import CROSS, EXECUTE, EXPIRE, REFILL, REJECT
 from simulator.book.jit import entry, kernel
 from simulator.book.matching import begin_action
 from simulator.book.state import (
@@ -49,8 +49,8 @@ TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_
 )
 
 # notice: int64[8]: what a Python agent, or somebody who watches, must hear of
-NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_LEFT, NOTE_OWNER = range(8)
-NOTE_FILL, NOTE_QUOTE, NOTE_TRADE = 0, 1, 2
+NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_SIDE, NOTE_OWNER = range(8)
+NOTE_FILL, NOTE_QUOTE, NOTE_TRADE, NOTE_EXPIRE = 0, 1, 2, 3
 
 BACKGROUND_OWNERS = 16
 """Owners below this are compiled populations; a Python agent's owner number is its index plus this."""
@@ -269,7 +269,7 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
 
 
 @kernel
-def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, left: int, owner: int) -> None:
+def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, side: int, owner: int) -> None:
     """Append something that Python must hear of."""
     n = out.used[NOTICES]
     out.used[NOTICES] = n + 1
@@ -280,7 +280,7 @@ def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, 
     row[NOTE_ID] = order_id
     row[NOTE_PRICE] = price
     row[NOTE_SIZE] = size
-    row[NOTE_LEFT] = left
+    row[NOTE_SIDE] = side
     row[NOTE_OWNER] = owner
 
 
@@ -315,9 +315,15 @@ def finish_action(
                 write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - bk.log[i, LOG_SIDE], 0)
             if out.used[WANT_TRUTH] != 0:
                 write_truth(bk, out, b, i, ts, taker if not crossed else 0, parent, efficient_price)
-            owner = bk.log[i, LOG_OWNER]
-            if owner >= BACKGROUND_OWNERS and out.used[WANT_NOTICES] != 0:
-                notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1, owner)
+            if out.used[WANT_NOTICES] != 0:
+                owner = bk.log[i, LOG_OWNER]
+                side = bk.log[i, LOG_SIDE]
+                if owner >= BACKGROUND_OWNERS:
+                    notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
+                if taker >= BACKGROUND_OWNERS and not crossed:
+                    notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
+        elif kind == EXPIRE and out.used[WANT_NOTICES] != 0 and bk.log[i, LOG_OWNER] >= BACKGROUND_OWNERS:
+            notice(out, max(ts, first_ts), b, NOTE_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], 0, bk.log[i, LOG_OWNER])
     row = 0
     if ends and hd[b, DIFF] > 0:
         ts += 1

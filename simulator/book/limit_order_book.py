@@ -158,7 +158,8 @@ class LimitOrderBook:
 
     def state_hash(self) -> int:
         """A hash of all live orders in priority order and of the next id; equal for any correct implementation of the same rules."""
-        text = repr((self.orders(), int(self._books.head[0, LAST_ID]) + 1))
+        rows = [tuple(-1 if field is None else field for field in row) for row in self.orders()]
+        text = repr((rows, int(self._books.head[0, LAST_ID]) + 1))
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
     def _describe(self, slots: list[int]) -> list[tuple[int, int, int, int, int, int, int | None, int]]:

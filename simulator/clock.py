@@ -1,0 +1,109 @@
+"""The simulated clock: a SimPy environment on integer nanoseconds, with the background flow inside its steps.
+
+Before the next Python event, at time t, is processed, the flow runs all its events before t. It stops early where Python must
+hear of something; then an earlier Python event may have come up, and the clock looks again.
+
+Ties at one instant are decided by rule, through SimPy's priorities: phase changes, then crosses, then messages to venues (each
+venue sorts its own by agent name and sequence), then everything that agents wait for, and the background last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+from simpy.core import EmptySchedule
+from simpy.events import NORMAL, Event
+
+from simulator.errors import ScheduleError
+from simulator.flow import FULL, NOTICE, Flow
+
+DAY, PHASE, CROSS, MESSAGE = -4, -3, -2, -1
+"""Priorities; SimPy's own URGENT and NORMAL, 0 and 1, come after them."""
+
+
+def check_ns(what: str, value: object) -> int:
+    """``value`` if it is a plain integer. Raises ``ScheduleError``."""
+    if type(value) is not int:
+        raise ScheduleError(
+            f"{what} must be a whole number of nanoseconds (int), got {value!r} of type {type(value).__name__}. "
+            "A float cannot hold nanoseconds since 1970: use int(...) or the constants in simulator.records."
+        )
+    return value
+
+
+class Clock(simpy.Environment):
+    """Time is ``now``: int nanoseconds since the epoch, UTC."""
+
+    def __init__(self, start_ns: int, flow: Flow, *, slice_ns: int | None = None) -> None:
+        super().__init__(check_ns("The clock's start", start_ns))
+        self._flow = flow
+        self._slice_ns = slice_ns
+        self.on_notice: Callable[[], None] = lambda: None
+        """Called when the flow has left notices for Python."""
+        self.on_full: Callable[[], None] = lambda: None
+        """Called when the columns need draining."""
+
+    def schedule(self, event: Event, priority: Any = NORMAL, delay: Any = 0) -> None:
+        """As SimPy's, for whole nanoseconds only."""
+        if type(delay) is not int:
+            check_ns("A delay", delay)
+        super().schedule(event, priority, delay)
+
+    def at(self, ts_ns: int, priority: int = NORMAL) -> Event:
+        """An event that happens at ``ts_ns``, among the others of that instant by ``priority``."""
+        if check_ns("A time", ts_ns) < self._now:
+            raise ScheduleError(f"Time {ts_ns} is over: it is {self._now} ns. Ask for a later one.")
+        event = Event(self)
+        event._ok = True
+        event._value = None
+        self.schedule(event, priority, ts_ns - self.now)
+        return event
+
+    @property
+    def now(self) -> int:
+        return self._now  # type: ignore[return-value]
+
+    def step(self) -> None:
+        """The next Python event, after all background events before it."""
+        if not self._queue:
+            raise EmptySchedule
+        self._run_flow(None)
+        super().step()
+
+    def run_until(self, ts_ns: int) -> None:
+        """Process every event before ``ts_ns``, Python's and the background's; then it is ``ts_ns``."""
+        if check_ns("The time to run to", ts_ns) < self._now:
+            raise ScheduleError(f"Cannot run to {ts_ns}: it is {self._now} ns already. Ask for a later time.")
+        while True:
+            self._run_flow(ts_ns)
+            if not self._queue or self._queue[0][0] >= ts_ns:
+                break
+            super().step()
+        self._now = ts_ns
+
+    def run(self, until: Any = None) -> Any:
+        """As SimPy's; a time is an int, and events at that very time are not processed any more."""
+        if until is not None and not isinstance(until, Event):
+            self.run_until(check_ns("run(until=)", until))
+            return None
+        return super().run(until)
+
+    def _run_flow(self, limit_ns: int | None) -> None:
+        """Let the flow catch up with the next Python event or with ``limit_ns``, whichever is first."""
+        flow = self._flow
+        while True:
+            queue = self._queue
+            horizon = limit_ns
+            if queue and (horizon is None or queue[0][0] < horizon):
+                horizon = queue[0][0]  # type: ignore[assignment]
+            if horizon is None or flow.next_ns >= horizon:
+                return
+            if self._slice_ns is not None:
+                horizon = min(horizon, flow.next_ns + self._slice_ns)
+            status = flow.advance(horizon)
+            if status == FULL:
+                self.on_full()
+            elif status == NOTICE:
+                self.on_notice()

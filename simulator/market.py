@@ -1,0 +1,298 @@
+"""``Market``: one worker's market, built from a scenario and run step by step; ``simulate`` runs it into a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.agents.crosser import auction_crosser
+from simulator.clock import CROSS, DAY, Clock
+from simulator.columns import (
+    BACKGROUND_OWNERS,
+    NOTE_BOOK,
+    NOTE_EXPIRE,
+    NOTE_FILL,
+    NOTE_ID,
+    NOTE_KIND,
+    NOTE_OWNER,
+    NOTE_PRICE,
+    NOTE_QUOTE,
+    NOTE_SIZE,
+    NOTE_TS,
+    WATCH_QUOTES,
+    WATCH_TRADES,
+)
+from simulator.config import Scenario
+from simulator.desk import Desk
+from simulator.digest import Digest
+from simulator.exchange import Exchange, dollars_to_ticks
+from simulator.flow import NEVER_NS, Flow, NoFlow
+from simulator.flow.state import OWNER_NAMES
+from simulator.records import BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
+from simulator.rng import stream
+from simulator.sessions import continuous_days, trading_days
+from simulator.tape import RunInfo, Sink
+from simulator.venue import Crossing, Venue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueTotals:
+    """What one venue did for one symbol in the run."""
+
+    symbol: str
+    venue: str
+    book_rows: int
+    prints: int
+    shares: int
+    shares_crossed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run came to."""
+
+    rows: dict[str, int]
+    """By table."""
+    digest_parts: dict[tuple[str, str, str], str]
+    """(day, symbol, table) to a hash of its rows."""
+    totals: list[VenueTotals]
+    crosses: list[Crossing]
+
+
+class BookView:
+    """A book of a market, to look at from outside: as it is, not as any agent sees it."""
+
+    def __init__(self, exchange: Exchange, book: int) -> None:
+        self._exchange = exchange
+        self._book = book
+
+    def best(self) -> tuple[int, int]:
+        """Best displayed bid and ask in ticks, 0 where a side shows nothing."""
+        return self._exchange.best_now(self._book)
+
+    def levels(self, side: Side, count: int = 10) -> list[tuple[int, int]]:
+        """(price in ticks, displayed shares), best first."""
+        return self._exchange.levels_now(self._book, side, count)
+
+
+class Market:
+    """Some or all symbols of a scenario on all its venues."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        sink: Sink | None = None,
+        *,
+        worker_symbols: Sequence[int] | None = None,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> None:
+        """``worker_symbols``: indices into the universe; None: all, or those of ``scenario.only``. Without a sink rows stay in memory."""
+        universe = scenario.universe
+        chosen = worker_symbols
+        if chosen is None:
+            chosen = [universe.symbol_index(s) for s in scenario.only] or range(len(universe.symbols))
+        self.scenario = scenario
+        self.symbols = sorted(chosen)
+        make_days = trading_days if scenario.session_pacing else continuous_days
+        self._days = make_days(scenario.start_ns, scenario.end_ns)
+        self.exchange = Exchange(scenario, self.symbols)
+        self.flow: Flow = self._make_flow()
+        self.clock = Clock(scenario.start_ns, self.flow, slice_ns=scenario.slice_ns)
+        self.clock.on_notice = self._dispatch
+        self.clock.on_full = self._flush_settled
+        self.exchange.make_room = self._flush_settled
+        self.run_info = RunInfo(
+            symbols=tuple(s.name for s in universe.symbols),
+            venues=tuple(v.name for v in universe.venues),
+            levels=scenario.levels,
+            tables=scenario.tables,
+            agents=self._agent_names(),
+            worker=worker,
+            workers=workers,
+            start_ns=scenario.start_ns,
+            end_ns=scenario.end_ns,
+        )
+        self.rows = dict.fromkeys(scenario.tables, 0)
+        self._sink = sink
+        self._kept: dict[str, list[Batch]] = {table: [] for table in scenario.tables}
+        self._digest = Digest(self.run_info)
+        self.clock.process(self._run_days())
+        venues = range(len(universe.venues))
+        self.venues = [
+            Venue(v, self.clock, self.exchange, self.flow, self._days, scenario.start_ns, scenario.offsession_trades) for v in venues
+        ]
+        if scenario.session_pacing:
+            crosser = auction_crosser(self._days, scenario.start_ns, lambda t: self.clock.at(t, CROSS), self._call_cross)
+            self.clock.process(crosser)
+        self.desks = self._make_desks()
+        for venue in self.venues:
+            venue.on_phase.append(self._tell_phase)
+
+    @property
+    def now_ns(self) -> int:
+        return self.clock.now
+
+    @property
+    def phase(self) -> Phase:
+        """Of the first venue; all venues change together."""
+        return self.venues[0].phase
+
+    def run_until(self, ts_ns: int) -> None:
+        """Simulate everything before ``ts_ns`` and hand it to the sink."""
+        self.clock.run_until(ts_ns)
+        self._flush_settled()
+
+    def book(self, symbol: str, venue: str) -> BookView:
+        """A book, as it is now."""
+        universe = self.scenario.universe
+        place = self.symbols.index(universe.symbol_index(symbol))
+        return BookView(self.exchange, place * len(universe.venues) + universe.venue_index(venue))
+
+    def tape(self) -> dict[str, Batch]:
+        """All rows so far by table, if the market was made without a sink. Tables without a row are left out."""
+        tapes = {}
+        for table, kept in self._kept.items():
+            if kept:
+                joined = {name: np.concatenate([getattr(b, name) for b in kept]) for name, _ in columns(kept[0])}
+                tapes[table] = BATCH_TYPES[table](**joined)
+        return tapes
+
+    def result(self) -> Result:
+        """What the run has come to so far."""
+        universe = self.scenario.universe
+        totals = []
+        for b, (rows, prints, shares, crossed) in enumerate(self.exchange.columns.totals.tolist()):
+            k, v = divmod(b, len(universe.venues))
+            symbol, venue = universe.symbols[self.symbols[k]].name, universe.venues[v].name
+            totals.append(VenueTotals(symbol=symbol, venue=venue, book_rows=rows, prints=prints, shares=shares, shares_crossed=crossed))
+        crosses = sorted((c for venue in self.venues for c in venue.crosses), key=lambda c: (c.ts_ns, c.symbol))
+        return Result(rows=dict(self.rows), digest_parts=self._digest.parts(), totals=totals, crosses=crosses)
+
+    def close(self, complete: bool = True) -> Result:
+        """Close the sink; what was simulated has been handed to it."""
+        if self._sink is not None:
+            self._sink.close(complete)
+        return self.result()
+
+    def _make_flow(self) -> Flow:
+        if not self.scenario.background:
+            return NoFlow()
+        from simulator.flow.background import BackgroundFlow
+
+        return BackgroundFlow(self.scenario, self.symbols, self.exchange.books, self.exchange.columns)
+
+    def _agent_names(self) -> tuple[str, ...]:
+        background = [*OWNER_NAMES, *("" for _ in range(BACKGROUND_OWNERS - len(OWNER_NAMES)))]
+        return (*background, *sorted(a.name for a in self.scenario.agents))
+
+    def _make_desks(self) -> list[Desk]:
+        """The agents whose symbols this worker has; in order of name, whatever the order in the scenario."""
+        universe = self.scenario.universe
+        names = [universe.symbols[i].name for i in self.symbols]
+        desks = []
+        for n, spec in enumerate(sorted(self.scenario.agents, key=lambda a: a.name)):
+            if spec.symbols and not set(spec.symbols) & set(names):
+                continue
+            rng = stream(self.scenario.seed, "agent", spec.name)
+            desk = Desk(spec, BACKGROUND_OWNERS + n, self.clock, self.exchange, self.venues, rng, names, [v.name for v in universe.venues])
+            desk.rewatch = self._rewatch  # type: ignore[method-assign]
+            desks.append(desk)
+        return desks
+
+    def _run_days(self) -> Generator[Any, Any, None]:
+        """At each day's start: fresh books, a new digest, and the flow's new day. Before all else at that instant."""
+        for n, day in enumerate(self._days):
+            start_ns = max(day.start_ns, self.scenario.start_ns)
+            yield self.clock.at(start_ns, DAY)
+            self._flush_settled()
+            if n:
+                self._end_agents_orders(start_ns)
+                self.exchange.reset_day()
+            self._digest.day(day.date.isoformat())
+            self.flow.start_day(day, start_ns)
+
+    def _end_agents_orders(self, ts_ns: int) -> None:
+        """Day orders of agents expire with their day."""
+        for b in range(len(self.symbols) * self.exchange.venues):
+            for order_id, owner in self.exchange.guests(b):
+                self._desk(owner).traded(NOTE_EXPIRE, ts_ns, b, order_id, 0, 0)
+
+    def _call_cross(self, kind: CrossKind) -> None:
+        """Cross every symbol at its listing venue."""
+        universe = self.scenario.universe
+        for k, i in enumerate(self.symbols):
+            v = universe.listing_index(i)
+            self.venues[v].cross(k * len(universe.venues) + v, kind, self._reference_ticks(k, v))
+
+    def _reference_ticks(self, k: int, listing: int) -> int:
+        """The midpoint at the listing venue, else at another, else the efficient price, else the bracket's close."""
+        venues = self.exchange.venues
+        for v in [listing, *(v for v in range(venues) if v != listing)]:
+            bid, ask = self.exchange.best_now(k * venues + v)
+            if bid and ask:
+                return (bid + ask) // 2
+        symbol = self.scenario.universe.symbols[self.symbols[k]]
+        price = self.flow.efficient_price(k) or self.scenario.prices[symbol.name].close
+        return max(1, dollars_to_ticks(price, symbol.tick_units))
+
+    def _desk(self, owner: int) -> Desk:
+        return next(d for d in self.desks if d.owner == owner)
+
+    def _dispatch(self) -> None:
+        """Tell the agents what the books have left for them."""
+        for row in self.exchange.take_notices():
+            kind, ts_ns, b = row[NOTE_KIND], row[NOTE_TS], row[NOTE_BOOK]
+            if kind in (NOTE_FILL, NOTE_EXPIRE):
+                self._desk(row[NOTE_OWNER]).traded(kind, ts_ns, b, row[NOTE_ID], row[NOTE_PRICE], row[NOTE_SIZE])
+                continue
+            watched = "quote" if kind == NOTE_QUOTE else "trade"
+            self.exchange.watch(b, WATCH_QUOTES if kind == NOTE_QUOTE else WATCH_TRADES, False)
+            for desk in self.desks:
+                if desk.watching(watched, b):
+                    desk.happened(ts_ns, b % self.exchange.venues)
+
+    def _rewatch(self) -> None:
+        """A wait has ended and has switched its book's watch off: switch on what others still wait for."""
+        for desk in self.desks:
+            desk.keep_watch()
+
+    def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
+        for desk in self.desks:
+            if desk.watching("phase", venue.index):
+                desk.happened(ts_ns, venue.index)
+
+    def _flush_settled(self) -> None:
+        """Hand the rows that no later event can precede to digest and sink."""
+        settled_ns = min(self.flow.next_ns, self._next_python_ns())
+        batches = self.exchange.drain(settled_ns)
+        for batch in batches:
+            self.rows[batch.table] += len(batch)
+            self._digest.update(batch)
+            if self._sink is not None:
+                self._sink.write(batch)
+            else:
+                self._kept[batch.table].append(type(batch)(**{name: column.copy() for name, column in columns(batch)}))  # type: ignore[arg-type]
+        if batches:
+            self.exchange.forget(batches)
+
+    def _next_python_ns(self) -> int:
+        """No Python event comes before this."""
+        next_event = self.clock.peek()
+        return int(next_event) if next_event < NEVER_NS else NEVER_NS
+
+
+def simulate(scenario: Scenario, sink: Sink) -> Result:
+    """Run a scenario from start to end into a sink, in this process. The sink is closed whatever happens."""
+    market = Market(scenario, sink)
+    sink.open(market.run_info)
+    complete = False
+    try:
+        market.run_until(scenario.end_ns)
+        complete = True
+    finally:
+        result = market.close(complete)
+    return result

@@ -1,0 +1,158 @@
+"""A venue: a SimPy process that moves through the day's phases and takes the orders of Python agents."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulator.clock import MESSAGE, PHASE, Clock
+from simulator.config import OffsessionTrades
+from simulator.exchange import Answer, Exchange
+from simulator.flow import Flow
+from simulator.records import Cond, CrossKind, OrderType, Phase, Reject, Side
+from simulator.sessions import TradingDay
+
+if TYPE_CHECKING:
+    from simulator.desk import Desk
+
+ADD, CANCEL, REDUCE, REPLACE = range(4)
+
+
+class Command(NamedTuple):
+    """An order message on its way to a venue; sorted by (arrival, agent's name, the agent's own sequence)."""
+
+    arrival_ns: int
+    agent: str
+    sequence: int
+    what: int
+    desk: Desk
+    book: int
+    ref: int
+    old_ref: int
+    """The order that a cancel, reduce or replace is about."""
+    side: Side
+    kind: OrderType
+    price_ticks: int
+    size: int
+    display: int
+
+
+class Crossing(NamedTuple):
+    """One cross that took place."""
+
+    ts_ns: int
+    symbol: int
+    """Index into the universe."""
+    venue: int
+    kind: CrossKind
+    price_ticks: int
+    size: int
+
+
+class Venue:
+    """Owns the books of one venue: number ``index`` in the universe."""
+
+    def __init__(
+        self,
+        index: int,
+        clock: Clock,
+        exchange: Exchange,
+        flow: Flow,
+        days: Sequence[TradingDay],
+        start_ns: int,
+        offsession: OffsessionTrades,
+    ) -> None:
+        self.index = index
+        self.phase = Phase.CLOSED
+        self.phases: list[tuple[int, Phase]] = []
+        """(since, phase) of the run's changes, for agents who see them late."""
+        self.crosses: list[Crossing] = []
+        self.books = range(index, len(exchange.symbols) * exchange.venues, exchange.venues)
+        self.on_phase: list[Any] = []
+        """Called with (this venue, ts_ns) at each change."""
+        self._clock = clock
+        self._exchange = exchange
+        self._flow = flow
+        self._days = days
+        self._start_ns = start_ns
+        self._offsession = offsession
+        self._inbox: list[Command] = []
+        self._drains: set[int] = set()
+        clock.process(self._run())
+
+    def _run(self) -> Generator[Any, Any, None]:
+        """Through the phases of each day."""
+        for day in self._days:
+            for segment in day.segments:
+                if segment.end_ns <= self._start_ns:
+                    continue
+                yield self._clock.at(max(segment.start_ns, self._start_ns), PHASE)
+                self._enter(segment.phase)
+
+    def _enter(self, phase: Phase) -> None:
+        if phase == Phase.OFF_HOURS and self._offsession == "none":
+            phase = Phase.CLOSED
+        self.phase = phase
+        self.phases.append((self._clock.now, phase))
+        trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase not in (Phase.CLOSED, Phase.HALTED))
+        for b in self.books:
+            self._exchange.set_trading(b, trades)
+        for hear in self.on_phase:
+            hear(self, self._clock.now)
+
+    def cross(self, book: int, kind: CrossKind, reference_ticks: int) -> None:
+        """Carry out the cross of one book now."""
+        cond = {CrossKind.OPEN: Cond.OPEN, CrossKind.CLOSE: Cond.CLOSE, CrossKind.RESUME: Cond.HALT_RESUME}[kind]
+        symbol = book // self._exchange.venues
+        price, shares = self._exchange.cross(
+            book, self._clock.now, kind, reference_ticks, cond, self._flow.efficient_price(symbol)
+        )  # fmt: skip
+        if shares:
+            self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
+        self._clock.on_notice()
+
+    def receive(self, command: Command) -> None:
+        """A command is on its way; it is carried out when it arrives, after phase changes and crosses of that instant."""
+        heapq.heappush(self._inbox, command)
+        if command.arrival_ns not in self._drains:
+            self._drains.add(command.arrival_ns)
+            event = self._clock.at(command.arrival_ns, MESSAGE)
+            assert event.callbacks is not None
+            event.callbacks.append(self._drain)
+
+    def _drain(self, _event: Any) -> None:
+        now = self._clock.now
+        self._drains.discard(now)
+        while self._inbox and self._inbox[0].arrival_ns <= now:
+            self._carry_out(heapq.heappop(self._inbox))
+
+    def _carry_out(self, command: Command) -> None:
+        desk, exchange, now = command.desk, self._exchange, self._clock.now
+        efficient_price = self._flow.efficient_price(command.book // exchange.venues)
+        if self.phase == Phase.CLOSED and command.what != CANCEL:
+            answer = Answer(now, Reject.CLOSED, 0, 0, 0, 0)
+        elif command.what == ADD:
+            answer = exchange.submit(
+                command.book,
+                now,
+                command.side,
+                command.kind,
+                command.price_ticks,
+                command.size,
+                command.display,
+                desk.owner,
+                efficient_price,
+            )
+        else:
+            order_id, slot = desk.resting(command.old_ref)
+            if command.what == CANCEL:
+                answer = exchange.cancel(command.book, now, slot, order_id)
+            elif command.what == REDUCE:
+                answer = exchange.reduce(command.book, now, slot, order_id, command.size)
+            else:
+                answer = exchange.replace(command.book, now, slot, order_id, command.price_ticks, command.size, desk.owner, efficient_price)
+        desk.answered(command, answer, self)
+        self._clock.on_notice()
+        if answer.executed:
+            self._flow.hear(command.book, now, int(desk.side_of(command.ref)), answer.executed)
