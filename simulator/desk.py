@@ -408,6 +408,7 @@ def _latency(spec: AgentSpec, venue: str) -> int:
     latency = spec.latency_ns.get(venue, spec.latency_ns.get("*"))
     if type(latency) is not int or latency < 1:
         raise AgentError(
-            f"Agent {spec.name!r}: latency to {venue} is {latency!r}; it is a whole number of ns, at least 1. Give latency_ns={{'*': 100_000}}."
+            f"Agent {spec.name!r}: latency to {venue} is {latency!r}; it is a whole number of ns, at least 1. "
+            f"Give latency_ns={{'*': 100_000}}."
         )
     return latency

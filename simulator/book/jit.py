@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -46,7 +47,17 @@ def _widening(dispatcher: Any) -> Any:
 def entry(func: F) -> F:
     """Compile a function that Python calls; cached on disk, together with all it calls."""
     compiled: F = numba.njit(cache=True, error_model="numpy")(func)
+    _stamp_with_all_sources(compiled)
     return compiled
+
+
+def _stamp_with_all_sources(dispatcher: Any) -> None:
+    """Let a cached kernel be stale as soon as any file of ``simulator`` changes: numba looks at the file of the function only,
+    and would go on with the old code of what it calls."""
+    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if cache_file is not None:
+        stats = [path.stat() for path in sorted(Path(__file__).parent.parent.rglob("*.py"))]
+        cache_file._source_stamp = (max(s.st_mtime for s in stats), sum(s.st_size for s in stats))
 
 
 if numba.config.DISABLE_JIT:

@@ -57,6 +57,7 @@ from simulator.flow.state import (
 LOT = 100
 NEAR_LEVELS = 3
 REQUOTE_LEVELS = 12
+TOP_UPS = 3
 
 
 @kernel
@@ -230,7 +231,37 @@ def requote(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
             post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
             price += (2 * side - 1) * spread_gap(fl, i)
         cut_near_levels(bk, fl, i, v, b, side)
+        for _ in range(REQUOTE_LEVELS):
+            if level_count(bk, b, side) >= fl.parameter[P_LEVELS]:
+                break
+            extend(bk, fl, i, v, b, side)
+        for _ in range(TOP_UPS):
+            top_up(bk, fl, i, v, b, side, NEAR_LEVELS + below(fl.random, i, REQUOTE_LEVELS))
         trim_far(bk, fl, b, side)
+
+
+@kernel
+def top_up(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, k: int) -> None:
+    """Bring level ``k`` to its share with one order, if it shows much less."""
+    price = best_shown(bk, b, side)
+    for _ in range(k):
+        price = next_shown(bk, b, side, price)
+    if price in (NO_BID, NO_ASK):
+        return
+    missing = fl.target[k] * (0.8 + 0.6 * uniform(fl.random, i)) - bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
+    if missing > 0.3 * fl.target[k]:
+        post(bk, fl, i, b, side, price, lot_size(fl, i, v, missing), DEPTH, False)
+
+
+@kernel
+def extend(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
+    """Add a level behind the worst one; the first of a side goes to its edge."""
+    levels = level_count(bk, b, side)
+    price = edge(fl, i, v, side)
+    if levels > 0:
+        price = farthest_price(bk, b, side) + (2 * side - 1) * spread_gap(fl, i)
+    shares = fl.target[min(levels, fl.target.shape[0] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
+    post(bk, fl, i, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)
 
 
 @kernel
@@ -278,9 +309,7 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     levels = level_count(bk, b, side)
     needed = int(fl.parameter[P_LEVELS])
     if levels < needed + 2 and uniform(fl.random, i) < (0.5 if levels >= needed else 0.9):
-        far = farthest_price(bk, b, side) + (2 * side - 1) * spread_gap(fl, i)
-        shares = fl.target[min(levels, fl.target.shape[0] - 1)] * (0.4 + 0.5 * uniform(fl.random, i))
-        post(bk, fl, i, b, side, far, lot_size(fl, i, v, shares), DEPTH, False)
+        extend(bk, fl, i, v, b, side)
         return
     if levels > needed + 6 and cancel_farthest(bk, b, side):
         return
@@ -306,6 +335,6 @@ def tend_level(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, leve
     goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.7 + 0.8 * uniform(fl.random, i))
     if shown > goal and (k > 0 or shown > LOT) and cancel_at(bk, fl, i, b, price):
         return
-    size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.4 + 0.6 * uniform(fl.random, i)))
+    size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.5 + 0.6 * uniform(fl.random, i)))
     owner = DEPTH if k >= NEAR_LEVELS else (CUSTOMER if uniform(fl.random, i) < 0.3 else MAKER)
     post(bk, fl, i, b, side, price, size, owner, k == 0)

@@ -1,0 +1,80 @@
+"""Batches as Arrow tables, with the names and types of the database: what Parquet and memory writers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from simulator.records import I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
+from simulator.tape import RunInfo
+
+MONEY = ("price", "efficient_price")
+SIDES = ("side", "resting_side")
+AGENTS = ("maker", "taker")
+
+
+def to_table(batch: Batch, run: RunInfo) -> Any:
+    """A ``pyarrow.Table`` of the batch. Prices are float64 USD, times ``timestamp[ns]``, names are dictionaries.
+
+    A book row's ``bids`` and ``asks`` are lists of two lists, prices and sizes, as long as the side has levels.
+    """
+    if isinstance(batch, MarketDataBatch):
+        named: dict[str, Any] = {
+            "timestamp_ns": _times(batch.ts_ns),
+            "symbol": _words(batch.symbol, run.symbols),
+            "venue": _words(batch.venue, run.venues),
+            "bids": _levels(batch.quotes[:, 0:2], batch.bid_count),
+            "asks": _levels(batch.quotes[:, 2:4], batch.ask_count),
+        }
+    else:
+        named = {("timestamp_ns" if name == "ts_ns" else name): _column(name, values, run) for name, values in columns(batch)}
+    return pa.table(named)
+
+
+def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
+    if name == "ts_ns":
+        return _times(values)
+    if name == "symbol":
+        return _words(values, run.symbols)
+    if name == "venue":
+        return _words(values, run.venues)
+    if name in SIDES:
+        return _words(values, codes(Side))
+    if name == "cond":
+        return _words(values, codes(Cond))
+    if name == "kind":
+        return _words(values, [kind.name for kind in EventKind])
+    if name in AGENTS:
+        return _words(values, run.agents)
+    if name in MONEY and values.dtype != np.float64:
+        return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
+    return pa.array(np.ascontiguousarray(values))
+
+
+def _times(ts_ns: NDArray[np.int64]) -> Any:
+    return pa.array(np.ascontiguousarray(ts_ns)).view(pa.timestamp("ns"))
+
+
+def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
+
+
+def _levels(side: I32, counts: I32) -> Any:
+    """``list<list<double>>`` from int32[n, 2, L]: per row the prices in USD and the sizes of its first ``counts`` levels."""
+    rows, _, depth = side.shape
+    values = np.empty((rows, 2, depth))
+    np.divide(side[:, 0], float(PRICE_UNITS_PER_USD), out=values[:, 0])
+    values[:, 1] = side[:, 1]
+    if (counts == depth).all():
+        flat = values.reshape(-1)
+        ends = np.arange(0, 2 * rows * depth + 1, depth, dtype=np.int32)
+    else:
+        used = np.arange(depth)[None, None, :] < counts[:, None, None]
+        flat = values[np.broadcast_to(used, values.shape)]
+        ends = np.concatenate((np.zeros(1, np.int32), np.cumsum(np.repeat(counts, 2), dtype=np.int32)))
+    inner = pa.ListArray.from_arrays(pa.array(ends), pa.array(flat))
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, 2 * rows + 1, 2, dtype=np.int32)), inner)

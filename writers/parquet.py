@@ -1,0 +1,199 @@
+"""Parquet: one dataset a table, partitioned by date and hour (UTC), one file a worker and hour.
+
+    OUT/equities_market_data/date=2025-07-01/hour=13/part-0.parquet
+    OUT/equities_trades/…                          OUT/manifest.json
+
+A file appears complete or not at all: it grows under a hidden name and is renamed when its hour is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.errors import InputError, SinkError, explain
+from simulator.records import NS_PER_HOUR, NS_PER_S, Batch, slice_batch
+from simulator.tape import RunInfo
+from writers.arrow import to_table
+
+ROW_GROUP_ROWS = 65_536
+FORMAT = "equities-market-simulator/1"
+MANIFEST = "manifest.json"
+PREFIX = "equities_"
+
+
+class _File:
+    """The file of one table and hour that is being written."""
+
+    def __init__(self, final: Path, schema: Any) -> None:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self.final = final
+        self.partial = final.with_name(f".{final.name}.partial")
+        self._writer = pq.ParquetWriter(self.partial, schema, compression="zstd", compression_level=1)
+        self._pending: list[Any] = []
+        self._pending_rows = 0
+
+    def write(self, table: Any) -> None:
+        self._pending.append(table)
+        self._pending_rows += len(table)
+        if self._pending_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending).combine_chunks(), row_group_size=self._pending_rows)
+            self._pending, self._pending_rows = [], 0
+
+    def finish(self) -> None:
+        self._flush()
+        self._writer.close()
+        os.replace(self.partial, self.final)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(Exception):
+            self._writer.close()
+        self.partial.unlink(missing_ok=True)
+
+
+class ParquetSink:
+    """Writes into an existing folder (see ``prepare_folder``)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(folder)
+        self._run: RunInfo | None = None
+        self._files: dict[str, tuple[int, _File]] = {}
+        self._broken = False
+
+    def open(self, run: RunInfo) -> None:
+        self._run = run
+
+    def write(self, batch: Batch) -> None:
+        """Take rows; they reach the disk a row group at a time."""
+        hours = batch.ts_ns // NS_PER_HOUR
+        for hour in np.unique(hours).tolist():
+            first, last = np.searchsorted(hours, [hour, hour + 1]).tolist()
+            with self._disk_errors():
+                self._write_hour(batch.table, hour, slice_batch(batch, first, last))
+
+    def close(self, complete: bool) -> None:
+        """Finish the files at hand: their rows are whole, even when the run ended early."""
+        if self._broken:
+            return
+        with self._disk_errors():
+            for _, file in self._files.values():
+                file.finish()
+            self._files.clear()
+
+    def _write_hour(self, table: str, hour: int, batch: Batch) -> None:
+        assert self._run is not None
+        rows = to_table(batch, self._run)
+        open_hour, file = self._files.get(table, (None, None))
+        if file is None or open_hour != hour:
+            if file is not None:
+                file.finish()
+                del self._files[table]
+            file = _File(self._path(table, hour), rows.schema)
+            self._files[table] = (hour, file)
+        file.write(rows)
+
+    def _path(self, table: str, hour: int) -> Path:
+        assert self._run is not None
+        start = datetime.fromtimestamp(hour * NS_PER_HOUR // NS_PER_S, UTC)
+        dataset = self._folder / f"{PREFIX}{table}{self._run.suffix}"
+        return dataset / f"date={start:%Y-%m-%d}" / f"hour={start:%H}" / f"part-{self._run.worker}.parquet"
+
+    @contextlib.contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """Translate what the disk says; drop the files that cannot be finished."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            self._broken = True
+            for _, file in self._files.values():
+                file.abandon()
+            self._files.clear()
+            raise SinkError(
+                f"Writing Parquet to {self._folder} failed: {error}. Files of finished hours there are complete; the hour at hand "
+                "was dropped. Free some space, or choose another folder with --out."
+            ) from error
+
+
+def prepare_folder(folder: Path, overwrite: bool) -> None:
+    """Make ``folder`` ready for a run: new, empty, or (``overwrite``) cleared of an earlier run of ours. Raises ``InputError``."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        entries = list(folder.iterdir())
+        if entries and not overwrite:
+            raise InputError(
+                explain(
+                    "--out", str(folder), "the folder is not empty, and a run never overwrites", "Add --overwrite true, or name another."
+                )
+            )
+        if entries:
+            _clear(folder, entries)
+        probe = folder / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        remedy = "Choose a folder that you may write to."
+        raise InputError(explain("--out", str(folder), f"it cannot be written: {error.strerror or error}", remedy)) from error
+
+
+def _clear(folder: Path, entries: list[Path]) -> None:
+    """Remove an earlier run, if that is all there is."""
+    ours = [e for e in entries if e.name == MANIFEST or (e.is_dir() and not e.is_symlink() and e.name.startswith(PREFIX))]
+    foreign = sorted(e.name for e in entries if e not in ours)
+    if foreign:
+        raise InputError(
+            explain(
+                "--out", str(folder), f"it holds things that no run wrote ({', '.join(foreign[:3])})", "Move them, or name another folder."
+            )
+        )
+    for entry in ours:
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Put the manifest beside the rows, whole or not at all. Raises ``SinkError``."""
+    path = Path(folder) / MANIFEST
+    partial = path.with_name(f".{MANIFEST}.partial")
+    try:
+        partial.write_text(json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SinkError(f"The manifest {path} could not be written: {error}. The rows beside it are complete.") from error
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run, from its folder or file. Raises ``InputError``."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        found = manifest.get("format")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            explain("manifest", str(path), f"it cannot be read: {error}", "Name a run's folder or its manifest.json.")
+        ) from error
+    if found != FORMAT:
+        raise InputError(
+            explain("manifest", str(path), f"its format is {found!r}, this program reads {FORMAT!r}", "Use the version that wrote it.")
+        )
+    return manifest
