@@ -30,7 +30,7 @@ from simulator.book.state import (
     Books,
 )
 from simulator.book.view import top_levels
-from simulator.records import F64, I32, I64, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
+from simulator.records import BACKGROUND_OWNERS, F64, I32, I64, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
 
 # counters: int64[16]
 ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTICES = 0, 1, 2, 3, 4
@@ -51,9 +51,6 @@ TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_
 # notice: int64[8]: what a Python agent, or somebody who watches, must hear of
 NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_SIDE, NOTE_OWNER = range(8)
 NOTE_FILL, NOTE_QUOTE, NOTE_TRADE, NOTE_EXPIRE = 0, 1, 2, 3
-
-BACKGROUND_OWNERS = 16
-"""Owners below this are compiled populations; a Python agent's owner number is its index plus this."""
 
 ROOM_MD, ROOM_OTHER = 64, 4096
 """Rows kept free: no flow event writes more."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from simulator.errors import InputError, explain
 from simulator.prices import Bracket
-from simulator.records import EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US
+from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US
 from simulator.universe import Universe
 
 OffsessionTrades = Literal["none", "trickle", "full"]
@@ -114,6 +114,12 @@ class Scenario:
             raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))
         for symbol in self.only:
             self.universe.symbol_index(symbol)
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Names by the numbers that ``truth`` carries: the background's, then the Python agents' in order of name."""
+        unused = [""] * (BACKGROUND_OWNERS - len(BACKGROUND_NAMES))
+        return (*BACKGROUND_NAMES, *unused, *sorted(agent.name for agent in self.agents))
 
     @property
     def tables(self) -> tuple[str, ...]:

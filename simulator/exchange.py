@@ -34,7 +34,6 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.columns import (
-    BACKGROUND_OWNERS,
     NOTICES,
     ROWS_MD,
     ROWS_OR,
@@ -55,7 +54,7 @@ from simulator.columns import (
 )
 from simulator.config import Scenario
 from simulator.errors import LimitError
-from simulator.records import I32, I64, PRICE_UNITS_PER_USD, Batch, Cond, CrossKind, Indication, OrderType, Reject, Side
+from simulator.records import BACKGROUND_OWNERS, I32, I64, PRICE_UNITS_PER_USD, Batch, Cond, CrossKind, Indication, OrderType, Reject, Side
 
 DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)
 GOT_REASON, GOT_ID, GOT_SLOT, GOT_EXECUTED, GOT_TAKEN_OFF, GOT_HAPPENED = range(6)

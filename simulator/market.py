@@ -11,7 +11,6 @@ import numpy as np
 from simulator.agents.crosser import auction_crosser
 from simulator.clock import CROSS, DAY, Clock
 from simulator.columns import (
-    BACKGROUND_OWNERS,
     NOTE_BOOK,
     NOTE_EXPIRE,
     NOTE_FILL,
@@ -30,8 +29,7 @@ from simulator.desk import Desk
 from simulator.digest import Digest
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
-from simulator.flow.state import OWNER_NAMES
-from simulator.records import BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
+from simulator.records import BACKGROUND_OWNERS, BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
 from simulator.rng import stream
 from simulator.sessions import continuous_days, trading_days
 from simulator.tape import RunInfo, Sink
@@ -86,17 +84,15 @@ class Market:
         scenario: Scenario,
         sink: Sink | None = None,
         *,
-        worker_symbols: Sequence[int] | None = None,
+        worker_symbols: Sequence[str] | None = None,
         worker: int = 0,
         workers: int = 1,
     ) -> None:
-        """``worker_symbols``: indices into the universe; None: all, or those of ``scenario.only``. Without a sink rows stay in memory."""
+        """``worker_symbols``: names; None: all, or those of ``scenario.only``. Without a sink rows stay in memory."""
         universe = scenario.universe
-        chosen = worker_symbols
-        if chosen is None:
-            chosen = [universe.symbol_index(s) for s in scenario.only] or range(len(universe.symbols))
+        chosen = worker_symbols if worker_symbols is not None else scenario.only
         self.scenario = scenario
-        self.symbols = sorted(chosen)
+        self.symbols = sorted(universe.symbol_index(s) for s in chosen) or list(range(len(universe.symbols)))
         make_days = trading_days if scenario.session_pacing else continuous_days
         self._days = make_days(scenario.start_ns, scenario.end_ns)
         self.exchange = Exchange(scenario, self.symbols)
@@ -110,7 +106,7 @@ class Market:
             venues=tuple(v.name for v in universe.venues),
             levels=scenario.levels,
             tables=scenario.tables,
-            agents=self._agent_names(),
+            agents=scenario.agent_names,
             worker=worker,
             workers=workers,
             start_ns=scenario.start_ns,
@@ -184,10 +180,6 @@ class Market:
         from simulator.flow.background import BackgroundFlow
 
         return BackgroundFlow(self.scenario, self.symbols, self.exchange.books, self.exchange.columns)
-
-    def _agent_names(self) -> tuple[str, ...]:
-        background = [*OWNER_NAMES, *("" for _ in range(BACKGROUND_OWNERS - len(OWNER_NAMES)))]
-        return (*background, *sorted(a.name for a in self.scenario.agents))
 
     def _make_desks(self) -> list[Desk]:
         """The agents whose symbols this worker has; in order of name, whatever the order in the scenario."""

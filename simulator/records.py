@@ -36,6 +36,12 @@ LEVEL_SIZE_MAX = 2**31 - 1
 """Shares, displayed and hidden together, at one price at most."""
 
 
+BACKGROUND_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction")
+"""Owners of orders by number: the compiled populations, and 0, which stands for the counterparties of a cross."""
+BACKGROUND_OWNERS = 16
+"""Owners below this are compiled populations; a Python agent's number is this plus its place among the agents' names."""
+
+
 class Side(IntEnum):
     """Of an order: buy or sell. Bids rest from buy orders, asks from sell orders."""
 

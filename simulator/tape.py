@@ -55,7 +55,7 @@ class NullSink:
         self.rows = dict.fromkeys(run.tables, 0)
 
     def write(self, batch: Batch) -> None:
-        self.rows[batch.table] += len(batch)
+        self.rows[batch.table] = self.rows.get(batch.table, 0) + len(batch)
 
     def close(self, complete: bool) -> None:
         pass

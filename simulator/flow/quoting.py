@@ -33,7 +33,6 @@ from simulator.book.state import (
     SHOWN_TAIL,
     Books,
 )
-from simulator.columns import BACKGROUND_OWNERS
 from simulator.flow.random import below, uniform
 from simulator.flow.state import (
     BELIEF,
@@ -53,6 +52,7 @@ from simulator.flow.state import (
     SIZE_MULTIPLIER,
     FlowState,
 )
+from simulator.records import BACKGROUND_OWNERS
 
 LOT = 100
 NEAR_LEVELS = 3

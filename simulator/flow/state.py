@@ -9,9 +9,8 @@ from simulator.records import F64, I8, I32, I64
 
 NEVER = 2**62
 
-# owners below columns.BACKGROUND_OWNERS; their names by number
+# owners: the places in records.BACKGROUND_NAMES
 MAKER, DEPTH, TAKER, CUSTOMER, INSTITUTION, AUCTION = 1, 2, 3, 4, 5, 6
-OWNER_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction")
 
 # whole numbers of a symbol: int64
 NEXT, SECOND_END, SECOND, SLOT = 0, 1, 2, 3

@@ -1,0 +1,249 @@
+"""The parent of the workers: starts them, hears them, stops them all when one fails or the user asks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from scenarios.tally import Budget
+from scenarios.workers import Done, Failed, Job, Message, Progress, Release, Waiting, is_orphan, work
+
+POLL_S = 0.2
+"""Longest wait before the parent looks again whether the user has asked to stop."""
+PATIENCE_S = 30.0
+"""A worker that was told to stop and has not closed its files after that is ended."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the workers ended."""
+
+    done: dict[int, Done] = field(default_factory=dict)
+    failed: dict[int, Failed] = field(default_factory=dict)
+    now_ns: dict[int, int] = field(default_factory=dict)
+    """By worker: simulated up to here."""
+    rows: dict[int, dict[str, int]] = field(default_factory=dict)
+    """By worker and table: written so far."""
+    end_ns: int | None = None
+    """Where the count of book rows ended the run, if it did."""
+    interrupted: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """A Ctrl-C that came when all was written changes nothing."""
+        return not self.failed and bool(self.done) and all(done.complete for done in self.done.values())
+
+
+class Interrupts:
+    """Counts Ctrl-C while it is entered: the first is a request, the second raises ``KeyboardInterrupt``."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._previous: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+
+def run_jobs(jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None]) -> Outcome:
+    """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
+
+    Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended.
+    """
+    crew = _Crew(jobs, budget, show)
+    if len(jobs) == 1:
+        with Interrupts() as crew.interrupts:
+            work(jobs[0], _Here(crew))
+    else:
+        crew.run()
+    return crew.outcome
+
+
+class _Crew:
+    """The state of the parent."""
+
+    def __init__(self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None]) -> None:
+        self.jobs = jobs
+        self.budget = budget
+        self.show = show
+        self.outcome = Outcome()
+        self.interrupts = Interrupts()
+
+    def hear(self, message: Message) -> Release | None:
+        """Take a worker's message; the answer, if this one gave all that it needs, is for every worker."""
+        outcome = self.outcome
+        match message:
+            case Progress(worker, now_ns, rows):
+                outcome.now_ns[worker], outcome.rows[worker] = now_ns, rows
+            case Waiting(worker, until_ns, counts):
+                assert self.budget is not None
+                answer = self.budget.report(worker, until_ns, counts)
+                if answer is not None:
+                    release = Release(*answer)
+                    outcome.end_ns = release.until_ns if release.is_end else None
+                    return release
+            case Done(worker):
+                outcome.done[worker] = message
+                outcome.now_ns[worker], outcome.rows[worker] = message.until_ns, message.counts.rows
+            case Failed(worker):
+                outcome.failed[worker] = message
+        return None
+
+    def stop_asked(self) -> bool:
+        if self.interrupts.count:
+            self.outcome.interrupted = True
+        return self.outcome.interrupted or bool(self.outcome.failed)
+
+    def run(self) -> None:
+        """Workers in processes of their own, until each has ended."""
+        processes, connections = self._start()
+        told = False
+        try:
+            with Interrupts() as self.interrupts:
+                while connections:
+                    told = self._step(processes, connections, told)
+                    self.show(self.outcome)
+        finally:
+            for process in processes.values():
+                if process.is_alive():
+                    process.join(0 if self.interrupts.count > 1 else PATIENCE_S)
+                if process.is_alive():
+                    process.kill()
+                process.join()
+
+    def _start(self) -> tuple[dict[int, BaseProcess], dict[int, Connection]]:
+        context = _context()
+        processes: dict[int, BaseProcess] = {}
+        connections: dict[int, Connection] = {}
+        # Ctrl-C goes to every process of the terminal. Workers inherit that they ignore it: the parent tells them.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            for job in self.jobs:
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_child, args=(job, theirs, os.getpid()), name=f"worker {job.worker}")  # type: ignore[attr-defined]
+                process.start()
+                theirs.close()
+                processes[job.worker], connections[job.worker] = process, ours
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        return processes, connections
+
+    def _step(self, processes: dict[int, BaseProcess], connections: dict[int, Connection], told: bool) -> bool:
+        """Hear what there is; tell all to stop as soon as there is a reason. Returns whether they were told."""
+        by_connection = {connection: worker for worker, connection in connections.items()}
+        for ready in wait(list(by_connection), POLL_S):
+            worker = by_connection[ready]  # type: ignore[index]
+            try:
+                message = connections[worker].recv()
+            except (EOFError, OSError):
+                processes[worker].join()
+                self.outcome.failed[worker] = self._death(worker, processes[worker].exitcode)
+                del connections[worker]
+                continue
+            release = self.hear(message)
+            if isinstance(message, Done | Failed):
+                del connections[worker]
+            if release is not None:
+                _tell(connections, release)
+        if self.stop_asked() and not told:
+            _tell(connections, None)
+            return True
+        return told
+
+    def _death(self, worker: int, exit_code: int | None) -> Failed:
+        if exit_code is not None and exit_code < 0:
+            name = signal.Signals(-exit_code).name
+            how = f"was ended from outside by signal {-exit_code} ({name}); often that is a lack of memory"
+        else:
+            how = f"ended without a word, exit code {exit_code}"
+        return Failed(worker, f"The process {how}.", 1, self.outcome.now_ns.get(worker, self.jobs[worker].scenario.start_ns))
+
+
+class _Here:
+    """The link of a worker in the parent's own process."""
+
+    def __init__(self, crew: _Crew) -> None:
+        self.crew = crew
+
+    def tell(self, message: Message) -> None:
+        self.crew.hear(message)
+        self.crew.show(self.crew.outcome)
+
+    def stop_asked(self) -> bool:
+        return self.crew.stop_asked()
+
+    def ask(self, message: Waiting) -> Release | None:
+        return None if self.stop_asked() else self.crew.hear(message)
+
+
+class _Pipe:
+    """The link of a worker in a process of its own. The parent sends a ``Release``, or None to stop."""
+
+    def __init__(self, connection: Connection, parent: int) -> None:
+        self.connection = connection
+        self.parent = parent
+        self._stop = False
+
+    def tell(self, message: Message) -> None:
+        try:
+            self.connection.send(message)
+        except BrokenPipeError:
+            self._stop = True
+
+    def stop_asked(self) -> bool:
+        if not self._stop and self.connection.poll():
+            self._stop = self._receive() is None
+        return self._stop or is_orphan(self.parent)
+
+    def ask(self, message: Waiting) -> Release | None:
+        self.tell(message)
+        while not self._stop and not self.connection.poll(1.0):
+            self._stop = is_orphan(self.parent)
+        return None if self._stop else self._receive()
+
+    def _receive(self) -> Release | None:
+        try:
+            answer: Release | None = self.connection.recv()
+        except EOFError:
+            answer = None
+        self._stop = answer is None
+        return answer
+
+
+def _child(job: Job, connection: Connection, parent: int) -> None:
+    """A worker's process."""
+    work(job, _Pipe(connection, parent))
+    connection.close()
+
+
+def _tell(connections: dict[int, Connection], answer: Release | None) -> None:
+    for connection in connections.values():
+        with suppress(OSError):  # it has just ended: the next wait says how
+            connection.send(answer)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Fork where that is safe: the kernels are loaded in the parent, so workers start at once. A thread that may hold a lock forbids it."""
+    is_safe = sys.platform == "linux" and threading.active_count() == 1
+    return multiprocessing.get_context("fork" if is_safe else "spawn")

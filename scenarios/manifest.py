@@ -1,0 +1,52 @@
+"""What a run leaves beside its rows, so that it can be understood and repeated from its folder alone."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from scenarios.plan import Plan
+from simulator.sessions import format_ts
+
+FORMAT_VERSION = 1
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the rows may depend on."""
+    try:
+        program = metadata.version("equities-market-simulator")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        program = "unknown"
+    libraries = {name: metadata.version(name) for name in ("numpy", "numba")}
+    return {"program": program, "python": platform.python_version(), **libraries, "platform": f"{platform.system()} {platform.machine()}"}
+
+
+def build_manifest(
+    plan: Plan, *, end_ns: int, rows: dict[str, int], digest: str | None, digest_parts: dict[str, str], reason: str | None,
+    processes: int, wall_s: float,
+) -> dict[str, Any]:  # fmt: skip
+    """``reason`` says why the run is not complete; None if it is. Only the last two may differ between runs with equal rows."""
+    scenario, flags = plan.scenario, plan.flags
+    return {
+        "format_version": FORMAT_VERSION,
+        "versions": versions(),
+        "complete": reason is None,
+        "reason": reason,
+        "seed": scenario.seed,
+        "start_ts": format_ts(scenario.start_ns),
+        "end_ts": format_ts(end_ns),
+        "settings": plan.settings | {"end_ts": format_ts(end_ns)},
+        "total_market_data_events": flags.total_market_data_events,
+        "suffix": flags.suffix,
+        "symbols": [symbol.name for symbol in scenario.universe.symbols],
+        "venues": [venue.name for venue in scenario.universe.venues],
+        "prices_source": plan.prices.source,
+        "prices": plan.prices.manifest_entry(),
+        "tables": list(scenario.tables),
+        "rows": rows,
+        "digest": digest,
+        "digest_parts": {"/".join(key): part for key, part in sorted(digest_parts.items())},
+        "processes": processes,
+        "wall_seconds": round(wall_s, 3),
+    }

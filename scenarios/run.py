@@ -1,0 +1,155 @@
+"""Run a plan: load the kernels, let the workers simulate, write the manifest, print what came of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from scenarios.command import parse_flags
+from scenarios.crew import Outcome, run_jobs
+from scenarios.manifest import build_manifest
+from scenarios.plan import DATE, Plan, make_plan
+from scenarios.progress import ProgressLine, compiling, new_york
+from scenarios.summary import print_summary
+from scenarios.tally import Budget
+from scenarios.workers import Job, deal
+from scenarios.writing import SinkMaker, resolve
+from simulator.config import Scenario
+from simulator.digest import combine
+from simulator.errors import InputError, MarketSimError, explain
+from simulator.records import NS_PER_S
+from simulator.sessions import session_bounds
+from simulator.tape import NullSink
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code. Errors that a user can make end with one message on stderr."""
+    console = Console(stderr=True)
+    try:
+        flags = parse_flags(sys.argv[1:] if arguments is None else arguments)
+        return run(make_plan(flags), console)
+    except MarketSimError as error:
+        _say(console, str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say(console, "Ended at once, at your second Ctrl-C or before the run began: only whole files stay; there is no manifest.")
+        return INTERRUPTED
+
+
+def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = None) -> int:
+    """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
+    from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
+    from writers.parquet import prepare_folder
+
+    flags, scenario = plan.flags, plan.scenario
+    names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
+    dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
+    folder = Path(flags.out)
+    maker = SinkMaker(writer=flags.writer, folder=folder, memory_limit_bytes=int(flags.memory_limit) // len(dealt))
+    if ":" in flags.writer:
+        resolve(flags.writer)  # now, rather than in a worker
+    if maker.uses_folder:
+        prepare_folder(folder, flags.overwrite)
+    if make_market is None:
+        make_market = Market
+        with compiling(console):
+            warm_up(scenario)
+    is_gated = flags.total_market_data_events is not None
+    jobs = [
+        Job(
+            scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
+            suffix=flags.suffix, gated=is_gated,
+        )
+        for worker, symbols in enumerate(dealt)
+    ]  # fmt: skip
+    budget = Budget(flags.total_market_data_events, len(jobs)) if flags.total_market_data_events is not None else None
+    started_s = time.monotonic()
+    with ProgressLine(scenario, console) as line:
+        outcome = run_jobs(jobs, budget, line.show)
+    return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console)
+
+
+def warm_up(scenario: Scenario) -> None:
+    """Load or compile every kernel in this process: one symbol over the opening cross, into nothing."""
+    from simulator.market import Market
+
+    open_ns = session_bounds(DATE)[0] + (5 * 3600 + 1800) * NS_PER_S
+    first = scenario.universe.symbols[0].name
+    small = replace(
+        scenario, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, session_pacing=True, only=(first,), agents=(),
+        extra_tables=(),
+    )  # fmt: skip
+    market = Market(small, NullSink(), worker_symbols=(first,))
+    market.run_until(small.end_ns)
+    market.close(True)
+
+
+def _finish(plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, wall_s: float, console: Console) -> int:
+    from writers.parquet import write_manifest
+
+    scenario = plan.scenario
+    end_ns = outcome.end_ns if outcome.end_ns is not None else scenario.end_ns
+    if end_ns <= scenario.start_ns:
+        limit = "the first second of the run has more book rows"
+        raise InputError(explain("--total_market_data_events", plan.flags.total_market_data_events, limit, "Raise it, or lower the rates."))
+    counts = reduce(add, (done.counts for done in outcome.done.values())) if outcome.done else None
+    parts: dict[Any, Any] = {}
+    for done in outcome.done.values():
+        parts |= done.digests
+    digest = combine(parts, [symbol.name for symbol in scenario.universe.symbols], scenario.tables) if outcome.complete else None
+    reason = None if outcome.complete else why_incomplete(jobs, outcome)
+    if folder is not None:
+        write_manifest(
+            folder,
+            build_manifest(
+                plan, end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if outcome.complete else {},
+                reason=reason, processes=len(jobs), wall_s=wall_s,
+            ),
+        )  # fmt: skip
+    if counts is not None:
+        print_summary(summary_console(), plan, counts, end_ns=end_ns, digest=digest, folder=folder, wall_s=wall_s)
+    if reason is None:
+        return 0
+    for failed in outcome.failed.values():
+        if failed.trace:
+            console.print(failed.trace, highlight=False, markup=False, soft_wrap=True)
+    _say(console, reason)
+    return max(failed.exit_code for failed in outcome.failed.values()) if outcome.failed else INTERRUPTED
+
+
+def summary_console() -> Console:
+    """Stdout; wide enough for the table when it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=110)
+
+
+def why_incomplete(jobs: Sequence[Job], outcome: Outcome) -> str:
+    """Which worker failed why, or that the user stopped it; and up to where each worker's symbols are complete."""
+    lines = [f"Worker {w} ({', '.join(jobs[w].symbols)}) failed: {failed.message}" for w, failed in sorted(outcome.failed.items())]
+    if not lines:
+        lines = ["Stopped by Ctrl-C."]
+    for job in jobs:
+        until_ns = outcome.now_ns.get(job.worker, job.scenario.start_ns)
+        closed = "closed" if job.worker in outcome.done else "not closed"
+        lines.append(f"Worker {job.worker} ({_few(job.symbols)}): simulated up to {new_york(until_ns)} New York time, files {closed}.")
+    lines.append("What is complete stays; the manifest says that the run is not.")
+    return "\n".join(lines)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, style="bold", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,61 @@
+"""The sink that ``--writer`` names."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError, explain
+from simulator.tape import NullSink, Sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkMaker:
+    """Makes each worker's sink; can be pickled."""
+
+    writer: str
+    folder: Path
+    memory_limit_bytes: int
+    """Of one worker."""
+
+    @property
+    def uses_folder(self) -> bool:
+        """Whether the run leaves something in ``folder``: its rows, or at least its manifest."""
+        return self.writer not in ("memory", "null")
+
+    def __call__(self, worker: int) -> Sink:
+        if self.writer == "null":
+            return NullSink()
+        if self.writer == "memory":
+            from writers.memory import MemorySink
+
+            return MemorySink(self.memory_limit_bytes)
+        if self.writer == "parquet":
+            from writers.parquet import ParquetSink
+
+            return ParquetSink(self.folder)
+        sink: Sink = resolve(self.writer)(self.folder, worker)
+        return sink
+
+
+def resolve(name: str) -> Any:
+    """What ``module:callable`` names. Raises ``InputError`` with what is there and the nearest name."""
+    module_name, _, path = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        limit = f"the module cannot be imported: {error}"
+        raise InputError(explain("--writer", name, limit, "Name an importable module; the current folder counts.")) from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            there = sorted(key for key, value in vars(found).items() if callable(value) and not key.startswith("_"))
+            near = get_close_matches(part, there, 1)
+            limit = f"{module_name} has {', '.join(there) or 'nothing callable'}"
+            raise InputError(explain("--writer", name, limit, f"Did you mean {near[0]}?" if near else "Name one of those."))
+        found = getattr(found, part)
+    if not callable(found):
+        raise InputError(explain("--writer", name, "it is not callable", "Name a class or function that takes (folder, worker)."))
+    return found
