@@ -12,7 +12,7 @@ import math
 
 from simulator.book import matching
 from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
-from simulator.book.jit import entry, kernel
+from simulator.book.jit import entry, inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import ASK_LEVELS, BID_LEVELS, Books
 from simulator.columns import NOTICES, Columns, finish_action, has_room
@@ -132,7 +132,7 @@ def schedule_symbol(fl: FlowState, i: int) -> None:
     whole[NEXT] = t
 
 
-@kernel
+@inlined
 def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
     """Take the next second's budget, less what was borrowed; move the efficient price; enter interest for the crosses."""
     whole = fl.whole[i]
@@ -216,7 +216,7 @@ def is_empty(bk: Books, b: int) -> bool:
     return bk.head[b, BID_LEVELS] == 0 and bk.head[b, ASK_LEVELS] == 0
 
 
-@kernel
+@inlined
 def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     """A row falls due: a taker trades or a book is tended. Returns STUCK if nothing could be changed, else HORIZON."""
     first_book = i * fl.repricing.shape[1]
@@ -270,7 +270,7 @@ def release_news(fl: FlowState, i: int, t: int) -> None:
         fl.repricing[i, v] = min(fl.repricing[i, v], t + 1_000 + int(delay))
 
 
-@kernel
+@inlined
 def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -> None:
     """A venue's maker follows the belief now, or in the next second if this one's rows are used up."""
     b = i * fl.repricing.shape[1] + v
@@ -290,7 +290,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
         fl.whole[i, SLOT] = NEVER
 
 
-@kernel
+@inlined
 def on_sweep(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
     """The rest of an order goes to the next best venue."""
     whole = fl.whole[i]
@@ -321,7 +321,7 @@ def postpone(fl: FlowState, i: int, t: int) -> None:
                 fl.repricing[i, v] = later
 
 
-@kernel
+@inlined
 def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     """The symbol's next event, at ``t``. Returns STUCK or HORIZON."""
     whole = fl.whole[i]

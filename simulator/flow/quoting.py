@@ -6,7 +6,7 @@ import math
 
 from simulator.book import matching
 from simulator.book.codes import LIMIT
-from simulator.book.jit import kernel
+from simulator.book.jit import inlined, kernel
 from simulator.book.levels import price_at_or_above, price_at_or_below
 from simulator.book.matching import NO_CAP
 from simulator.book.state import (
@@ -214,7 +214,7 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
         price = next_shown(bk, b, side, price)
 
 
-@kernel
+@inlined
 def requote(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     """The maker's answer to a new belief: pull what is too good, quote at the edges, fill the way to the old levels."""
     bid_edge = edge(fl, i, v, 0)
@@ -290,7 +290,7 @@ def cancel_farthest(bk: Books, b: int, side: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     """One small change to a book: a step towards the wanted edge, or an order more or less at some level."""
     side = below(fl.random, i, 2)
@@ -316,7 +316,7 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     tend_level(bk, fl, i, v, b, side, levels)
 
 
-@kernel
+@inlined
 def tend_level(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, levels: int) -> None:
     """Add an order to a level that shows less than its share, or cancel one where it shows more (queue-reactive)."""
     u = uniform(fl.random, i)

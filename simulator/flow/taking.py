@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from simulator.book import matching
 from simulator.book.codes import IOC, LIMIT, REST
-from simulator.book.jit import kernel
+from simulator.book.jit import inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import (
     BEST_ASK,
@@ -144,7 +144,7 @@ def strike(
     return size - traded
 
 
-@kernel
+@inlined
 def take(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, venue: int, cap: int, may_wait: bool) -> bool:
     """One child of a parent order: trades now, or prepares a block for a little later. ``venue`` -1: wherever the price is best.
 
@@ -180,7 +180,7 @@ def take(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int
     return True
 
 
-@kernel
+@inlined
 def prepare_block(bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int, t: int, side: int, parent: int) -> bool:
     """An institution rests a hidden order inside the spread; the block that meets it follows. No row is written yet."""
     bid = bk.head[b, SHOWN_BID]
@@ -209,7 +209,7 @@ def prepare_block(bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int
     return stands
 
 
-@kernel
+@inlined
 def strike_block(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, cap: int) -> None:
     """The block trades with the hidden order, if that still stands; what is left of the hidden order goes."""
     whole = fl.whole[i]
