@@ -90,12 +90,12 @@ def test_times_left_out_are_those_of_the_day(line: str, start: str, end: str) ->
 
 
 def test_values_are_spelled_as_in_the_spec() -> None:
-    flags = parse_flags("--total_market_data_events 100_000_000 --session_pacing=false --memory_limit 2GB --only V,MA,V".split())
+    flags = parse_flags(["--total_market_data_events", "100_000_000", "--session_pacing=false", "--memory_limit", "2GB", "--only", "V,MA,V"])
     assert (flags.total_market_data_events, flags.session_pacing, flags.memory_limit, flags.only) == (10**8, False, 2 * 10**9, ("V", "MA"))
 
 
 def test_choices_come_in_the_universe_s_order() -> None:
-    scenario = make_plan(parse_flags("--symbols JPM,AAPL,MSFT --only JPM,AAPL --extra_tables truth,orders".split())).scenario
+    scenario = make_plan(parse_flags(["--symbols", "JPM,AAPL,MSFT", "--only", "JPM,AAPL", "--extra_tables", "truth,orders"])).scenario
     assert [symbol.name for symbol in scenario.universe.symbols] == ["AAPL", "MSFT", "JPM"]
     assert scenario.only == ("AAPL", "JPM")
     assert scenario.tables == ("market_data", "trades", "orders", "truth")
@@ -115,7 +115,7 @@ def test_help_explains_each_flag_with_its_default(capsys: pytest.CaptureFixture[
 
 
 def test_manifest_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> None:
-    first = make_plan(parse_flags("--symbols AAPL,JPM --seed 7 --levels 5 --end_ts 2025-07-01T14:00:00Z --trades_max_eps 99".split()))
+    first = make_plan(parse_flags(["--symbols", "AAPL,JPM", "--seed", "7", "--levels", "5", "--end_ts", "2025-07-01T14:00:00Z", "--trades_max_eps", "99"]))
     manifest = {"settings": first.settings, "prices": first.prices.manifest_entry()}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
 
