@@ -1,0 +1,264 @@
+"""The musts of the design over whole markets: what may be switched, watched, cut or dealt without moving a row."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import BEFORE_OPEN, FOUR, OPEN, assert_same_tapes, run, scenario
+
+from simulator.agents import Fill, MarketView, OrderEntry, Wait
+from simulator.book.limit_order_book import LimitOrderBook
+from simulator.columns import WATCH
+from simulator.config import AgentSpec, Rates
+from simulator.market import Market
+from simulator.records import Cond, CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
+from simulator.sessions import parse_ts
+
+EXTRA = ("orders", "truth")
+
+
+def poller(market: MarketView, orders: OrderEntry, rng: np.random.Generator, every_ns: int) -> Generator[Wait, Any, None]:
+    while True:
+        yield market.wait(every_ns)
+        market.best("AAPL", "NASDAQ")
+        market.nbbo("JPM")
+        market.depth("XOM", "IEX", Side.BUY)
+        market.last_trade("NVDA", "BATS")
+        rng.random()
+
+
+def quote_watcher(market: MarketView, orders: OrderEntry, rng: np.random.Generator) -> Generator[Wait, Any, None]:
+    while True:
+        yield market.quote("NVDA", "ARCA", limit_ns=40_000_000)
+        yield market.trade("AAPL", "NASDAQ", limit_ns=70_000_000)
+        yield market.message(limit_ns=1_000)
+        yield market.phase_change("NYSE", limit_ns=2_000_000)
+
+
+def test_watching_changes_nothing() -> None:
+    """A flow that drew a number, or stamped a row, when it came back to Python would fail here."""
+    watchers = (
+        AgentSpec(name="fast", make=poller, arguments={"every_ns": 900_001}),
+        AgentSpec(name="slow", make=poller, arguments={"every_ns": 250_000_000}),
+        AgentSpec(name="quotes", make=quote_watcher, latency_ns={"*": 1}),
+    )
+    alone = run(scenario(extra_tables=EXTRA)).tape()
+    watched = run(scenario(extra_tables=EXTRA, agents=watchers))
+    assert_same_tapes(alone, watched.tape())
+
+
+@pytest.mark.parametrize("slice_ns", [300_000, 7_000_001, 1_000_000_000])
+def test_the_size_of_a_slice_changes_nothing(slice_ns: int) -> None:
+    end = "2025-07-01T13:30:03Z"
+    assert_same_tapes(run(scenario(end=end, extra_tables=EXTRA)).tape(), run(scenario(end=end, extra_tables=EXTRA, slice_ns=slice_ns)).tape())
+
+
+def test_running_in_steps_changes_nothing() -> None:
+    chosen = scenario(extra_tables=EXTRA)
+    stepped = Market(chosen)
+    for until_ns in range(chosen.start_ns, chosen.end_ns, 333_333_333):
+        stepped.run_until(until_ns)
+    stepped.run_until(chosen.end_ns)
+    assert_same_tapes(run(chosen).tape(), stepped.tape())
+    assert stepped.result().digest_parts == run(chosen).result().digest_parts
+
+
+@pytest.mark.parametrize("levels", [4, 40])
+def test_the_number_of_levels_moves_no_row(levels: int) -> None:
+    ten, other = run(scenario()).tape(), run(scenario(levels=levels)).tape()
+    shared = min(levels, 10)
+    for table in ten:
+        for name, column in columns(ten[table]):
+            same = getattr(other[table], name)
+            if name == "quotes":
+                column, same = column[..., :shared], same[..., :shared]
+            elif name in ("bid_count", "ask_count"):
+                column, same = np.minimum(column, shared), np.minimum(same, shared)
+            np.testing.assert_array_equal(column, same, err_msg=name)
+
+
+def test_some_symbols_alone_have_the_rows_of_the_full_run() -> None:
+    full = run(scenario(extra_tables=EXTRA))
+    some = run(scenario(extra_tables=EXTRA, only=("XOM", "AAPL")))
+    parts = full.result().digest_parts
+    wanted = {key: part for key, part in parts.items() if key[1] in ("XOM", "AAPL")}
+    assert some.result().digest_parts == wanted
+    assert len(wanted) == 2 * 4
+    assert len(parts) == 4 * 4
+
+
+def test_dealing_the_symbols_to_workers_changes_no_part_of_the_digest() -> None:
+    whole = run(scenario(extra_tables=EXTRA)).result().digest_parts
+    for deal in ((("AAPL", "XOM"), ("NVDA", "JPM")), (("AAPL",), ("JPM", "NVDA"), ("XOM",))):
+        parts: dict[Any, str] = {}
+        for n, symbols in enumerate(deal):
+            parts |= run(scenario(extra_tables=EXTRA), worker_symbols=symbols, worker=n, workers=len(deal)).result().digest_parts
+        assert parts == whole
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (run(scenario(seed=seed)).result().digest_parts for seed in (5, 5, 6))
+    assert first == again
+    assert not set(first.values()) & set(other.values())
+
+
+def test_the_hash_seed_of_python_changes_nothing() -> None:
+    code = "from helpers import run, scenario; print(sorted(run(scenario()).result().digest_parts.items()))"
+    said = []
+    for hash_seed in ("0", "1"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
+        said.append(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout)
+    assert said[0] == said[1]
+    assert "AAPL" in said[0]
+
+
+def test_a_day_alone_has_the_rows_of_the_same_day_in_a_run_of_three() -> None:
+    few = Rates(market_data_min_eps=2, market_data_max_eps=8, trades_min_eps=0, trades_max_eps=1)
+    two = ("AAPL", "JPM")
+    three = run(scenario("2025-06-30T08:00:00Z", "2025-07-02T08:00:01Z", names=two, rates=few)).result().digest_parts
+    one = run(scenario("2025-07-01T08:00:00Z", "2025-07-02T08:00:00Z", names=two, rates=few)).result().digest_parts
+    assert {key: part for key, part in three.items() if key[0] == "2025-07-01"} == one
+    assert len(one) == 4
+    assert {key[0] for key in three} == {"2025-06-30", "2025-07-01", "2025-07-02"}
+
+
+def test_stamps_are_in_order_and_never_repeat() -> None:
+    tape = run(scenario()).tape()
+    seen: set[tuple[int, int, int]] = set()
+    count = 0
+    for table in ("market_data", "trades"):
+        batch = tape[table]
+        assert (np.diff(batch.ts_ns) >= 0).all()
+        seen |= set(zip(batch.ts_ns.tolist(), batch.symbol.tolist(), batch.venue.tolist(), strict=True))
+        count += len(batch)
+    assert len(seen) == count
+
+
+def test_replaying_the_orders_gives_every_book_row_again() -> None:
+    """The orders table alone, through the façade's book, command by command."""
+    market = run(scenario(end="2025-07-01T13:30:20Z", extra_tables=EXTRA, agents=(AgentSpec(name="trader", make=trader),)))
+    tape = market.tape()
+    orders, rows = tape["orders"], tape["market_data"]
+    assert isinstance(orders, OrderBatch)
+    assert isinstance(rows, MarketDataBatch)
+    replayed = 0
+    for symbol in range(len(FOUR)):
+        for venue in range(5):
+            replayed += replay(orders, rows, symbol, venue)
+    assert replayed == len(rows)
+
+
+def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int) -> int:
+    """Replay one book; returns the number of its rows, all of which matched."""
+    mine = (orders.symbol == symbol) & (orders.venue == venue)
+    fields = [getattr(orders, name)[mine].tolist() for name in ("action", "kind", "order_id", "side", "price", "size", "a", "b")]
+    shown = rows.quotes[(rows.symbol == symbol) & (rows.venue == venue)].tolist()
+    book = LimitOrderBook()
+    row, before, last_action = 0, None, None
+    events = list(zip(*fields, strict=True))
+    for n, (action, kind, order_id, side, price, size, a, b) in enumerate(events):
+        ticks = price // 100
+        if action != last_action:
+            before, last_action = deep(book), action
+        if kind == EventKind.ADD:
+            assert book.add(Side(side), ticks, size, type=OrderType(b), display=a)[0].order_id == order_id
+        elif kind == EventKind.CANCEL:
+            book.cancel(order_id)
+        elif kind == EventKind.REDUCE:
+            book.reduce(order_id, size)
+        elif kind == EventKind.REPLACE:
+            book.replace(order_id, ticks, size)
+        elif kind == EventKind.CROSS:
+            cross = book.cross(CrossKind(b), max(ticks, 1))[0]
+            assert (cross.size, cross.a) == (size, a)
+        if n + 1 == len(events) or events[n + 1][0] != action:
+            now = deep(book)
+            if now != before:
+                assert shown[row] == as_row(now, len(shown[row][0])), f"row {row} after action {action}"
+                row += 1
+    assert row == len(shown)
+    return row
+
+
+def deep(book: LimitOrderBook) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    return book.levels(Side.BUY, 200), book.levels(Side.SELL, 200)
+
+
+def as_row(levels: tuple[list[tuple[int, int]], list[tuple[int, int]]], depth: int) -> list[list[int]]:
+    row = []
+    for side in levels:
+        padded = side[:depth] + [(0, 0)] * (depth - len(side))
+        row += [[price * 100 for price, _ in padded], [size for _, size in padded]]
+    return row
+
+
+def trader(market: MarketView, orders: OrderEntry, rng: np.random.Generator) -> Generator[Wait, Any, None]:
+    """Takes, rests, replaces and cancels."""
+    yield market.until(parse_ts(OPEN) + 1_000_000_000)
+    while True:
+        quote = market.best("AAPL", "NASDAQ")
+        orders.buy("AAPL", "NASDAQ", quote.ask_ticks, 150, type=OrderType.IOC)
+        ref = orders.sell("AAPL", "NASDAQ", quote.ask_ticks + 1, 300, display=100)
+        yield market.wait(50_000_000)
+        ref = orders.replace(ref, quote.ask_ticks, 200)
+        yield market.message(Fill, limit_ns=400_000_000)
+        orders.cancel(ref)
+
+
+def test_crosses_print_at_the_listing_venue_only() -> None:
+    market = run(scenario("2025-07-01T13:00:00Z", "2025-07-01T13:30:02Z"))
+    trades = market.tape()["trades"]
+    assert isinstance(trades, TradeBatch)
+    opening = trades.cond == Cond.OPEN
+    assert opening.sum() == len(FOUR)
+    listing = [market.scenario.universe.listing_index(s) for s in trades.symbol[opening]]
+    assert trades.venue[opening].tolist() == listing
+    assert (trades.ts_ns >= parse_ts(OPEN)).all()
+    assert len(market.result().crosses) == len(FOUR)
+
+
+def test_a_half_day_closes_at_one() -> None:
+    market = run(scenario("2025-07-03T16:49:00Z", "2025-07-03T17:05:00Z", names=("AAPL",)))
+    trades = market.tape()["trades"]
+    assert isinstance(trades, TradeBatch)
+    assert trades.ts_ns[trades.cond == Cond.CLOSE] // 10**9 == [parse_ts("2025-07-03T17:00:00Z") // 10**9]
+    assert trades.cond[-1] == Cond.CLOSE
+
+
+def test_truth_tells_every_print() -> None:
+    tape = run(scenario("2025-07-01T13:30:00Z", "2025-07-01T13:31:00Z", extra_tables=EXTRA)).tape()
+    trades, truth = tape["trades"], tape["truth"]
+    assert isinstance(trades, TradeBatch)
+    assert isinstance(truth, TruthBatch)
+    plain = trades.cond == Cond.TRADE
+    told = truth.taker_order > 0
+    np.testing.assert_array_equal(trades.ts_ns[plain], truth.ts_ns[told])
+    np.testing.assert_array_equal(trades.size[plain], truth.size[told])
+    np.testing.assert_array_equal(trades.side[plain], 1 - truth.resting_side[told])
+    assert 0 < truth.hidden_size.sum() < truth.size.sum()
+    assert (truth.refill_size > 0).any()
+
+
+def test_memory_does_not_grow_with_the_run() -> None:
+    market = Market(scenario(BEFORE_OPEN, "2025-07-01T13:40:00Z"), sink=_Forget())
+    sizes = []
+    for minute in (1, 9):
+        market.run_until(parse_ts(BEFORE_OPEN) + minute * 60_000_000_000)
+        sizes.append(sum(a.nbytes for a in (*market.exchange.columns, *market.exchange.books)))
+    assert sizes[0] == sizes[1]
+    assert market.exchange.columns.facts[:, WATCH].sum() == 0
+
+
+class _Forget:
+    def open(self, run: Any) -> None: ...
+
+    def write(self, batch: Any) -> None: ...
+
+    def close(self, complete: bool) -> None: ...
