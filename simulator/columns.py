@@ -329,7 +329,7 @@ def finish_action(
         if out.facts[b, WATCH] & WATCH_QUOTES:
             notice(out, ts, b, NOTE_QUOTE, 0, 0, 0, 0, 0)
     if prints > 0 and out.facts[b, WATCH] & WATCH_TRADES:
-        notice(out, ts - row, b, NOTE_TRADE, 0, 0, 0, 0, 0)
+        notice(out, ts - row - prints + 1, b, NOTE_TRADE, 0, 0, 0, 0, 0)
     hd[b, LAST_TS] = max(hd[b, LAST_TS], ts)
     bk.logged[0] = 0
     if ends:

@@ -56,7 +56,7 @@ class Desk:
         self._clock = clock
         self._exchange = exchange
         self._venues = venues
-        self._latency = [_latency(spec, name) for name in venue_names]
+        self._latency = _latencies(spec, venue_names)
         self._symbol_place = {name: k for k, name in enumerate(symbol_names) if name in self.symbols}
         self._venue_place = {name: v for v, name in enumerate(venue_names)}
         self._names = tuple(symbol_names)
@@ -234,9 +234,10 @@ class Desk:
             self._close(ref)
 
     def _close(self, ref: int) -> None:
+        """The order is gone: its number may become another's on another day."""
         order = self._orders[ref]
         self._refs.pop((order.book, order.order_id), None)
-        order.left = 0
+        order.left = order.order_id = 0
 
     def watching(self, kind: str, index: int) -> bool:
         """Whether the agent waits for a quote or trade of this book, or a phase of this venue."""
@@ -306,6 +307,8 @@ class Desk:
                 raise AgentError(self._where(f"raised {type(error).__name__}: {error}", error)) from error
             if type(wait) is not Wait:
                 raise AgentError(self._where(f"yielded {wait!r}; an agent yields what market.wait(...), .message(...) and so on return"))
+            if 0 <= wait.until_ns < clock.now:
+                raise AgentError(self._where(f"yielded {wait!r}, made earlier: its time is over. Make it anew where it is yielded"))
             if wait.kind == "time":
                 yield clock.timeout(wait.until_ns - clock.now)
                 value = None
@@ -342,6 +345,11 @@ class Desk:
                 self.happened(coming, wait.venue)
             else:
                 self._exchange.watch(wait.book, WATCH_QUOTES if quotes else WATCH_TRADES, True)
+        elif wait.kind == "phase":
+            seen = clock.now - self._latency[wait.venue]
+            coming = next((since for since, _ in self._venues[wait.venue].phases if since > seen), None)
+            if coming is not None:
+                self.happened(coming, wait.venue)
         if wait.until_ns >= 0:
             event = clock.at(wait.until_ns)
             assert event.callbacks is not None
@@ -404,11 +412,16 @@ class Desk:
         return f"Agent {self.spec.name!r} at {self._clock.now} ns: {what}{place}."
 
 
-def _latency(spec: AgentSpec, venue: str) -> int:
-    latency = spec.latency_ns.get(venue, spec.latency_ns.get("*"))
-    if type(latency) is not int or latency < 1:
-        raise AgentError(
-            f"Agent {spec.name!r}: latency to {venue} is {latency!r}; it is a whole number of ns, at least 1. "
-            f"Give latency_ns={{'*': 100_000}}."
-        )
-    return latency
+def _latencies(spec: AgentSpec, venues: Sequence[str]) -> list[int]:
+    """One way, in ns, by venue."""
+    for name in spec.latency_ns:
+        if name != "*" and name not in venues:
+            raise AgentError(f"Agent {spec.name!r}: latency_ns names {name!r}; the venues are {', '.join(venues)}, and '*' is all others.")
+    latencies = [spec.latency_ns.get(venue, spec.latency_ns.get("*")) for venue in venues]
+    for venue, latency in zip(venues, latencies, strict=True):
+        if type(latency) is not int or latency < 1:
+            raise AgentError(
+                f"Agent {spec.name!r}: latency to {venue} is {latency!r}; it is a whole number of ns, at least 1. "
+                f"Give latency_ns={{'*': 100_000}}."
+            )
+    return [latency for latency in latencies if latency is not None]

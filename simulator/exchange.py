@@ -14,6 +14,7 @@ from simulator.book.jit import entry
 from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
+    DARK,
     ID,
     LAST_TS,
     LOG_A,
@@ -26,6 +27,7 @@ from simulator.book.state import (
     META_OWNER_SHIFT,
     NO_ASK,
     NO_BID,
+    SHOWN,
     SHOWN_ASK,
     SHOWN_BID,
     TRADING,
@@ -175,7 +177,7 @@ class Exchange:
         self, b: int, ts_ns: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, owner: int, efficient_price: float
     ) -> Answer:
         """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window."""
-        if price_ticks and self._is_far(b, price_ticks):
+        if price_ticks and self._is_far(b, price_ticks, efficient_price):
             return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
         return self._run(b, ts_ns, DO_ADD, 0, 0, side, price_ticks, size, display, kind, owner, efficient_price)
 
@@ -188,7 +190,7 @@ class Exchange:
     def replace(
         self, b: int, ts_ns: int, slot: int, order_id: int, price_ticks: int, size: int, owner: int, efficient_price: float
     ) -> Answer:
-        if self._is_far(b, price_ticks):
+        if self._is_far(b, price_ticks, efficient_price):
             return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
         return self._run(b, ts_ns, DO_REPLACE, slot, order_id, 0, price_ticks, size, 0, 0, owner, efficient_price)
 
@@ -234,12 +236,12 @@ class Exchange:
         self.columns.ring_count[:] = 0
         self.columns.trade_count[:] = 0
 
-    def guests(self, b: int) -> list[tuple[int, int]]:
-        """(order id, owner) of the live orders of Python agents."""
+    def guests(self, b: int) -> list[tuple[int, int, int]]:
+        """(order id, owner, shares left) of the live orders of Python agents."""
         records = self.books.order[b]
         owners = records[:, META] >> META_OWNER_SHIFT
         live = np.flatnonzero((records[:, ID] != 0) & (owners >= BACKGROUND_OWNERS))
-        return sorted((int(records[o, ID]), int(owners[o])) for o in live)
+        return sorted((int(records[o, ID]), int(owners[o]), int(records[o, SHOWN] + records[o, DARK])) for o in live)
 
     def drain(self, before_ns: int) -> list[Batch]:
         """The rows stamped before ``before_ns``, as views that hold until ``forget`` is called with them."""
@@ -309,11 +311,11 @@ class Exchange:
 
     def next_row_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first book row after ``ts_ns`` that already exists; None if there is none yet."""
-        return self._first_after(self.columns.ring_ts[b], int(self.columns.ring_count[b]), ts_ns)
+        return self._first_after(self.columns.ring_ts[b], int(self.columns.ring_count[b]), ts_ns, b)
 
     def next_trade_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first print after ``ts_ns`` that already exists."""
-        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.trade_count[b]), ts_ns)
+        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.trade_count[b]), ts_ns, b)
 
     def _newest(self, stamps: I64, count: int, ts_ns: int, b: int) -> int:
         size = len(stamps)
@@ -322,30 +324,35 @@ class Exchange:
             if stamps[r] <= ts_ns:
                 return r
         if count > size:
-            raise LimitError(
-                f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns} ns into the past of book {b}, but only the last {size} "
-                "states are kept. Raise history= in the scenario, or lower the agent's latency."
-            )
+            raise self._overrun(stamps, count, ts_ns, b)
         return -1
 
-    @staticmethod
-    def _first_after(stamps: I64, count: int, ts_ns: int) -> int | None:
+    def _first_after(self, stamps: I64, count: int, ts_ns: int, b: int) -> int | None:
         found = None
         for back in range(1, min(count, len(stamps)) + 1):
             stamp = int(stamps[(count - back) % len(stamps)])
             if stamp <= ts_ns:
-                break
+                return found
             found = stamp
+        if count > len(stamps):
+            raise self._overrun(stamps, count, ts_ns, b)
         return found
 
-    def _is_far(self, b: int, price_ticks: int) -> bool:
+    @staticmethod
+    def _overrun(stamps: I64, count: int, ts_ns: int, b: int) -> LimitError:
+        size = len(stamps)
+        return LimitError(
+            f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns} ns into the past of book {b}, but only the last {size} "
+            "states are kept. Raise history= in the scenario, or lower the agent's latency."
+        )
+
+    def _is_far(self, b: int, price_ticks: int, efficient_price: float) -> bool:
+        """Far from both best prices; in an empty book, from the efficient price, where the background will quote."""
         head = self.books.head[b]
-        bid, ask = int(head[BEST_BID]), int(head[BEST_ASK])
-        if bid != NO_BID and abs(price_ticks - bid) <= self._window // 4:
-            return False
-        if ask != NO_ASK and abs(price_ticks - ask) <= self._window // 4:
-            return False
-        return not (bid == NO_BID and ask == NO_ASK)
+        near = [price for price, none in ((int(head[BEST_BID]), NO_BID), (int(head[BEST_ASK]), NO_ASK)) if price != none]
+        if not near and efficient_price:
+            near = [dollars_to_ticks(efficient_price, int(self.columns.facts[b, TICK_UNITS]))]
+        return bool(near) and min(abs(price_ticks - price) for price in near) > self._window // 4
 
     def _ensure_room(self) -> None:
         """Drain if an order that meets every other one might not fit."""
@@ -368,6 +375,7 @@ class Exchange:
     ) -> Answer:  # fmt: skip
         got = self._got
         got[:] = 0
+        price, size, display = (max(-1, min(number, 2**31)) for number in (price, size, display))  # more is refused all the same
         stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
         more = 1
         while more:

@@ -33,7 +33,7 @@ from simulator.records import BACKGROUND_OWNERS, BATCH_TYPES, Batch, CrossKind, 
 from simulator.rng import stream
 from simulator.sessions import continuous_days, trading_days
 from simulator.tape import RunInfo, Sink
-from simulator.venue import Crossing, Venue
+from simulator.venue import Crossing, Post, Venue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Market:
         self.clock = Clock(scenario.start_ns, self.flow, slice_ns=scenario.slice_ns)
         self.clock.on_notice = self._dispatch
         self.clock.on_full = self._flush_settled
-        self.exchange.make_room = self._flush_settled
+        self.exchange.make_room = lambda: self._flush_before(self.clock.now)  # more rows of this instant may follow
         self.run_info = RunInfo(
             symbols=tuple(s.name for s in universe.symbols),
             venues=tuple(v.name for v in universe.venues),
@@ -117,9 +117,10 @@ class Market:
         self._kept: dict[str, list[Batch]] = {table: [] for table in scenario.tables}
         self._digest = Digest(self.run_info)
         self.clock.process(self._run_days())
-        venues = range(len(universe.venues))
+        post = Post(self.clock)
         self.venues = [
-            Venue(v, self.clock, self.exchange, self.flow, self._days, scenario.start_ns, scenario.offsession_trades) for v in venues
+            Venue(v, self.clock, self.exchange, self.flow, self._days, scenario.start_ns, scenario.offsession_trades, post)
+            for v in range(len(universe.venues))
         ]
         if scenario.session_pacing:
             crosser = auction_crosser(self._days, scenario.start_ns, lambda t: self.clock.at(t, CROSS), self._call_cross)
@@ -140,7 +141,7 @@ class Market:
     def run_until(self, ts_ns: int) -> None:
         """Simulate everything before ``ts_ns`` and hand it to the sink."""
         self.clock.run_until(ts_ns)
-        self._flush_settled()
+        self._flush_before(min(ts_ns, self.flow.next_ns, self._next_python_ns()))
 
     def book(self, symbol: str, venue: str) -> BookView:
         """A book, as it is now."""
@@ -182,11 +183,16 @@ class Market:
         return BackgroundFlow(self.scenario, self.symbols, self.exchange.books, self.exchange.columns)
 
     def _make_desks(self) -> list[Desk]:
-        """The agents whose symbols this worker has; in order of name, whatever the order in the scenario."""
+        """The agents whose symbols this worker has; in order of name, whatever the order in the scenario.
+
+        Raises ``InputError`` for a symbol that the universe does not have.
+        """
         universe = self.scenario.universe
         names = [universe.symbols[i].name for i in self.symbols]
         desks = []
         for n, spec in enumerate(sorted(self.scenario.agents, key=lambda a: a.name)):
+            for name in spec.symbols:
+                universe.symbol_index(name)
             if spec.symbols and not set(spec.symbols) & set(names):
                 continue
             rng = stream(self.scenario.seed, "agent", spec.name)
@@ -200,7 +206,7 @@ class Market:
         for n, day in enumerate(self._days):
             start_ns = max(day.start_ns, self.scenario.start_ns)
             yield self.clock.at(start_ns, DAY)
-            self._flush_settled()
+            self._flush_before(start_ns)
             if n:
                 self._end_agents_orders(start_ns)
                 self.exchange.reset_day()
@@ -210,8 +216,8 @@ class Market:
     def _end_agents_orders(self, ts_ns: int) -> None:
         """Day orders of agents expire with their day."""
         for b in range(len(self.symbols) * self.exchange.venues):
-            for order_id, owner in self.exchange.guests(b):
-                self._desk(owner).traded(NOTE_EXPIRE, ts_ns, b, order_id, 0, 0)
+            for order_id, owner, left in self.exchange.guests(b):
+                self._desk(owner).traded(NOTE_EXPIRE, ts_ns, b, order_id, 0, left)
 
     def _call_cross(self, kind: CrossKind) -> None:
         """Cross every symbol at its listing venue."""
@@ -258,9 +264,11 @@ class Market:
                 desk.happened(ts_ns, venue.index)
 
     def _flush_settled(self) -> None:
-        """Hand the rows that no later event can precede to digest and sink."""
-        settled_ns = min(self.flow.next_ns, self._next_python_ns())
-        batches = self.exchange.drain(settled_ns)
+        """Between two events: hand the rows that no later event can precede to digest and sink."""
+        self._flush_before(min(self.flow.next_ns, self._next_python_ns()))
+
+    def _flush_before(self, ts_ns: int) -> None:
+        batches = self.exchange.drain(ts_ns)
         for batch in batches:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)

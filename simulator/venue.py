@@ -50,6 +50,34 @@ class Crossing(NamedTuple):
     size: int
 
 
+class Post:
+    """Order messages on their way to the venues of a worker; at one instant they arrive by (agent's name, its sequence).
+
+    One for all venues, because what an order does at one venue reaches the others through the flow's price.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._letters: list[tuple[Command, Venue]] = []
+        self._arrivals: set[int] = set()
+
+    def send(self, command: Command, venue: Venue) -> None:
+        """It is carried out when it arrives, after phase changes and crosses of that instant."""
+        heapq.heappush(self._letters, (command, venue))
+        if command.arrival_ns not in self._arrivals:
+            self._arrivals.add(command.arrival_ns)
+            event = self._clock.at(command.arrival_ns, MESSAGE)
+            assert event.callbacks is not None
+            event.callbacks.append(self._arrive)
+
+    def _arrive(self, _event: Any) -> None:
+        now = self._clock.now
+        self._arrivals.discard(now)
+        while self._letters and self._letters[0][0].arrival_ns <= now:
+            command, venue = heapq.heappop(self._letters)
+            venue.carry_out(command)
+
+
 class Venue:
     """Owns the books of one venue: number ``index`` in the universe."""
 
@@ -62,6 +90,7 @@ class Venue:
         days: Sequence[TradingDay],
         start_ns: int,
         offsession: OffsessionTrades,
+        post: Post,
     ) -> None:
         self.index = index
         self.phase = Phase.CLOSED
@@ -77,8 +106,7 @@ class Venue:
         self._days = days
         self._start_ns = start_ns
         self._offsession = offsession
-        self._inbox: list[Command] = []
-        self._drains: set[int] = set()
+        self._post = post
         clock.process(self._run())
 
     def _run(self) -> Generator[Any, Any, None]:
@@ -113,21 +141,11 @@ class Venue:
         self._clock.on_notice()
 
     def receive(self, command: Command) -> None:
-        """A command is on its way; it is carried out when it arrives, after phase changes and crosses of that instant."""
-        heapq.heappush(self._inbox, command)
-        if command.arrival_ns not in self._drains:
-            self._drains.add(command.arrival_ns)
-            event = self._clock.at(command.arrival_ns, MESSAGE)
-            assert event.callbacks is not None
-            event.callbacks.append(self._drain)
+        """A command is on its way."""
+        self._post.send(command, self)
 
-    def _drain(self, _event: Any) -> None:
-        now = self._clock.now
-        self._drains.discard(now)
-        while self._inbox and self._inbox[0].arrival_ns <= now:
-            self._carry_out(heapq.heappop(self._inbox))
-
-    def _carry_out(self, command: Command) -> None:
+    def carry_out(self, command: Command) -> None:
+        """A command has arrived."""
         desk, exchange, now = command.desk, self._exchange, self._clock.now
         efficient_price = self._flow.efficient_price(command.book // exchange.venues)
         if self.phase == Phase.CLOSED and command.what != CANCEL:

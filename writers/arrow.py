@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from simulator.records import I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
+from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
 from simulator.tape import RunInfo
 
 MONEY = ("price", "efficient_price")
@@ -52,23 +52,29 @@ def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
         return _words(values, run.agents)
     if name in MONEY and values.dtype != np.float64:
         return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
-    return pa.array(np.ascontiguousarray(values))
+    return pa.array(values.copy())
 
 
 def _times(ts_ns: NDArray[np.int64]) -> Any:
-    return pa.array(np.ascontiguousarray(ts_ns)).view(pa.timestamp("ns"))
+    return pa.array(ts_ns.copy()).view(pa.timestamp("ns"))  # a copy: Arrow would keep a view of the engine's buffer
 
 
 def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
 
 
+def side_values(side: I32) -> F64:
+    """float64[n, 2, L] from int32[n, 2, L]: prices in USD and sizes."""
+    values = np.empty(side.shape)
+    np.divide(side[:, 0], float(PRICE_UNITS_PER_USD), out=values[:, 0])
+    values[:, 1] = side[:, 1]
+    return values
+
+
 def _levels(side: I32, counts: I32) -> Any:
     """``list<list<double>>`` from int32[n, 2, L]: per row the prices in USD and the sizes of its first ``counts`` levels."""
     rows, _, depth = side.shape
-    values = np.empty((rows, 2, depth))
-    np.divide(side[:, 0], float(PRICE_UNITS_PER_USD), out=values[:, 0])
-    values[:, 1] = side[:, 1]
+    values = side_values(side)
     if (counts == depth).all():
         flat = values.reshape(-1)
         ends = np.arange(0, 2 * rows * depth + 1, depth, dtype=np.int32)

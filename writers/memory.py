@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import SinkError
-from simulator.records import BATCH_TYPES, Batch, columns
+from simulator.records import BATCH_TYPES, Batch, MarketDataBatch, columns
 from simulator.tape import RunInfo
 
 MEMORY_LIMIT_BYTES = 2_000_000_000
-ROW_BYTES = {"trades": 32, "orders": 72, "truth": 96}
+DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
 
 
 def estimate_bytes(levels: int, rows: dict[str, int]) -> int:
-    """Bytes that so many rows take as numpy arrays."""
-    per_row = {**ROW_BYTES, "market_data": 24 + 16 * levels}
-    return sum(per_row[table] * count for table, count in rows.items())
+    """Bytes that so many rows by table take as kept here; Arrow and pandas views come on top."""
+    return sum(count * sum(c.itemsize * int(np.prod(c.shape[1:])) for _, c in columns(_empty(table, levels))) for table, count in rows.items())
 
 
 class MemorySink:
-    """Keeps copies of all batches, up to a limit."""
+    """Keeps copies of all batches, up to a limit. What is kept can be read at any time, and after ``close``."""
 
     def __init__(self, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
         self._limit = memory_limit_bytes
@@ -38,9 +38,10 @@ class MemorySink:
         """Copy the rows. Raises ``SinkError`` when the limit would be passed; what is kept stays readable."""
         size = sum(column.nbytes for _, column in columns(batch))
         if self._bytes + size > self._limit:
+            kept = ", ".join(f"{sum(map(len, batches)):,} of {table}" for table, batches in self._kept.items())
             raise SinkError(
-                f"The rows do not fit in memory: {self._bytes + size:,} bytes, the limit is {self._limit:,}. "
-                "Raise --memory_limit, shorten the run, or use --writer parquet."
+                f"The rows do not fit in memory: they would take {self._bytes + size:,} bytes, the limit is {self._limit:,} "
+                f"(rows kept: {kept}). Raise --memory_limit, shorten the run, or use --writer parquet."
             )
         self._bytes += size
         self._kept[batch.table].append(type(batch)(**{name: column.copy() for name, column in columns(batch)}))  # type: ignore[arg-type]
@@ -48,24 +49,49 @@ class MemorySink:
     def close(self, complete: bool) -> None:
         pass
 
-    def numpy(self, table: str) -> Batch | None:
-        """All rows of a table as one batch; None if there are none."""
+    def numpy(self, table: str) -> Batch:
+        """All rows of a table as one batch, which is the sink's own: copy it before you change it."""
         kept = self._kept[table]
-        if not kept:
-            return None
-        joined = {name: np.concatenate([getattr(b, name) for b in kept]) for name, _ in columns(kept[0])}
-        batch: Batch = BATCH_TYPES[table](**joined)
-        return batch
+        if len(kept) != 1:  # put together once, so that the rows are not held twice
+            parts = kept or [_empty(table, self._told.levels)]
+            joined = {name: np.concatenate([getattr(b, name) for b in parts]) for name, _ in columns(parts[0])}
+            kept[:] = [BATCH_TYPES[table](**joined)]
+        return kept[0]
 
     def arrow(self, table: str) -> Any:
-        """All rows of a table as a ``pyarrow.Table``; None if there are none."""
+        """All rows of a table as a ``pyarrow.Table``, as the Parquet files have them."""
         from writers.arrow import to_table
 
-        assert self._run is not None
-        batch = self.numpy(table)
-        return None if batch is None else to_table(batch, self._run)
+        return to_table(self.numpy(table), self._told)
+
+    def tables(self) -> dict[str, Any]:
+        """All rows as Arrow tables, by table."""
+        return {table: self.arrow(table) for table in self._kept}
 
     def pandas(self, table: str) -> Any:
-        """All rows of a table as a ``pandas.DataFrame``; bids and asks are arrays of two arrays, prices and sizes."""
+        """All rows of a table as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
+        import pandas as pd
+
+        from writers.arrow import side_values
+
         rows = self.arrow(table)
-        return None if rows is None else rows.to_pandas()
+        frame = rows.select([name for name in rows.column_names if name not in ("bids", "asks")]).to_pandas()
+        batch = self.numpy(table)
+        if isinstance(batch, MarketDataBatch):
+            for name, first, counts in (("bids", 0, batch.bid_count), ("asks", 2, batch.ask_count)):
+                values = side_values(batch.quotes[:, first : first + 2])
+                frame[name] = pd.Series([row[:, :count] for row, count in zip(values, counts, strict=True)], dtype=object)
+        return frame
+
+    @property
+    def _told(self) -> RunInfo:
+        assert self._run is not None  # open comes first
+        return self._run
+
+
+def _empty(table: str, levels: int) -> Batch:
+    """A batch without rows."""
+    kind = BATCH_TYPES[table]
+    shapes = {"quotes": (0, 4, levels)}
+    batch: Batch = kind(**{f.name: np.zeros(shapes.get(f.name, 0), DTYPES[str(f.type)]) for f in fields(kind)})
+    return batch
