@@ -26,8 +26,8 @@ START_1, START_2 = np.uint64(0x243F6A8885A308D3), np.uint64(0x13198A2E03707344)
 @kernel
 def mix(state: U64, symbol: int, first: np.uint64, second: np.uint64) -> None:
     """Take two words into the lanes of a symbol."""
-    one = (state[symbol, 0] ^ first) * MULTIPLIER_1
-    two = (state[symbol, 1] ^ second) * MULTIPLIER_2
+    one = (state[symbol, 0] ^ np.uint64(first)) * MULTIPLIER_1  # it comes as int64 (see ``kernel``): mixed, the shifts drag the sign
+    two = (state[symbol, 1] ^ np.uint64(second)) * MULTIPLIER_2
     state[symbol, 0] = ((one << LEFT) | (one >> RIGHT)) + two
     state[symbol, 1] = ((two << LEFT_2) | (two >> RIGHT_2)) ^ one
 

@@ -17,7 +17,7 @@ DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
 
 def estimate_bytes(levels: int, rows: dict[str, int]) -> int:
     """Bytes that so many rows by table take as kept here; Arrow and pandas views come on top."""
-    return sum(count * sum(c.itemsize * int(np.prod(c.shape[1:])) for _, c in columns(_empty(table, levels))) for table, count in rows.items())
+    return sum(count * _row_bytes(table, levels) for table, count in rows.items())
 
 
 class MemorySink:
@@ -70,7 +70,7 @@ class MemorySink:
 
     def pandas(self, table: str) -> Any:
         """All rows of a table as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
-        import pandas as pd
+        import pandas as pd  # type: ignore[import-untyped]
 
         from writers.arrow import side_values
 
@@ -87,6 +87,10 @@ class MemorySink:
     def _told(self) -> RunInfo:
         assert self._run is not None  # open comes first
         return self._run
+
+
+def _row_bytes(table: str, levels: int) -> int:
+    return sum(column.itemsize * int(np.prod(column.shape[1:])) for _, column in columns(_empty(table, levels)))
 
 
 def _empty(table: str, levels: int) -> Batch:

@@ -147,9 +147,9 @@ class ParquetSink:
             for _, file in self._files.values():
                 file.abandon()
             self._files.clear()
-            done = f"{len(self._complete)} files are complete, the last is {self._complete[-1]}" if self._complete else "No file is complete"
+            done = f"{len(self._complete)}, the last {self._complete[-1]}" if self._complete else "none"
             raise SinkError(
-                f"Writing Parquet to {self._folder} failed: {error}. {done}; the hour at hand was dropped. "
+                f"Writing Parquet to {self._folder} failed: {error}. The hour at hand was dropped. Files complete: {done}. "
                 "Free some space, or choose another folder with --out."
             ) from error
 
