@@ -394,9 +394,10 @@ class Desk:
     def _guard(self, make: Any) -> Any:
         try:
             return make()
-        except TypeError as error:
+        except Exception as error:
             raise AgentError(
-                f"Agent {self.spec.name!r} could not be made from {self.spec.make!r}: {error}. Check its arguments."
+                f"Agent {self.spec.name!r} could not be made from {self.spec.make!r}: {type(error).__name__}: {error}. "
+                "Check its arguments."
             ) from error
 
     def _where(self, what: str, error: BaseException | None = None) -> str:
