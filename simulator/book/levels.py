@@ -132,17 +132,18 @@ def change_shown(bk: Books, b: int, side: int, price: int, delta: int) -> None:
     hd = bk.head
     slot = price & (lv.shape[1] - 1)
     old = lv[b, slot, SHOWN_SIZE]
+    sign = 1 - 2 * side  # asks count negative: 100 shares bid and 100 offered at one price are not the same
     if lv[b, slot, MARK] != hd[b, ACTION]:
         lv[b, slot, MARK] = hd[b, ACTION]
-        lv[b, slot, BEFORE] = old
+        lv[b, slot, BEFORE] = sign * old
     elif old == 0 and hd[b, BASE_MOVED] == hd[b, ACTION]:
         hd[b, DIFF] += 1  # the slot may have served another price in this action: count the level as changed, for good
     before = lv[b, slot, BEFORE]
     new = old + delta
     lv[b, slot, SHOWN_SIZE] = new
-    if old != before:
+    if sign * old != before:
         hd[b, DIFF] -= 1
-    if new != before:
+    if sign * new != before:
         hd[b, DIFF] += 1
     if old == 0:
         bk.shown[b, slot >> 6] |= ONE << np.uint64(slot & 63)

@@ -62,8 +62,10 @@ from simulator.flow.state import (
 from simulator.flow.taking import best_venue, strike, strike_block, take
 from simulator.records import NS_PER_S
 
-LAST_NS = 2_000
-"""No scheduled row falls into the last two microseconds of a second: the fills of one order take a nanosecond each."""
+LAST_NS = 20_000
+"""No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
+CATCH_UP_NS = 40
+"""Rows that are still owed when the second is all but over come so far apart."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
 
 HORIZON, FULL, NOTICE, STUCK = 0, 1, 2, 3
@@ -116,7 +118,7 @@ def schedule_slot(fl: FlowState, i: int, t: int) -> None:
     left = rows_left(fl, i)
     end = fl.whole[i, SECOND_END] - LAST_NS
     if left <= 0 or t >= end:
-        fl.whole[i, SLOT] = NEVER if left <= 0 else end
+        fl.whole[i, SLOT] = NEVER if left <= 0 else t + CATCH_UP_NS
         return
     u = 1.0 - uniform(fl.random, i)
     fl.whole[i, SLOT] = t + 1 + int((end - t - 1) * (1.0 - math.exp(math.log(u) / left)))
@@ -230,7 +232,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     used = fl.whole[i, BOOK_USED]
     if must_print or (wanted > 0 and uniform(fl.random, i) * 1.15 * left < wanted):
         venue = choose_venue(fl, i, True) if must_serve else -1
-        if take(bk, out, fl, i, first_book, t, venue, cap, not must_print) and not must_print:
+        if take(bk, out, fl, i, first_book, t, venue, cap, not must_print):
             fl.whole[i, SINCE_NEWS] += fl.whole[i, BOOK_USED] - used
             release_news(fl, i, t)
             schedule_slot(fl, i, t)
@@ -328,7 +330,7 @@ def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     status = HORIZON
     if t >= whole[SECOND_END]:
         begin_second(bk, out, fl, i, t)
-    elif t >= whole[SECOND_END] - LAST_NS and t != whole[SLOT]:
+    elif t >= whole[SECOND_END] - LAST_NS // 2 and t != whole[SLOT]:
         postpone(fl, i, t)
     elif t == whole[SWEEP_AT]:
         on_sweep(bk, out, fl, i, t)

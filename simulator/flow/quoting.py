@@ -58,6 +58,7 @@ LOT = 100
 NEAR_LEVELS = 3
 REQUOTE_LEVELS = 12
 TOP_UPS = 3
+HOLE_LEVELS = 20
 
 
 @kernel
@@ -255,20 +256,34 @@ def top_up(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, k: int) 
 
 @kernel
 def extend(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
-    """Add a level behind the worst one; the first of a side goes to its edge."""
+    """Add a level: into the first hole among the near ones, else behind the worst; the first of a side goes to its edge."""
     levels = level_count(bk, b, side)
+    step = 2 * side - 1
     price = edge(fl, i, v, side)
+    place = 0
     if levels > 0:
-        price = farthest_price(bk, b, side) + (2 * side - 1) * spread_gap(fl, i)
-    shares = fl.target[min(levels, fl.target.shape[0] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
+        hole = int(3.0 * fl.real[i, GAP]) + 2
+        price = best_shown(bk, b, side)
+        while place < HOLE_LEVELS and place < levels - 1:
+            behind = next_shown(bk, b, side, price)
+            if abs(behind - price) > hole:
+                break
+            price = behind
+            place += 1
+        if place in (HOLE_LEVELS, levels - 1):
+            price = farthest_price(bk, b, side)
+            place = levels - 1
+        price += step * spread_gap(fl, i)
+        place += 1
+    shares = fl.target[min(place, fl.target.shape[0] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
     post(bk, fl, i, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)
 
 
 @kernel
 def trim_far(bk: Books, fl: FlowState, b: int, side: int) -> None:
-    """Cancel the farthest background orders while a side has many more levels than are shown."""
+    """Cancel the farthest background orders while a side has more levels than are wanted."""
     for _ in range(8):
-        if level_count(bk, b, side) <= fl.parameter[P_LEVELS] + 10 or not cancel_farthest(bk, b, side):
+        if level_count(bk, b, side) <= fl.parameter[P_LEVELS] + 4 or not cancel_farthest(bk, b, side):
             return
 
 
@@ -308,10 +323,10 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
         return
     levels = level_count(bk, b, side)
     needed = int(fl.parameter[P_LEVELS])
-    if levels < needed + 2 and uniform(fl.random, i) < (0.5 if levels >= needed else 0.9):
+    if uniform(fl.random, i) < (0.08 if levels >= needed else 0.6):
         extend(bk, fl, i, v, b, side)
         return
-    if levels > needed + 6 and cancel_farthest(bk, b, side):
+    if levels > needed + 4 and cancel_farthest(bk, b, side):
         return
     tend_level(bk, fl, i, v, b, side, levels)
 
