@@ -1,1 +1,81 @@
-"""A discrete-event simulator of the US equities market."""
+"""A discrete-event simulator of the US equities market, order by order. Public names; each module loads when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.agents import Accepted, Cancelled, Expired, Fill, MarketView, OrderEntry, Rejected, Wait
+    from simulator.book.limit_order_book import LimitOrderBook
+    from simulator.config import AgentSpec, Rates, Scenario
+    from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
+    from simulator.market import Market, Result, simulate
+    from simulator.prices import reference_prices
+    from simulator.records import Cond, CrossKind, Event, EventKind, OrderType, Phase, Reject, Side
+    from simulator.sessions import format_ts, parse_ts
+    from simulator.tape import NullSink, RunInfo, Sink
+    from simulator.universe import load_universe
+
+_HOMES = {
+    "agents": ("Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "Rejected", "Wait"),
+    "book.limit_order_book": ("LimitOrderBook",),
+    "config": ("AgentSpec", "Rates", "Scenario"),
+    "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
+    "market": ("Market", "Result", "simulate"),
+    "prices": ("reference_prices",),
+    "records": ("Cond", "CrossKind", "Event", "EventKind", "OrderType", "Phase", "Reject", "Side"),
+    "sessions": ("format_ts", "parse_ts"),
+    "tape": ("NullSink", "RunInfo", "Sink"),
+    "universe": ("load_universe",),
+}
+
+__all__ = [
+    "Accepted",
+    "AgentError",
+    "AgentSpec",
+    "Cancelled",
+    "Cond",
+    "CrossKind",
+    "Event",
+    "EventKind",
+    "Expired",
+    "Fill",
+    "InputError",
+    "LimitError",
+    "LimitOrderBook",
+    "Market",
+    "MarketSimError",
+    "MarketView",
+    "NullSink",
+    "OrderEntry",
+    "OrderType",
+    "Phase",
+    "Rates",
+    "Reject",
+    "Rejected",
+    "Result",
+    "RunInfo",
+    "Scenario",
+    "ScheduleError",
+    "Side",
+    "Sink",
+    "SinkError",
+    "Wait",
+    "format_ts",
+    "load_universe",
+    "parse_ts",
+    "reference_prices",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"simulator.{home}"), name)
+    raise AttributeError(f"module 'simulator' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
