@@ -8,10 +8,11 @@ from __future__ import annotations
 import heapq
 import linecache
 import traceback
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from difflib import get_close_matches
 from types import GeneratorType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from simpy.events import Event
@@ -65,7 +66,9 @@ class Desk:
         self._sent = 0
         self._heard = 0
         self._on_the_way: list[tuple[int, int, int, Message]] = []
-        self._unread: list[Message] = []
+        self._unread: dict[type, deque[tuple[int, Message]]] = {kind: deque() for kind in get_args(Message)}
+        """By kind, with the order of arrival: an agent may leave any number of one kind unread and wait for another."""
+        self._arrived = 0
         self._position = dict.fromkeys(self.symbols, 0)
         self._cash_ticks = dict.fromkeys(self.symbols, 0)
         self._waiting: Wait | None = None
@@ -266,7 +269,8 @@ class Desk:
                 sign = 1 if message.side == Side.BUY else -1
                 self._position[message.symbol] += sign * message.size
                 self._cash_ticks[message.symbol] -= sign * message.size * message.price_ticks
-            self._unread.append(message)
+            self._arrived += 1
+            self._unread[type(message)].append((self._arrived, message))
         if self._waiting is not None and self._waiting.kind == "message":
             found = self._read(self._waiting.messages)
             if found is not None:
@@ -274,10 +278,8 @@ class Desk:
 
     def _read(self, kinds: tuple[type, ...]) -> Message | None:
         """The oldest unread message of these kinds, now read."""
-        for n, message in enumerate(self._unread):
-            if not kinds or isinstance(message, kinds):
-                return self._unread.pop(n)
-        return None
+        waiting = [line for kind, line in self._unread.items() if line and (not kinds or issubclass(kind, kinds))]
+        return min(waiting, key=lambda line: line[0][0]).popleft()[1] if waiting else None
 
     def _awaken(self, wake: Event | None, value: Any) -> None:
         if wake is not None and wake is self._wake and not wake.triggered:
@@ -396,8 +398,7 @@ class Desk:
             return make()
         except Exception as error:
             raise AgentError(
-                f"Agent {self.spec.name!r} could not be made from {self.spec.make!r}: {type(error).__name__}: {error}. "
-                "Check its arguments."
+                f"Agent {self.spec.name!r} could not be made from {self.spec.make!r}: {type(error).__name__}: {error}. Check its arguments."
             ) from error
 
     def _where(self, what: str, error: BaseException | None = None) -> str:

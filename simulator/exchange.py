@@ -365,8 +365,8 @@ class Exchange:
                 return
             self.make_room()
         raise LimitError(
-            f"More rows at one instant than the columns hold ({len(self.columns.tr_ts)} prints): an agent trades against too many "
-            "orders at once. Use smaller orders, or reserve orders with a larger displayed part."
+            f"More rows at one instant than the columns hold ({len(self.columns.tr_ts)} prints): an agent sends too many messages without "
+            "letting time pass, or trades against too many orders at once. Let it wait in between, or use smaller orders."
         )
 
     def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,23 @@ def test_messages_wait_in_line_by_kind() -> None:
     scripted_run([], lone(make))
     assert [(type(m), m.ref) for m in got[:3]] == [(Cancelled, 2), (Accepted, 1), (Accepted, 2)]
     assert got[3] is None
+
+
+def test_messages_left_unread_cost_nothing() -> None:
+    """One list of all kinds, searched from its beginning, took a minute here."""
+    heard: list[int] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        for k in range(20_000):
+            orders.cancel(orders.buy(*A, 9_000, 100))
+            yield market.wait(5_000)
+            if k % 2:
+                heard.append((yield market.message(Cancelled)).ref)
+
+    began = process_time()
+    scripted_run([], lone(make, latency_ns={"*": 1_000}), extra_tables=())
+    assert heard == list(range(1, 10_001))
+    assert process_time() - began < 20
 
 
 # --- watching changes nothing, beside a trader -------------------------------------------------------------------------
@@ -387,6 +405,16 @@ def test_an_agent_that_ends_leaves_its_orders_and_the_run_goes_on() -> None:
     market = scripted_run([Stroke(5 * MS, *A, SELL, 9_990, 40)], lone(make))
     assert market.book(*A).levels(BUY) == [(9_990, 60)]
     assert market.desks[0].position("AAPL") == 40
+
+
+def test_more_messages_at_one_instant_than_the_columns_hold_are_an_error() -> None:
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        for _ in range(9_000):
+            orders.cancel(orders.buy(*A, 9_000, 100))
+        yield market.wait(10**9)
+
+    with pytest.raises(LimitError, match="Let it wait in between"):
+        scripted_run([], lone(make), extra_tables=())
 
 
 @pytest.mark.parametrize("look", ["best", "depth", "quote", "last_trade", "trade"])

@@ -223,6 +223,9 @@ def test_an_order_is_stamped_with_its_arrival_among_the_real_background() -> Non
     def make(market: Any, orders: Any, rng: Any) -> Any:
         yield market.wait(500 * MS)
         while True:
+            yield market.wait(10 * MS)
+            while (yield market.message(limit_ns=0)) is not None:
+                pass
             quote = market.best(*A)
             ref = orders.buy(*A, quote.bid_ticks + 1, 30)
             fill = yield market.message(Fill, limit_ns=20 * MS)
