@@ -47,7 +47,7 @@ MISTAKES = [
     ("--end_ts noon", ["--end_ts", "'noon'", "ISO-8601", "2025-07-01T13:30:00Z"]),
     ("--start_ts 1889-07-01T14:00:00Z", ["1889", "1990-01-01 to 2035-12-31"]),
     ("--start_ts 2025-07-01T15:00:00Z --end_ts 2025-07-01T15:00:00Z", ["--end_ts", "15:00:00.000000000Z", "after the start", "later"]),
-    ("--start_ts 2025-07-04T14:00:00Z", ["2025-07-04", "Independence Day", "2025-07-03", "2025-07-07", "--offsession_trades"]),
+    ("--start_ts 2025-07-04T14:00:00Z", ["2025-07-04", "July 4th", "2025-07-03", "2025-07-07", "--offsession_trades"]),
     ("--start_ts 2025-07-05T14:00:00Z", ["Saturday", "2025-07-03", "2025-07-07"]),
     ("--start_ts 2025-07-02T01:00:00Z", ["2025-07-01", "04:00 to 20:00", "--session_pacing"]),
     ("--only AAPL --total_market_data_events 1_000", ["--total_market_data_events", "1000", "--only", "--end_ts", "manifest"]),
@@ -109,7 +109,7 @@ def test_help_explains_each_flag_with_its_default(capsys: pytest.CaptureFixture[
     shown = [name for names in GROUPS.values() for name in names]
     assert sorted(shown) == sorted(Flags.model_fields)
     for name in shown:
-        part = text.split(f"--{name} VALUE")[1].split(" --")[0]
+        part = text.split(f"--{name} VALUE")[1].split("\n  --")[0]
         assert "(default" in part, name
     assert "rows per second" in text
 

@@ -62,6 +62,7 @@ from simulator.flow.state import (
 
 UNITS_A_DOLLAR = 10_000.0
 PRINTS_AN_ORDER = 24
+BLOCK_SIZE_MAX = 10_000
 
 
 @kernel
@@ -190,9 +191,10 @@ def prepare_block(bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int
     price = bid + 1 + below(fl.random, i, ask - bid - 1)
     if price >= bk.head[b, BEST_ASK] or price <= bk.head[b, BEST_BID]:
         return False
-    size = min(10_000, 100 * int(10.2 * (1.0 - uniform(fl.random, i)) ** (-1.0 / 3.0)))
+    size = 100 * int(10.2 * (1.0 - uniform(fl.random, i)) ** (-1.0 / 3.0))
     if uniform(fl.random, i) < 0.3:
         size += below(fl.random, i, 100)
+    size = min(size, BLOCK_SIZE_MAX)
     matching.add(bk, b, 1 - side, price, size + 100 * below(fl.random, i, 6), 0, LIMIT, INSTITUTION, NO_CAP)
     last = bk.logged[0] - 1
     stands = bk.log[last, LOG_KIND] == REST
