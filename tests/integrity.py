@@ -1,7 +1,9 @@
 """What must be true of a finished run, asked of its Parquet files by DuckDB alone: none of our code is used.
 
-Each check is one SQL statement that counts violations; ``violations`` runs them all. Tables: ``md`` (book rows), ``tr`` (prints),
-``th`` (truth), ``sessions`` (open_ns, close_ns), ``listing`` (symbol, venue).
+Tables: ``md`` (book rows), ``tr`` (prints), ``th`` (truth), ``od`` (orders), ``sessions`` (open_ns, close_ns: the continuous
+session), ``listing`` (symbol, venue). Times are integers: ``ts`` is nanoseconds since the epoch. A check's SQL gives the number of
+its violations; checks of one book row at a time are predicates, all counted in one pass. A whole day of 10 M book rows takes
+about 20 s, with its 40 M orders about 40 s.
 """
 
 from __future__ import annotations
@@ -11,128 +13,237 @@ from pathlib import Path
 
 import duckdb
 
-# Per symbol and venue the actions that traded, each with the last book before it and the book right after it, if there is one.
+MACROS = """
+CREATE MACRO second(ts) AS ts // 1000000000;
+CREATE MACRO trading_day(ts) AS (ts - 5 * 3600000000000) // 86400000000000;  -- New York's date between 04:00 and 20:00
+CREATE MACRO sign(side) AS CASE side WHEN 'S' THEN 1 ELSE -1 END;            -- price * sign: the lower, the sooner it trades
+"""
+# One row per aggressive order that traded on a venue.
 ACTIONS = """
 CREATE TEMP TABLE actions AS
-WITH fills AS (
-  SELECT symbol, venue, taker_order, resting_side, min(ts) AS first_ts, max(ts) AS last_ts
-  FROM th WHERE taker_order > 0 GROUP BY ALL),
-before AS (
-  SELECT f.*, m.bids AS bids0, m.asks AS asks0
-  FROM fills f ASOF LEFT JOIN md m ON f.symbol = m.symbol AND f.venue = m.venue AND f.first_ts > m.ts)
-SELECT b.*, m.ts IS NOT NULL AS is_shown, m.bids AS bids1, m.asks AS asks1
-FROM before b LEFT JOIN md m ON b.symbol = m.symbol AND b.venue = m.venue AND b.last_ts + 1 = m.ts
+SELECT row_number() OVER () AS id, symbol, venue, taker_order, any_value(resting_side) AS side, min(ts) AS first_ts, max(ts) AS last_ts,
+       count(*) AS prints
+FROM th WHERE taker_order > 0 GROUP BY symbol, venue, taker_order, trading_day(ts)
 """
-# What each action traded at each price, and what the resting side showed there before and after.
+# The side that an action hit, in the last book before its first print and in the book 1 ns after its last, if there is one. Keys
+# first and arrays after: an ASOF join that carries the arrays takes ten times as long. Places are prices times sign; ``reach`` is
+# the last place of which the row tells, ``best`` and ``opposite`` are the best of this and of the other side.
+SHOWN = """
+CREATE TEMP TABLE shown AS
+WITH last_before AS (
+  SELECT a.id, m.ts FROM actions a ASOF JOIN (SELECT symbol, venue, ts FROM md) m
+  ON a.symbol = m.symbol AND a.venue = m.venue AND a.first_ts > m.ts),
+wanted AS (
+  SELECT a.id, false AS is_after, symbol, venue, side, b.ts FROM actions a JOIN last_before b USING (id)
+  UNION ALL SELECT id, true, symbol, venue, side, last_ts + 1 FROM actions),
+found AS (
+  SELECT w.id, w.is_after, sign(w.side) AS sign, CASE w.side WHEN 'B' THEN m.bids ELSE m.asks END AS levels,
+         CASE w.side WHEN 'B' THEN -m.asks[1][1] ELSE m.bids[1][1] END AS opposite
+  FROM md m JOIN wanted w USING (symbol, venue, ts))
+SELECT *, levels[1][1] * sign AS best,
+       CASE WHEN len(levels[1]) < {levels} THEN 'infinity'::DOUBLE ELSE levels[1][{levels}] * sign END AS reach
+FROM found
+"""
+# Per action and price: shares shown before and after, shares traded of what was displayed, shares that refills showed anew.
+# ``best_left`` is the best place when it was over.
 PRICES = """
 CREATE TEMP TABLE prices AS
-WITH traded AS (
-  SELECT symbol, venue, taker_order, price, sum(size) AS size, sum(size - hidden_size) AS shown, sum(refill_size) AS refilled
-  FROM th WHERE taker_order > 0 GROUP BY ALL),
-sides AS (
-  SELECT t.*, a.is_shown,
-    CASE WHEN a.resting_side = 'B' THEN a.bids0 ELSE a.asks0 END AS levels0,
-    CASE WHEN a.resting_side = 'B' THEN a.bids1 ELSE a.asks1 END AS levels1,
-    a.bids0[1][1] AS bid, a.asks0[1][1] AS ask
-  FROM traded t JOIN actions a USING (symbol, venue, taker_order))
-SELECT *, coalesce(levels0[2][list_position(levels0[1], price)], 0) AS before,
-          coalesce(levels1[2][list_position(levels1[1], price)], 0) AS after
-FROM sides
+WITH entries AS (SELECT id, is_after, unnest(levels[1]) AS price, unnest(levels[2]) AS size FROM shown),
+parts AS (
+  SELECT id, price, CASE WHEN is_after THEN 0 ELSE size END AS before, CASE WHEN is_after THEN size ELSE 0 END AS after,
+         0 AS displayed, 0 AS refilled, false AS is_traded FROM entries
+  UNION ALL
+  SELECT a.id, t.price, 0, 0, t.size - t.hidden_size, t.refill_size, true FROM th t JOIN actions a
+  ON t.symbol = a.symbol AND t.venue = a.venue AND t.taker_order = a.taker_order AND t.ts BETWEEN a.first_ts AND a.last_ts),
+sums AS (
+  SELECT id, price, sum(before) AS before, sum(after) AS after, sum(displayed) AS displayed, sum(refilled) AS refilled,
+         bool_or(is_traded) AS is_traded FROM parts GROUP BY id, price)
+SELECT s.*, s.price * sign(a.side) AS place, b.opposite, b.reach AS reach_before, c.reach AS reach_after,
+       CASE WHEN c.id IS NULL THEN b.best ELSE c.best END AS best_left
+FROM sums s JOIN actions a USING (id)
+LEFT JOIN shown b ON b.id = s.id AND NOT b.is_after LEFT JOIN shown c ON c.id = s.id AND c.is_after
 """
 # Book rows and prints per second of the continuous session, without the crosses and the book rows that show them.
 SECONDS = """
 CREATE TEMP TABLE seconds AS
-WITH crosses AS (SELECT symbol, venue, ts FROM tr WHERE cond IN ('O', 'C')),
-rows AS (
-  SELECT m.ts // 1000000000 AS second, 1 AS book, 0 AS print FROM md m
-  WHERE NOT EXISTS (SELECT 1 FROM crosses c WHERE c.symbol = m.symbol AND c.venue = m.venue AND c.ts + 1 = m.ts)
-  UNION ALL SELECT ts // 1000000000, 0, 1 FROM tr WHERE cond = 'T'),
-wanted AS (SELECT unnest(range(open_ns // 1000000000, close_ns // 1000000000)) AS second FROM sessions)
+WITH crosses AS (SELECT symbol, venue, ts + 1 AS ts FROM tr WHERE cond <> 'T'),
+counted AS (
+  SELECT second(ts) AS second, 1 AS book, 0 AS print FROM md ANTI JOIN crosses USING (symbol, venue, ts)
+  UNION ALL SELECT second(ts), 0, 1 FROM tr WHERE cond = 'T'),
+wanted AS (SELECT unnest(range(second(open_ns), second(close_ns))) AS second FROM sessions)
 SELECT second, coalesce(sum(book), 0) AS books, coalesce(sum(print), 0) AS prints
-FROM wanted LEFT JOIN rows USING (second) GROUP BY second
+FROM wanted LEFT JOIN counted USING (second) GROUP BY second
+"""
+# The crosses that the rows on both sides of an open or close require: interest for them takes a minute to gather.
+DUE = """
+CREATE TEMP TABLE due AS
+WITH instants AS (SELECT open_ns AS ts, 'O' AS cond FROM sessions UNION ALL SELECT close_ns, 'C' FROM sessions),
+span AS (SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM md)
+SELECT * FROM instants, (SELECT DISTINCT symbol FROM md), span WHERE ts > first_ts + 60000000000 AND ts < last_ts
 """
 
 
-def checks(levels: int, has_truth: bool, rates: tuple[int, int, int, int] | None, every_venue: bool) -> dict[str, str]:
-    """Check name to SQL that gives the number of violations."""
-    pairs = range(1, levels)
-    unsorted = " OR ".join(f"bids[1][{k}] <= bids[1][{k + 1}] OR asks[1][{k}] >= asks[1][{k + 1}]" for k in pairs)
-    off_grid = " OR ".join(f"abs({side}[1][{k}] * 100 - round({side}[1][{k}] * 100)) > 1e-6" for side in ("bids", "asks") for k in (1, levels))
-    found = {
-        "levels sorted": f"SELECT count(*) FROM md WHERE {unsorted}",
-        "uncrossed": "SELECT count(*) FROM md WHERE bids[1][1] >= asks[1][1]",
-        "sizes positive": "SELECT count(*) FROM md WHERE list_min(bids[2]) <= 0 OR list_min(asks[2]) <= 0",
-        "equal N": "SELECT count(*) FROM md WHERE len(bids[1]) <> len(bids[2]) OR len(asks[1]) <> len(asks[2])"
-        f" OR len(bids) <> 2 OR len(asks) <> 2 OR greatest(len(bids[1]), len(asks[1])) > {levels}",
-        "five levels nearly always": "SELECT greatest(0, count(*) FILTER (len(bids[1]) < 5 OR len(asks[1]) < 5) - count(*) // 1000)"
-        " FROM md JOIN sessions ON ts >= open_ns AND ts < close_ns",
-        "on the tick grid": f"SELECT count(*) FROM md WHERE {off_grid}",
-        "keys unique": "SELECT count(*) FROM (SELECT 1 FROM (SELECT ts, symbol, venue FROM md UNION ALL SELECT ts, symbol, venue FROM tr)"
-        " GROUP BY ts, symbol, venue HAVING count(*) > 1)",
-        "time order": "SELECT count(*) FROM (SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) AS back FROM md"
-        " UNION ALL SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) FROM tr) WHERE back",
-        "partition holds its hour": "SELECT count(*) FROM (SELECT ts, date, hour FROM md UNION ALL SELECT ts, date, hour FROM tr)"
-        " WHERE ts // 3600000000000 <> epoch_ns(date::TIMESTAMP) // 3600000000000 + hour::INT",
-        "trades in their phase": "SELECT count(*) FROM tr WHERE cond = 'T'"
-        " AND NOT EXISTS (SELECT 1 FROM sessions WHERE ts >= open_ns AND ts < close_ns)",
-        "crosses where listed": "SELECT count(*) FROM tr LEFT JOIN listing l ON tr.symbol = l.symbol AND tr.venue = l.venue"
-        " WHERE cond IN ('O', 'C') AND l.venue IS NULL",
-        "one cross each": "SELECT count(*) FROM (SELECT 1 FROM tr JOIN sessions ON ts // 10000000000 IN (open_ns // 10000000000, close_ns // 10000000000)"
-        " WHERE cond IN ('O', 'C') GROUP BY symbol, cond, open_ns HAVING count(*) > 1)",
-        "price and size positive": "SELECT count(*) FROM tr WHERE price <= 0 OR size <= 0",
+def book_row_checks(levels: int, ticks_per_usd: int) -> dict[str, str]:
+    """Check name to the predicate that a bad book row fulfils."""
+    sorted_sides = [f"bids[1][{k}] <= bids[1][{k + 1}] OR asks[1][{k}] >= asks[1][{k + 1}]" for k in range(1, levels)]
+    prices = [f"{side}[1][{k}]" for side in ("bids", "asks") for k in range(1, levels + 1)]
+    off_grid = [f"{price} <> round({price} * {ticks_per_usd}) / {ticks_per_usd}" for price in prices]
+    whole_lists = [
+        f"len({side}) = 2 AND len({side}[1]) BETWEEN 1 AND {levels} AND len({side}[2]) = len({side}[1])"
+        f" AND list_count({side}[1]) = len({side}[1]) AND list_count({side}[2]) = len({side}[2])"
+        for side in ("bids", "asks")
+    ]
+    return {
+        # The best is first, and no price comes twice.
+        "levels sorted": " OR ".join(sorted_sides),
+        "uncrossed": "bids[1][1] >= asks[1][1]",
+        # And whole shares.
+        "sizes positive": "list_min(bids[2]) <= 0 OR list_min(asks[2]) <= 0 OR (list_sum(bids[2]) + list_sum(asks[2])) % 1 <> 0",
+        # Two lists of 1 to L numbers, no NULL among them.
+        "equal N": f"({' AND '.join(whole_lists)}) IS NOT TRUE",
+        # Exactly the double nearest to the decimal: a multiplication by 0.01 would miss it.
+        "on the tick grid": f"{' OR '.join(off_grid)} OR NOT isfinite(list_sum(bids[1]) + list_sum(asks[1]))",
     }
-    if has_truth:
-        found |= {
-            "print at a displayed price": "SELECT count(*) FROM prices WHERE shown > 0 AND before = 0",
-            "print within the quote": "SELECT count(*) FROM prices p WHERE shown = 0 AND before = 0 AND NOT (price > bid AND price < ask)"
-            " AND NOT EXISTS (SELECT 1 FROM prices q WHERE (q.symbol, q.venue, q.taker_order) = (p.symbol, p.venue, p.taker_order) AND q.shown > 0)",
-            "mass balance": "SELECT count(*) FROM prices WHERE is_shown AND before - after <> shown - refilled",
-            "no row without change": "SELECT count(*) FROM prices WHERE NOT is_shown AND shown <> refilled",
-            "truth sums to the prints": "SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size FROM th WHERE taker_order > 0 GROUP BY ALL) t"
-            " FULL JOIN (SELECT * FROM tr WHERE cond = 'T') p USING (ts, symbol, venue) WHERE t.size IS DISTINCT FROM p.size",
-            "crosses balance": "SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) FILTER (resting_side = 'B') AS bought,"
-            " sum(size) FILTER (resting_side = 'S') AS sold FROM th WHERE taker_order = 0 GROUP BY ALL) t"
-            " FULL JOIN (SELECT * FROM tr WHERE cond <> 'T') p USING (ts, symbol, venue)"
-            " WHERE t.bought IS DISTINCT FROM p.size OR t.sold IS DISTINCT FROM p.size",
-            "side is the aggressor's": "SELECT count(*) FROM tr JOIN th USING (ts, symbol, venue) WHERE cond = 'T' AND side = resting_side",
-        }
-    if rates is not None:
-        low, high, prints_low, prints_high = rates
-        found["book rates"] = f"SELECT count(*) FROM seconds WHERE books NOT BETWEEN {low} AND {high}"
-        found["print rates"] = f"SELECT count(*) FROM seconds WHERE prints NOT BETWEEN {prints_low} AND {prints_high}"
-    if every_venue:
-        found["every venue every second"] = (
-            "SELECT (SELECT sum((close_ns - open_ns) // 1000000000) FROM sessions) * (SELECT count(DISTINCT (symbol, venue)) FROM md)"
-            " - count(DISTINCT (symbol, venue, ts // 1000000000)) FROM md JOIN sessions ON ts >= open_ns AND ts < close_ns"
-        )
-    return found
+
+
+# Whatever tables there are.
+BASIC = {
+    # Across both tables: a print and a book row never share a stamp.
+    "keys unique": """
+        SELECT count(*) FROM (SELECT 1 FROM (SELECT ts, symbol, venue FROM md UNION ALL SELECT ts, symbol, venue FROM tr)
+                              GROUP BY ts, symbol, venue HAVING count(*) > 1)""",
+    "time order": """
+        SELECT count(*) FROM (SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) AS is_back FROM md
+                              UNION ALL SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) FROM tr) WHERE is_back""",
+    "partition holds its hour": """
+        SELECT count(*) FROM (SELECT ts, date, hour FROM md UNION ALL SELECT ts, date, hour FROM tr)
+        WHERE ts // 3600000000000 <> epoch(date::TIMESTAMP)::BIGINT // 3600 + hour::BIGINT""",
+    "price and size positive": """
+        SELECT count(*) FROM tr WHERE (price > 0 AND price = round(price * {ticks_per_usd}) / {ticks_per_usd} AND size > 0
+                                       AND side IN ('B', 'S') AND cond IN ('T', 'O', 'C', 'H')) IS NOT TRUE""",
+    # In 99.9 % of the rows of the continuous session.
+    "five levels nearly always": """
+        SELECT greatest(0, count(*) FILTER (least(len(bids[1]), len(asks[1])) < least(5, {levels})) - count(*) // 1000)
+        FROM md JOIN sessions ON ts >= open_ns AND ts < close_ns""",
+    "crosses where listed": """
+        SELECT count(*) FROM (SELECT symbol, venue FROM tr WHERE cond IN ('O', 'C')) ANTI JOIN listing USING (symbol, venue)""",
+    # One for each symbol in the second that an open or close begins, and none at another time.
+    "one cross each": """
+        SELECT (SELECT count(*) FROM (SELECT 1 FROM due LEFT JOIN tr ON tr.symbol = due.symbol AND tr.cond = due.cond
+                                      AND tr.ts - due.ts BETWEEN 0 AND 999999999 GROUP BY due.symbol, due.ts HAVING count(tr.ts) <> 1))
+             + (SELECT count(*) FROM tr WHERE cond IN ('O', 'C') AND NOT EXISTS (
+                  FROM sessions WHERE tr.ts - CASE tr.cond WHEN 'O' THEN open_ns ELSE close_ns END BETWEEN 0 AND 999999999))""",
+}
+# Where --offsession_trades is none.
+PHASE = {
+    "trades in their phase": """
+        SELECT count(*) FROM tr WHERE cond NOT IN ('O', 'C') AND NOT EXISTS (FROM sessions WHERE tr.ts >= open_ns AND tr.ts < close_ns)""",
+}
+# Prints against the books around them, with ``truth`` to tell what was hidden. Of places beyond its last level a full row tells nothing.
+TRUTH = {
+    # What was displayed stood in the last book, or a refill showed it meanwhile.
+    "print at a displayed price": """
+        SELECT (SELECT count(*) FROM prices WHERE displayed > 0 AND (displayed > before + refilled OR before = 0)
+                AND (place <= reach_before OR place > best_left))
+             + (SELECT count(*) FROM actions ANTI JOIN (SELECT id FROM shown WHERE NOT is_after) USING (id))""",
+    # Neither at the other side's prices nor past a better price that is left, displayed or hidden.
+    "print within the quote": "SELECT count(*) FROM prices WHERE is_traded AND (place <= opposite OR place > best_left)",
+    # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds.
+    "mass balance": """
+        SELECT (SELECT count(*) FROM prices WHERE before - after <> displayed - refilled AND place <= least(reach_before, reach_after)
+                AND reach_after IS NOT NULL)
+             + (SELECT count(*) FROM actions WHERE last_ts - first_ts + 1 <> prints)""",
+    # An action without a book row after it has changed nothing.
+    "no row without change": "SELECT count(*) FROM prices WHERE reach_after IS NULL AND displayed <> refilled",
+    "truth sums to the prints": """
+        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size, min(price) AS low, max(price) AS high
+                              FROM th WHERE taker_order > 0 GROUP BY ALL) t
+        FULL JOIN (FROM tr WHERE cond = 'T') p USING (ts, symbol, venue)
+        WHERE (t.size = p.size AND low = p.price AND high = p.price) IS NOT TRUE""",
+    "crosses balance": """
+        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) FILTER (resting_side = 'B') AS bought,
+                                     sum(size) FILTER (resting_side = 'S') AS sold FROM th WHERE taker_order = 0 GROUP BY ALL) t
+        FULL JOIN (FROM tr WHERE cond <> 'T') p USING (ts, symbol, venue) WHERE (t.bought = p.size AND t.sold = p.size) IS NOT TRUE""",
+    "side is the aggressor's": """
+        SELECT count(*) FROM tr JOIN th USING (ts, symbol, venue) WHERE cond = 'T' AND side = resting_side""",
+}
+ORDERS = {
+    "order ids unique": """
+        SELECT count(*) FROM (SELECT 1 FROM od WHERE kind IN ('ADD', 'REPLACE')
+          GROUP BY symbol, venue, trading_day(ts), CASE kind WHEN 'ADD' THEN order_id ELSE b END HAVING count(*) > 1)""",
+    # What leaves an order was in it, and all of it has left when it ends. (Of a replaced order's rest nothing is said.)
+    "orders end as they began": """
+        WITH moves AS (
+          SELECT symbol, venue, trading_day(ts) AS day, order_id, CASE kind WHEN 'ADD' THEN size ELSE 0 END AS entered,
+                 CASE kind WHEN 'ADD' THEN 0 ELSE size END AS gone, kind IN ('CANCEL', 'EXPIRE') AS is_end
+          FROM od WHERE kind IN ('ADD', 'EXECUTE', 'CANCEL', 'REDUCE', 'EXPIRE')
+          UNION ALL SELECT symbol, venue, trading_day(ts), b, 0, size, false FROM od WHERE kind = 'EXECUTE' AND b > 0
+          UNION ALL SELECT symbol, venue, trading_day(ts), b, size, 0, false FROM od WHERE kind = 'REPLACE')
+        SELECT count(*) FROM (SELECT 1 FROM moves GROUP BY symbol, venue, day, order_id
+                              HAVING sum(entered) < sum(gone) OR (bool_or(is_end) AND sum(entered) <> sum(gone)))""",
+    # A cross executes each share twice, for its buyer and its seller.
+    "executions are the prints": """
+        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size FROM od WHERE kind = 'EXECUTE' GROUP BY ALL) e
+        FULL JOIN tr p USING (ts, symbol, venue) WHERE (e.size = p.size * CASE p.cond WHEN 'T' THEN 1 ELSE 2 END) IS NOT TRUE""",
+}
+RATES = {
+    "book rates": "SELECT count(*) FROM seconds WHERE books NOT BETWEEN {book_min} AND {book_max}",
+    "print rates": "SELECT count(*) FROM seconds WHERE prints NOT BETWEEN {print_min} AND {print_max}",
+}
+EVERY_VENUE = {
+    "every venue every second": """
+        SELECT (SELECT sum(second(close_ns) - second(open_ns)) FROM sessions)
+             * (SELECT count(DISTINCT symbol) * count(DISTINCT venue) FROM md)
+             - (SELECT count(*) FROM (SELECT DISTINCT symbol, venue, second(ts) FROM md
+                                      JOIN sessions ON ts >= open_ns AND ts < close_ns))""",
+}
 
 
 def violations(
     folder: Path, *, levels: int, listing: Mapping[str, str], sessions: Sequence[tuple[int, int]], has_truth: bool = True,
-    rates: tuple[int, int, int, int] | None = None, every_venue: bool = False, suffix: str = "",
+    has_orders: bool = False, rates: tuple[int, int, int, int] | None = None, every_venue: bool = False, offsession: bool = False,
+    ticks_per_usd: int = 100, suffix: str = "",
 ) -> dict[str, int]:  # fmt: skip
-    """Check name to the number of violations; all 0 on a good run."""
+    """Check name to the number of violations; all 0 on a good run.
+
+    ``listing``: symbol to venue. ``sessions``: open and close of the continuous sessions in the run, in ns and whole seconds; where
+    the run starts or ends inside one, give the part it covers. ``rates``: least and most book rows a second, least and most prints.
+    ``every_venue``: each symbol has a book row at each venue in each second (with 150 book rows a second and more).
+    ``offsession``: trades outside the sessions are allowed.
+    """
+    numbers = {"levels": levels, "ticks_per_usd": ticks_per_usd}
+    if rates is not None:
+        numbers |= dict(zip(("book_min", "book_max", "print_min", "print_max"), rates, strict=True))
+    parts = ((BASIC, True), (PHASE, not offsession), (TRUTH, has_truth), (ORDERS, has_orders), (RATES, rates), (EVERY_VENUE, every_venue))
+    tables = {"md": "market_data", "tr": "trades"} | ({"th": "truth"} if has_truth else {}) | ({"od": "orders"} if has_orders else {})
     with duckdb.connect() as con:
-        for name, table in (("md", "market_data"), ("tr", "trades"), ("th", "truth")):
-            if name != "th" or has_truth:
-                files = folder / f"equities_{table}{suffix}" / "*" / "*" / "*.parquet"
-                con.execute(
-                    f"CREATE VIEW {name} AS SELECT epoch_ns(timestamp_ns) AS ts, * FROM read_parquet('{files}', "
-                    "hive_partitioning = true, hive_types_autocast = false, filename = true, file_row_number = true)"
-                )
+        con.execute(MACROS)
+        for name, table in tables.items():
+            _view(con, name, folder / f"equities_{table}{suffix}")
         con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")
         con.executemany("INSERT INTO sessions VALUES (?, ?)", [list(s) for s in sessions])
         con.execute("CREATE TABLE listing (symbol VARCHAR, venue VARCHAR)")
         con.executemany("INSERT INTO listing VALUES (?, ?)", [list(item) for item in listing.items()])
-        if has_truth:
-            con.execute(ACTIONS)
-            con.execute(PRICES)
-        if rates is not None:
-            con.execute(SECONDS)
-        found = {}
-        for name, sql in checks(levels, has_truth, rates, every_venue).items():
-            row = con.execute(sql).fetchone()
-            assert row is not None
-            found[name] = int(row[0] or 0)
-        return found
+        for setup, wanted in ((DUE, True), (ACTIONS, has_truth), (SHOWN, has_truth), (PRICES, has_truth), (SECONDS, rates)):
+            if wanted:
+                con.execute(setup.format(**numbers))
+        found = _book_rows(con, book_row_checks(levels, ticks_per_usd))
+        for checks, wanted in parts:
+            for name, sql in checks.items() if wanted else ():
+                ((found[name],),) = con.execute(sql.format(**numbers)).fetchall()
+    return found
+
+
+def _view(con: duckdb.DuckDBPyConnection, name: str, dataset: Path) -> None:
+    """The files of a dataset, with each row's file and place in it, and the hour that its folder says."""
+    con.execute(
+        f"CREATE VIEW {name} AS SELECT epoch_ns(timestamp_ns) AS ts, * FROM read_parquet('{dataset}/*/*/*.parquet', "
+        "hive_partitioning = true, hive_types_autocast = false, filename = true, file_row_number = true)"
+    )
+
+
+def _book_rows(con: duckdb.DuckDBPyConnection, checks: Mapping[str, str]) -> dict[str, int]:
+    """All predicates in one pass."""
+    counts = ", ".join(f"count(*) FILTER ({predicate})" for predicate in checks.values())
+    (row,) = con.execute(f"SELECT {counts} FROM md").fetchall()
+    return dict(zip(checks, row, strict=True))
