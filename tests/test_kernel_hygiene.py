@@ -1,0 +1,117 @@
+"""What the kernels are compiled with: bounds checking in this suite, and reference counts on or off without a difference."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator import testing
+from simulator.book.jit import entry
+from simulator.book.limit_order_book import LimitOrderBook
+from simulator.book.state import FREE
+from simulator.records import I64, CrossKind, OrderType, Side
+
+ROOT = Path(__file__).parent.parent
+compiled = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+
+
+@entry
+def element(numbers: I64, index: int) -> int:
+    """Compiled anew or read from the cache, as the kernels are."""
+    return numbers[index]
+
+
+@compiled
+@pytest.mark.parametrize("index", [3, 1000, -4])
+def test_an_index_out_of_range_raises(index: int) -> None:
+    numbers = np.arange(3, dtype=np.int64)
+    assert element(numbers, 2) == 2
+    with pytest.raises(IndexError):
+        element(numbers, index)
+
+
+@compiled
+def test_an_index_out_of_range_raises_in_the_kernel_itself() -> None:
+    """A book whose list of free records points past the pool: neither the real kernel nor its cache goes unchecked."""
+    book = LimitOrderBook(max_orders=4, price_window=64)
+    book._books.head[0, FREE] = 5
+    with pytest.raises(IndexError):
+        book.add(Side.BUY, 100, 1)
+
+
+def history(seed: int, count: int) -> list[tuple[int, int]]:
+    """(state hash, number of events) after each of ``count`` random commands on a small book."""
+    rng = np.random.default_rng(seed)
+    book = LimitOrderBook(max_orders=24, price_window=64)
+    return [(book.state_hash(), len(testing.apply(book, random_command(rng)))) for _ in range(count)]
+
+
+def random_command(rng: np.random.Generator) -> testing.Command:
+    price, size = int(rng.integers(996, 1005)), int(rng.integers(1, 40))
+    target = testing.Nth(int(rng.integers(24)))
+    name = str(rng.choice(["add", "cancel", "reduce", "replace", "cross"], p=[0.66, 0.1, 0.1, 0.1, 0.04]))
+    if name == "add":
+        type = OrderType(int(rng.integers(len(OrderType))))
+        hides = type in (OrderType.LIMIT, OrderType.POST_ONLY) and rng.random() < 0.4
+        priceless = type in (OrderType.MARKET, OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE)
+        side = Side(int(rng.integers(2)))
+        return testing.Command(name, (side, 0 if priceless else price, size, type, int(rng.integers(size)) if hides else None, 0))
+    if name == "cross":
+        return testing.Command(name, (CrossKind(int(rng.integers(len(CrossKind)))), price))
+    return testing.Command(name, {"cancel": (target,), "reduce": (target, size), "replace": (target, price, size)}[name])
+
+
+WITH_REFERENCE_COUNTS = """
+import simulator.book.jit as jit
+jit.NO_REFERENCE_COUNTS = False
+from simulator.book import matching
+assert "_nrt" not in matching.add.targetoptions
+from test_kernel_hygiene import history
+print(hash(tuple(history(11, 600))))
+"""
+
+
+@compiled
+def test_reference_counts_change_nothing() -> None:
+    """``_nrt`` is private to numba: without it the books are the same, only slower."""
+    from simulator.book import matching
+
+    assert matching.add.targetoptions["_nrt"] is False  # type: ignore[attr-defined]
+    cache = str(ROOT / ".cache" / "numba-boundscheck-counted")  # numba's cache does not tell the two modes apart
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": paths, "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-c", WITH_REFERENCE_COUNTS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    here = history(11, 600)
+    assert int(done.stdout) == hash(tuple(here))
+    assert len({state for state, _ in here}) > 300, "the stream did next to nothing"
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names that a file imports; a relative import begins with a dot."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {"." * node.level + f"{node.module or ''}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_no_import_evades_the_rules_on_calls_and_directions() -> None:
+    """``test_public.py`` reads imports and calls as they are spelled; this keeps the spellings that it cannot see out."""
+    for folder in ("simulator", "writers", "scenarios"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            names = imported(path)
+            assert not [name for name in names if name.startswith(".")], f"{path}: a relative import"
+            assert not [name for name in names if name.split(".")[0] in ("random", "secrets")], f"{path}: global randomness"
+            assert not names & {"time.time", "time.time_ns", "numpy.random"}, f"{path}: an unqualified clock or generator"
+            if folder == "scenarios":
+                assert not [name for name in names if name.split(".")[0] in ("yfinance", "exchange_calendars", "numba")], path
