@@ -132,8 +132,6 @@ class Reject(IntEnum):
     """An order that waits for a cross can be cancelled or reduced, not replaced."""
     CLOSED = 11
     """The venue is closed: it takes cancels only."""
-    FLOOD = 12
-    """The agent sends more messages a second than the scenario allows."""
 
 
 class Phase(IntEnum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -33,9 +32,7 @@ def test_a_whole_day_by_the_command(tmp_path: Path) -> None:
     assert manifest["rows"]["market_data"] > 8_000_000
     day = trading_days(parse_ts(START), parse_ts(END))[0]
     listing = {s.name: s.listing for s in load_universe().symbols}
-    found = violations(
-        out, levels=10, listing=listing, sessions=[(day.open_ns, day.close_ns)], rates=(150, 600, 30, 150), every_venue=True
-    )
+    found = violations(out, levels=10, listing=listing, sessions=[(day.open_ns, day.close_ns)], rates=(150, 600, 30, 150), every_venue=True)
     assert found == dict.fromkeys(found, 0)
     with duckdb.connect() as con:
         crosses = con.execute(
@@ -95,7 +92,7 @@ def test_a_small_run_is_clean_and_every_check_has_a_fault(good: Path) -> None:
 
 
 @pytest.fixture
-def broken(good: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+def broken(good: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A copy of the good run with one fault in it."""
     table, where, change = FAULTS[request.param]
     with duckdb.connect() as con:
@@ -114,7 +111,7 @@ def broken(good: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
                 value, column = change.rsplit(" AS ", 1)
                 changed = f"SELECT * REPLACE (CASE WHEN {where} THEN {value} ELSE {column} END AS {column}) FROM plain p"
             con.execute(f"COPY (SELECT * EXCLUDE (n, second, file_row_number) FROM ({changed}) ORDER BY n) TO '{copy}'")
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize("broken", FAULTS, indirect=True, ids=list(FAULTS))

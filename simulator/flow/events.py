@@ -21,6 +21,7 @@ from simulator.flow.random import below, exponential, normal, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_CEILING, PRINT_FLOOR, PRINT_TARGET
 from simulator.flow.state import (
     AUCTION,
+    AUCTION_NET,
     AUCTION_SHARES,
     BELIEF,
     BLOCK_AT,
@@ -162,6 +163,8 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
         real[RETURN_DUE] = 0.0
     real[PRICE] = max(real[PRICE], 20.0)
     mode = fl.mode[second]
+    if not mode & (MODE_OPEN_INTEREST | MODE_CLOSE_INTEREST):
+        real[AUCTION_NET] = 0.0
     if mode & MODE_OPEN_INTEREST:
         enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
     if mode & MODE_CLOSE_INTEREST:
@@ -179,10 +182,14 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
     size = max(1, int(2.0 * shares))
     if size >= 100:
         size -= size % 100
-    side = below(fl.random, i, 2)
     if uniform(fl.random, i) < 0.4:
+        # Published imbalances draw orders to the other side: the more of it, the surer (offset interest).
+        net = fl.real[i, AUCTION_NET]
+        side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * part * fl.real[i, AUCTION_SHARES]) else 1
+        fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
         matching.add(bk, b, side, 0, size, size, at_market, AUCTION, NO_CAP)
     else:
+        side = below(fl.random, i, 2)
         reach = exponential(fl.random, i) * 3.0 * (fl.real[i, HALF_SPREAD] + 0.5)
         limit = fl.real[i, BELIEF] + (1 - 2 * side) * (fl.real[i, HALF_SPREAD] - reach)
         matching.add(bk, b, side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION, NO_CAP)

@@ -32,6 +32,8 @@ WHOLES = 32
 PRICE, BELIEF = 0, 1
 """Efficient price and what is publicly believed of it, ticks."""
 IMPACT, HALF_SPREAD, GAP, OPENED, OWN_SHARE, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
+AUCTION_NET = 9
+"""Shares to buy less shares to sell at market that were entered for the coming cross."""
 REALS = 16
 
 # parent order: int64[SLOTS, 4]
