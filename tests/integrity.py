@@ -79,7 +79,7 @@ DUE = """
 CREATE TEMP TABLE due AS
 WITH instants AS (SELECT open_ns AS ts, 'O' AS cond FROM sessions UNION ALL SELECT close_ns, 'C' FROM sessions),
 span AS (SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM md)
-SELECT * FROM instants, (SELECT DISTINCT symbol FROM md), span WHERE ts > first_ts + 60000000000 AND ts < last_ts
+SELECT * FROM instants, (SELECT symbol FROM listing), span WHERE ts > first_ts + 60000000000 AND ts < last_ts
 """
 
 
@@ -108,16 +108,16 @@ def book_row_checks(levels: int, ticks_per_usd: int) -> dict[str, str]:
 
 # Whatever tables there are.
 BASIC = {
-    # Across both tables: a print and a book row never share a stamp.
+    # Whole, and across both tables: a print and a book row never share a stamp.
     "keys unique": """
         SELECT count(*) FROM (SELECT 1 FROM (SELECT ts, symbol, venue FROM md UNION ALL SELECT ts, symbol, venue FROM tr)
-                              GROUP BY ts, symbol, venue HAVING count(*) > 1)""",
+                              GROUP BY ts, symbol, venue HAVING count(*) > 1 OR (ts + length(symbol) + length(venue)) IS NULL)""",
+    # In these two of every table, truth and orders too.
     "time order": """
-        SELECT count(*) FROM (SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) AS is_back FROM md
-                              UNION ALL SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) FROM tr) WHERE is_back""",
+        SELECT count(*) FROM (SELECT ts < lag(ts) OVER (PARTITION BY filename ORDER BY file_row_number) AS is_back FROM places)
+        WHERE is_back""",
     "partition holds its hour": """
-        SELECT count(*) FROM (SELECT ts, date, hour FROM md UNION ALL SELECT ts, date, hour FROM tr)
-        WHERE ts // 3600000000000 <> epoch(date::TIMESTAMP)::BIGINT // 3600 + hour::BIGINT""",
+        SELECT count(*) FROM places WHERE (ts // 3600000000000 = epoch(date::TIMESTAMP)::BIGINT // 3600 + hour::BIGINT) IS NOT TRUE""",
     "price and size positive": """
         SELECT count(*) FROM tr WHERE (price > 0 AND price = round(price * {ticks_per_usd}) / {ticks_per_usd} AND size > 0
                                        AND side IN ('B', 'S') AND cond IN ('T', 'O', 'C', 'H')) IS NOT TRUE""",
@@ -155,11 +155,14 @@ TRUTH = {
              + (SELECT count(*) FROM actions WHERE last_ts - first_ts + 1 <> prints)""",
     # An action without a book row after it has changed nothing.
     "no row without change": "SELECT count(*) FROM prices WHERE reach_after IS NULL AND displayed <> refilled",
+    # And each row's parts are parts of it: a sum would pass over a NULL.
     "truth sums to the prints": """
-        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size, min(price) AS low, max(price) AS high
-                              FROM th WHERE taker_order > 0 GROUP BY ALL) t
-        FULL JOIN (FROM tr WHERE cond = 'T') p USING (ts, symbol, venue)
-        WHERE (t.size = p.size AND low = p.price AND high = p.price) IS NOT TRUE""",
+        SELECT (SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size, min(price) AS low, max(price) AS high
+                                      FROM th WHERE taker_order > 0 GROUP BY ALL) t
+                FULL JOIN (FROM tr WHERE cond = 'T') p USING (ts, symbol, venue)
+                WHERE (t.size = p.size AND low = p.price AND high = p.price) IS NOT TRUE)
+             + (SELECT count(*) FROM th WHERE (size > 0 AND hidden_size BETWEEN 0 AND size AND refill_size >= 0
+                                               AND resting_side IN ('B', 'S') AND taker_order >= 0) IS NOT TRUE)""",
     "crosses balance": """
         SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) FILTER (resting_side = 'B') AS bought,
                                      sum(size) FILTER (resting_side = 'S') AS sold FROM th WHERE taker_order = 0 GROUP BY ALL) t
@@ -168,34 +171,55 @@ TRUTH = {
         SELECT count(*) FROM tr JOIN th USING (ts, symbol, venue) WHERE cond = 'T' AND side = resting_side""",
 }
 ORDERS = {
+    # A kind that the other checks do not know would pass them by.
+    "order rows sound": """
+        SELECT count(*) FROM od WHERE (
+          kind IN ('ADD', 'EXECUTE', 'REFILL', 'REST', 'EXPIRE', 'CANCEL', 'REDUCE', 'REPLACE', 'CROSS') AND side IN ('B', 'S')
+          AND price >= 0 AND size >= CASE kind WHEN 'REST' THEN 0 ELSE 1 END AND order_id >= CASE kind WHEN 'CROSS' THEN 0 ELSE 1 END
+          AND length(symbol) > 0 AND length(venue) > 0) IS NOT TRUE""",
     "order ids unique": """
         SELECT count(*) FROM (SELECT 1 FROM od WHERE kind IN ('ADD', 'REPLACE')
           GROUP BY symbol, venue, trading_day(ts), CASE kind WHEN 'ADD' THEN order_id ELSE b END HAVING count(*) > 1)""",
-    # What leaves an order was in it, and all of it has left when it ends. (Of a replaced order's rest nothing is said.)
+    # What leaves an order was in it and leaves it while it is there, and all has left when it ends. (Of a replaced order's rest
+    # nothing is said.)
     "orders end as they began": """
         WITH moves AS (
-          SELECT symbol, venue, trading_day(ts) AS day, order_id, CASE kind WHEN 'ADD' THEN size ELSE 0 END AS entered,
+          SELECT symbol, venue, trading_day(ts) AS day, order_id, ts, CASE kind WHEN 'ADD' THEN size ELSE 0 END AS entered,
                  CASE kind WHEN 'ADD' THEN 0 ELSE size END AS gone, kind IN ('CANCEL', 'EXPIRE') AS is_end
           FROM od WHERE kind IN ('ADD', 'EXECUTE', 'CANCEL', 'REDUCE', 'EXPIRE')
-          UNION ALL SELECT symbol, venue, trading_day(ts), b, 0, size, false FROM od WHERE kind = 'EXECUTE' AND b > 0
-          UNION ALL SELECT symbol, venue, trading_day(ts), b, size, 0, false FROM od WHERE kind = 'REPLACE')
+          UNION ALL SELECT symbol, venue, trading_day(ts), b, ts, 0, size, false FROM od WHERE kind = 'EXECUTE' AND b > 0
+          UNION ALL SELECT symbol, venue, trading_day(ts), b, ts, size, 0, false FROM od WHERE kind = 'REPLACE')
         SELECT count(*) FROM (SELECT 1 FROM moves GROUP BY symbol, venue, day, order_id
-                              HAVING sum(entered) < sum(gone) OR (bool_or(is_end) AND sum(entered) <> sum(gone)))""",
-    # A cross executes each share twice, for its buyer and its seller.
+                              HAVING sum(entered) < sum(gone) OR (bool_or(is_end) AND sum(entered) <> sum(gone))
+                                  OR min(ts) < min(ts) FILTER (entered > 0) OR max(ts) > max(ts) FILTER (is_end))""",
+    # A cross executes each share twice, for its buyer and its seller; elsewhere the resting order is opposite to the print.
     "executions are the prints": """
-        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size FROM od WHERE kind = 'EXECUTE' GROUP BY ALL) e
-        FULL JOIN tr p USING (ts, symbol, venue) WHERE (e.size = p.size * CASE p.cond WHEN 'T' THEN 1 ELSE 2 END) IS NOT TRUE""",
+        SELECT count(*) FROM (SELECT ts, symbol, venue, sum(size) AS size, min(price) AS low, max(price) AS high,
+                                     string_agg(DISTINCT side) AS sides FROM od WHERE kind = 'EXECUTE' GROUP BY ALL) e
+        FULL JOIN tr p USING (ts, symbol, venue)
+        WHERE (e.size = p.size * CASE p.cond WHEN 'T' THEN 1 ELSE 2 END AND low = p.price AND high = p.price
+               AND (p.cond <> 'T' OR sides = CASE p.side WHEN 'B' THEN 'S' ELSE 'B' END)) IS NOT TRUE""",
+}
+ORDERS_AND_TRUTH = {
+    # Order by order: who was filled by whom, and how much of it was hidden.
+    "executions are the truth": """
+        SELECT count(*) FROM (SELECT ts, symbol, venue, order_id, b AS taker, sum(size) AS size, sum(a) AS hidden
+                              FROM od WHERE kind = 'EXECUTE' GROUP BY ALL) e
+        FULL JOIN (SELECT ts, symbol, venue, maker_order AS order_id, taker_order AS taker, sum(size) AS size, sum(hidden_size) AS hidden
+                   FROM th GROUP BY ALL) t USING (ts, symbol, venue, order_id, taker)
+        WHERE (e.size = t.size AND e.hidden = t.hidden) IS NOT TRUE""",
 }
 RATES = {
     "book rates": "SELECT count(*) FROM seconds WHERE books NOT BETWEEN {book_min} AND {book_max}",
     "print rates": "SELECT count(*) FROM seconds WHERE prints NOT BETWEEN {print_min} AND {print_max}",
 }
 EVERY_VENUE = {
+    # Each listed symbol at each venue that shows any; counted one by one, for a key too many must not hide one that lacks.
     "every venue every second": """
-        SELECT (SELECT sum(second(close_ns) - second(open_ns)) FROM sessions)
-             * (SELECT count(DISTINCT symbol) * count(DISTINCT venue) FROM md)
-             - (SELECT count(*) FROM (SELECT DISTINCT symbol, venue, second(ts) FROM md
-                                      JOIN sessions ON ts >= open_ns AND ts < close_ns))""",
+        SELECT count(*) FROM (
+          SELECT symbol, venue, unnest(range(second(open_ns), second(close_ns))) AS second
+          FROM sessions, (SELECT symbol FROM listing), (SELECT DISTINCT venue FROM md WHERE venue IS NOT NULL))
+        ANTI JOIN (SELECT DISTINCT symbol, venue, second(ts) AS second FROM md) USING (symbol, venue, second)""",
 }
 
 
@@ -208,18 +232,23 @@ def violations(
 
     ``listing``: symbol to venue. ``sessions``: open and close of the continuous sessions in the run, in ns and whole seconds; where
     the run starts or ends inside one, give the part it covers. ``rates``: least and most book rows a second, least and most prints.
-    ``every_venue``: each symbol has a book row at each venue in each second (with 150 book rows a second and more).
+    ``listing`` names every symbol of the run and no other. ``every_venue``: each symbol has a book row at each venue in each second (with 150 book rows a second and more).
     ``offsession``: trades outside the sessions are allowed.
     """
     numbers = {"levels": levels, "ticks_per_usd": ticks_per_usd}
     if rates is not None:
         numbers |= dict(zip(("book_min", "book_max", "print_min", "print_max"), rates, strict=True))
-    parts = ((BASIC, True), (PHASE, not offsession), (TRUTH, has_truth), (ORDERS, has_orders), (RATES, rates), (EVERY_VENUE, every_venue))
+    parts = (
+        (BASIC, True), (PHASE, not offsession), (TRUTH, has_truth), (ORDERS, has_orders), (ORDERS_AND_TRUTH, has_orders and has_truth),
+        (RATES, rates), (EVERY_VENUE, every_venue),
+    )  # fmt: skip
     tables = {"md": "market_data", "tr": "trades"} | ({"th": "truth"} if has_truth else {}) | ({"od": "orders"} if has_orders else {})
     with duckdb.connect() as con:
         con.execute(MACROS)
         for name, table in tables.items():
             _view(con, name, folder / f"equities_{table}{suffix}")
+        places = " UNION ALL ".join(f"SELECT ts, filename, file_row_number, date, hour FROM {name}" for name in tables)
+        con.execute(f"CREATE VIEW places AS {places}")
         con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")
         con.executemany("INSERT INTO sessions VALUES (?, ?)", [list(s) for s in sessions])
         con.execute("CREATE TABLE listing (symbol VARCHAR, venue VARCHAR)")

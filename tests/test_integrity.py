@@ -155,6 +155,8 @@ def check(folder: Path) -> dict[str, int]:
 FIRST = f"ts = {OPEN + 200 * MS}"
 """The first print, 40 of AAPL at NASDAQ for 100.01, and its truth; the book row that shows it comes 1 ns later."""
 AFTER = f"symbol = 'AAPL' AND venue = 'NASDAQ' AND ts = {OPEN + 200 * MS + 1}"
+QUOTE = f"ts = {OPEN + 900 * MS}"
+"""A book row of AAPL at NASDAQ that no print touches."""
 INSIDE = f"ts = {OPEN + 1_100 * MS}"
 """The hidden print between 99.99 and 100.01."""
 LAST = f"ts // {S} = {OPEN // S + 2}"
@@ -181,10 +183,16 @@ FAULTS = [
     ("five levels nearly always", "market_data", f"UPDATE t SET asks = [asks[1][1:4], asks[2][1:4]] WHERE {AFTER}"),
     ("keys unique", "market_data", f"UPDATE t SET ts = ts - 1 WHERE {AFTER}"),
     ("keys unique", "trades", f"INSERT INTO t SELECT * FROM t WHERE {FIRST}"),
+    ("keys unique", "market_data", f"UPDATE t SET ts = NULL WHERE {QUOTE}"),
+    ("keys unique", "market_data", f"UPDATE t SET symbol = NULL WHERE {QUOTE}"),
     ("time order", "market_data", f"UPDATE t SET n = n - 1.5 WHERE {AFTER}"),
     ("time order", "trades", f"UPDATE t SET n = n + 1.5 WHERE {FIRST}"),
+    ("time order", "truth", f"UPDATE t SET n = n + 1.5 WHERE {FIRST}"),
+    ("time order", "orders", "UPDATE t SET n = n - 20.5 WHERE kind = 'EXECUTE' AND b = 104"),
     ("partition holds its hour", "market_data", f"UPDATE t SET ts = ts + {3_600 * S} WHERE {AFTER}"),
     ("partition holds its hour", "trades", f"UPDATE t SET ts = ts + {24 * 3_600 * S} WHERE {FIRST}"),
+    ("partition holds its hour", "truth", f"UPDATE t SET ts = ts + {3_600 * S} WHERE {FIRST}"),
+    ("partition holds its hour", "orders", f"UPDATE t SET ts = ts + {24 * 3_600 * S} WHERE kind = 'REPLACE'"),
     ("price and size positive", "trades", f"UPDATE t SET size = 0 WHERE {FIRST}"),
     ("price and size positive", "trades", f"UPDATE t SET price = -100.01 WHERE {FIRST}"),
     ("price and size positive", "trades", f"UPDATE t SET price = 100.015 WHERE {FIRST}"),
@@ -217,6 +225,9 @@ FAULTS = [
     ("no row without change", "truth", f"UPDATE t SET hidden_size = 0 WHERE {INSIDE}"),
     ("truth sums to the prints", "truth", f"UPDATE t SET size = 41 WHERE {FIRST}"),
     ("truth sums to the prints", "truth", f"DELETE FROM t WHERE {FIRST}"),
+    ("truth sums to the prints", "truth", f"UPDATE t SET refill_size = NULL WHERE {FIRST}"),
+    ("truth sums to the prints", "truth", f"UPDATE t SET hidden_size = size + 1 WHERE {INSIDE}"),
+    ("truth sums to the prints", "truth", f"UPDATE t SET resting_side = 'X' WHERE {FIRST}"),
     ("truth sums to the prints", "trades", f"DELETE FROM t WHERE {FIRST}"),
     ("truth sums to the prints", "trades", f"UPDATE t SET price = 100.02 WHERE {FIRST}"),
     ("crosses balance", "truth", "UPDATE t SET size = 101 WHERE taker_order = 0 AND size = 100"),
@@ -224,18 +235,34 @@ FAULTS = [
     ("side is the aggressor's", "trades", f"UPDATE t SET side = 'S' WHERE {FIRST}"),
     ("order ids unique", "orders", "INSERT INTO t SELECT * REPLACE (ts + 5 AS ts) FROM t WHERE kind = 'ADD' AND order_id = 102"),
     ("order ids unique", "orders", "UPDATE t SET b = 107 WHERE kind = 'REPLACE'"),
+    ("order rows sound", "orders", "UPDATE t SET kind = 'GONE' WHERE kind = 'CANCEL'"),
+    ("order rows sound", "orders", "UPDATE t SET kind = NULL WHERE kind = 'CANCEL'"),
+    ("order rows sound", "orders", "UPDATE t SET size = 0 WHERE kind = 'REDUCE'"),
     ("orders end as they began", "orders", "UPDATE t SET size = size + 1 WHERE kind = 'CANCEL'"),
     ("orders end as they began", "orders", "UPDATE t SET size = size - 1 WHERE kind = 'EXPIRE'"),
     ("orders end as they began", "orders", "UPDATE t SET size = 159 WHERE kind = 'ADD' AND order_id = 102"),
     ("orders end as they began", "orders", "DELETE FROM t WHERE kind = 'ADD' AND order_id = 30"),
+    ("orders end as they began", "orders", f"UPDATE t SET ts = ts + {15 * MS} WHERE kind = 'ADD' AND order_id = 1006"),
+    ("orders end as they began", "orders", f"UPDATE t SET ts = ts - {15 * MS} WHERE kind = 'CANCEL' AND order_id = 1006"),
     ("executions are the prints", "orders", "DELETE FROM t WHERE kind = 'EXECUTE' AND b = 101"),
     ("executions are the prints", "orders", "UPDATE t SET size = 299 WHERE kind = 'EXECUTE' AND size = 300"),
     ("executions are the prints", "trades", f"DELETE FROM t WHERE {FIRST}"),
+    ("executions are the prints", "orders", "UPDATE t SET price = price + 1 WHERE kind = 'EXECUTE' AND b = 101"),
+    ("executions are the prints", "orders", "UPDATE t SET side = 'B' WHERE kind = 'EXECUTE' AND b = 101"),
+    ("executions are the truth", "truth", f"UPDATE t SET maker_order = 999 WHERE {FIRST}"),
+    ("executions are the truth", "truth", f"UPDATE t SET taker_order = 999 WHERE {FIRST}"),
+    ("executions are the truth", "orders", "UPDATE t SET a = 1 WHERE kind = 'EXECUTE' AND b = 101"),
     ("book rates", "market_data", f"DELETE FROM t WHERE {LAST}"),
     ("book rates", "market_data", f"INSERT INTO t SELECT * REPLACE (ts + 9 AS ts) FROM t WHERE {LAST}"),
     ("print rates", "trades", f"DELETE FROM t WHERE {LAST}"),
     ("print rates", "trades", f"INSERT INTO t SELECT * REPLACE (ts + 99 AS ts) FROM t WHERE {LAST}"),
     ("every venue every second", "market_data", f"DELETE FROM t WHERE {LAST} AND symbol = 'JPM' AND venue = 'NASDAQ'"),
+    ("every venue every second", "market_data", "DELETE FROM t WHERE symbol = 'JPM'"),
+    (
+        "every venue every second",
+        "market_data",
+        f"UPDATE t SET venue = 'XYZ' WHERE {LAST} AND symbol = 'JPM' AND venue = 'NASDAQ'",
+    ),
 ]
 
 
