@@ -65,6 +65,6 @@ def test_a_planted_fault_is_noticed(name: str, copy: Path) -> None:
     done = compare(copy)
     assert done.returncode == 1
     # The two books differ; a kernel that merely crashes would be no proof that the comparison sees anything.
-    assert re.search(r"^AssertionError: (command \d+ of|before command \d+ of|orders differ|orders stand|\w+ levels differ)", done.stderr, re.M), (
-        done.stderr[-2000:]
-    )
+    assert re.search(
+        r"^AssertionError: (command \d+ of|before command \d+ of|orders differ|orders stand|\w+ levels differ)", done.stderr, re.M
+    ), done.stderr[-2000:]
