@@ -33,7 +33,7 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.errors import InputError, explain
-from simulator.records import I32, CrossKind, Event, EventKind, Indication, OrderType, Side
+from simulator.records import I32, PRICE_TICKS_MAX, CrossKind, Event, EventKind, Indication, OrderType, Side
 
 ADD, CANCEL, REDUCE, REPLACE, GO_ON = 0, 1, 2, 3, 4
 
@@ -172,9 +172,9 @@ class LimitOrderBook:
         return rows
 
     def _check_reference(self, reference_ticks: int) -> None:
-        if reference_ticks < 1:
+        if not 1 <= reference_ticks <= PRICE_TICKS_MAX:
             raise InputError(
-                explain("reference price of a cross", reference_ticks, "at least 1 tick", "Give the last or the midpoint price.")
+                explain("reference price of a cross", reference_ticks, f"1 to {PRICE_TICKS_MAX:,} ticks", "Give the last or the midpoint price.")
             )
 
     def _run(

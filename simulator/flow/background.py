@@ -31,6 +31,7 @@ PRINTS_AN_ORDER = 1.2
 SHARES_A_PRINT = 190.0
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
 CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
+LATE_INTEREST_NS = 4 * NS_PER_S
 
 
 class BackgroundFlow:
@@ -216,6 +217,9 @@ class BackgroundFlow:
             seconds_ns = block_ns + np.arange(BLOCK_S) * NS_PER_S
             modes |= np.where((seconds_ns >= day.open_ns - OPEN_INTEREST_NS) & (seconds_ns < day.open_ns), st.MODE_OPEN_INTEREST, 0)
             modes |= np.where((seconds_ns >= day.close_ns - CLOSE_INTEREST_NS) & (seconds_ns < day.close_ns), st.MODE_CLOSE_INTEREST, 0)
+            for cross_ns in (day.open_ns, day.close_ns):
+                late = (seconds_ns >= cross_ns - LATE_INTEREST_NS) & (seconds_ns < cross_ns)
+                modes |= np.where(late, st.MODE_LATE_INTEREST, 0)
         return modes.astype(np.int8)
 
 

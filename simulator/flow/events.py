@@ -34,6 +34,7 @@ from simulator.flow.state import (
     IMPACT,
     LISTING,
     MODE_CLOSE_INTEREST,
+    MODE_LATE_INTEREST,
     MODE_OPEN_INTEREST,
     MODE_TRADES,
     NEVER,
@@ -67,6 +68,8 @@ LAST_NS = 20_000
 """No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
 CATCH_UP_NS = 40
 """Rows that are still owed when the second is all but over come so far apart."""
+LATE_LIMITS, LATE_SHARE = 6, 0.15
+"""Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
 
 HORIZON, FULL, NOTICE, STUCK = 0, 1, 2, 3
@@ -174,26 +177,32 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
 
 @kernel
 def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int, part: float) -> None:
-    """One order for the coming cross, at market or within a few ticks of the belief; twice its share of the volume half of the time."""
-    if uniform(fl.random, i) < 0.5:
-        return
+    """Interest for the coming cross; ``part``: of the day's volume, in a second.
+
+    At market all along; with limits in the last seconds only, for those of earlier ones would be far from the price by then.
+    """
     b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
-    shares = 2.0 * part * fl.real[i, AUCTION_SHARES] * exponential(fl.random, i)
-    size = max(1, int(2.0 * shares))
-    if size >= 100:
-        size -= size % 100
-    if uniform(fl.random, i) < 0.4:
-        # Published imbalances draw orders to the other side: the more of it, the surer (offset interest).
+    shares = part * fl.real[i, AUCTION_SHARES]
+    second = fl.whole[i, SECOND]
+    if fl.mode[second] & MODE_LATE_INTEREST:
+        window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
+        reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.volatility[i, second] * fl.real[i, OPENED]
+        for side in range(2):
+            for k in range(LATE_LIMITS):
+                limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
+                size = max(1, int(shares * window_s * LATE_SHARE / LATE_LIMITS * (0.5 + uniform(fl.random, i))))
+                matching.add(bk, b, side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION, NO_CAP)
+        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+    if uniform(fl.random, i) < 0.5:
+        # Published imbalances draw orders to the other side: the more of it, the surer.
+        size = max(1, int(2.0 * shares * exponential(fl.random, i)))
+        if size >= 100:
+            size -= size % 100
         net = fl.real[i, AUCTION_NET]
-        side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * part * fl.real[i, AUCTION_SHARES]) else 1
+        side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * shares) else 1
         fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
         matching.add(bk, b, side, 0, size, size, at_market, AUCTION, NO_CAP)
-    else:
-        side = below(fl.random, i, 2)
-        reach = exponential(fl.random, i) * 3.0 * (fl.real[i, HALF_SPREAD] + 0.5)
-        limit = fl.real[i, BELIEF] + (1 - 2 * side) * (fl.real[i, HALF_SPREAD] - reach)
-        matching.add(bk, b, side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION, NO_CAP)
-    finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
 
 
 @kernel
