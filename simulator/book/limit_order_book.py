@@ -174,7 +174,9 @@ class LimitOrderBook:
     def _check_reference(self, reference_ticks: int) -> None:
         if not 1 <= reference_ticks <= PRICE_TICKS_MAX:
             raise InputError(
-                explain("reference price of a cross", reference_ticks, f"1 to {PRICE_TICKS_MAX:,} ticks", "Give the last or the midpoint price.")
+                explain(
+                    "reference price of a cross", reference_ticks, f"1 to {PRICE_TICKS_MAX:,} ticks", "Give the last or the midpoint price."
+                )
             )
 
     def _run(
