@@ -170,7 +170,7 @@ class Exchange:
             self.columns.facts[b, VENUE] = b % self.venues
             self.columns.facts[b, TICK_UNITS] = universe.symbols[self.symbols[b // self.venues]].tick_units
         self._got = np.zeros(6, np.int64)
-        self.make_room: Callable[[], None] = lambda: None
+        self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
 
     def submit(

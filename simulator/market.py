@@ -27,6 +27,7 @@ from simulator.columns import (
 from simulator.config import Scenario
 from simulator.desk import Desk
 from simulator.digest import Digest
+from simulator.errors import InputError, LimitError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
 from simulator.records import BACKGROUND_OWNERS, BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
@@ -88,11 +89,11 @@ class Market:
         worker: int = 0,
         workers: int = 1,
     ) -> None:
-        """``worker_symbols``: names; None: all, or those of ``scenario.only``. Without a sink rows stay in memory."""
+        """``worker_symbols``: names; none: those of ``scenario.only``, or all. Without a sink rows stay in memory."""
         universe = scenario.universe
-        chosen = worker_symbols if worker_symbols is not None else scenario.only
+        chosen = worker_symbols or scenario.only or [s.name for s in universe.symbols]
         self.scenario = scenario
-        self.symbols = sorted(universe.symbol_index(s) for s in chosen) or list(range(len(universe.symbols)))
+        self.symbols = sorted({universe.symbol_index(s) for s in chosen})  # a symbol named twice would print every row twice
         make_days = trading_days if scenario.session_pacing else continuous_days
         self._days = make_days(scenario.start_ns, scenario.end_ns)
         self.exchange = Exchange(scenario, self.symbols)
@@ -144,9 +145,13 @@ class Market:
         self._flush_before(min(ts_ns, self.flow.next_ns, self._next_python_ns()))
 
     def book(self, symbol: str, venue: str) -> BookView:
-        """A book, as it is now."""
+        """A book, as it is now. Raises ``InputError`` for names unknown, or a symbol that this market does not simulate."""
         universe = self.scenario.universe
-        place = self.symbols.index(universe.symbol_index(symbol))
+        index = universe.symbol_index(symbol)
+        if index not in self.symbols:
+            simulated = ", ".join(universe.symbols[i].name for i in self.symbols)
+            raise InputError(explain("symbol", symbol, f"this market simulates {simulated}", "Name one of them, or widen only=."))
+        place = self.symbols.index(index)
         return BookView(self.exchange, place * len(universe.venues) + universe.venue_index(venue))
 
     def tape(self) -> dict[str, Batch]:
@@ -265,9 +270,14 @@ class Market:
 
     def _flush_settled(self) -> None:
         """Between two events: hand the rows that no later event can precede to digest and sink."""
-        self._flush_before(min(self.flow.next_ns, self._next_python_ns()))
+        if not self._flush_before(min(self.flow.next_ns, self._next_python_ns())):
+            raise LimitError(
+                f"The columns are full of rows of one instant, {self.flow.next_ns} ns, and none can be written yet: agents send too many "
+                "messages without letting time pass. Let them wait in between."
+            )
 
-    def _flush_before(self, ts_ns: int) -> None:
+    def _flush_before(self, ts_ns: int) -> bool:
+        """Hand on the rows stamped before ``ts_ns``; returns whether there were any."""
         batches = self.exchange.drain(ts_ns)
         for batch in batches:
             self.rows[batch.table] += len(batch)
@@ -278,6 +288,7 @@ class Market:
                 self._kept[batch.table].append(type(batch)(**{name: column.copy() for name, column in columns(batch)}))  # type: ignore[arg-type]
         if batches:
             self.exchange.forget(batches)
+        return bool(batches)
 
     def _next_python_ns(self) -> int:
         """No Python event comes before this."""

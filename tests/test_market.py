@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import BEFORE_OPEN, FOUR, OPEN, assert_same_tapes, run, scenario
+from scripted import BASE_NS, ScriptedMarket, Stroke
 
 from simulator.agents import Fill, MarketView, OrderEntry, Wait
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.columns import WATCH
 from simulator.config import AgentSpec, Rates
+from simulator.errors import InputError, LimitError
+from simulator.flow import FULL
 from simulator.market import Market
 from simulator.records import Cond, CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
 from simulator.sessions import parse_ts
@@ -262,3 +265,33 @@ class _Forget:
     def write(self, batch: Any) -> None: ...
 
     def close(self, complete: bool) -> None: ...
+
+
+def test_a_symbol_named_twice_is_simulated_once() -> None:
+    """It had two books at each venue, and every key of the tape occurred twice."""
+    end = "2025-07-01T13:30:02Z"
+    once = run(scenario(OPEN, end, only=("JPM", "AAPL")))
+    assert_same_tapes(once.tape(), run(scenario(OPEN, end, only=("AAPL", "JPM", "AAPL"))).tape())
+    assert_same_tapes(once.tape(), run(scenario(OPEN, end), worker_symbols=["JPM", "AAPL", "JPM"]).tape())
+
+
+def test_a_book_that_the_market_does_not_simulate_is_named() -> None:
+    market = Market(scenario(only=("AAPL",)))
+    with pytest.raises(InputError, match=r"'JPM'; this market simulates AAPL\."):
+        market.book("JPM", "NYSE")
+
+
+def test_columns_that_stay_full_are_an_error_and_not_an_endless_loop() -> None:
+    """All their rows are of the instant of the flow's next event, so nothing can be written and nothing can happen."""
+    market = ScriptedMarket(scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:01Z"), [Stroke(5, "AAPL", "NASDAQ", Side.BUY, 9_990, 100)])
+    calls = 0
+
+    def full(horizon_ns: int) -> int:
+        nonlocal calls
+        calls += 1
+        assert calls < 10, "the clock goes round and round"
+        return FULL
+
+    market.scripted.advance = full  # type: ignore[method-assign]
+    with pytest.raises(LimitError, match=f"one instant, {BASE_NS + 5} ns"):
+        market.run_until(BASE_NS + 10)
