@@ -57,6 +57,8 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
     folder = Path(flags.out)
     maker = SinkMaker(writer=flags.writer, folder=folder, memory_limit_bytes=int(flags.memory_limit) // len(dealt))
+    if flags.writer == "memory":
+        check_memory(plan)
     if ":" in flags.writer:
         resolve(flags.writer)  # now, rather than in a worker
     if maker.uses_folder:
@@ -78,6 +80,24 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     with ProgressLine(scenario, console) as line:
         outcome = run_jobs(jobs, budget, line.show)
     return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console)
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse at once a run whose rows, at the middle of their rates, would not fit in memory. Raises ``InputError``."""
+    from writers.memory import estimate_bytes
+
+    scenario, rates = plan.scenario, plan.scenario.rates
+    seconds = (scenario.end_ns - scenario.start_ns) // NS_PER_S
+    part = len(scenario.only or scenario.universe.symbols) / len(scenario.universe.symbols)
+    books = int(seconds * part * (rates.market_data_min_eps + rates.market_data_max_eps) / 2)
+    if plan.flags.total_market_data_events is not None:
+        books = min(books, plan.flags.total_market_data_events)
+    trades = int(seconds * part * (rates.trades_min_eps + rates.trades_max_eps) / 2)
+    rows = {"market_data": books, "trades": trades, "orders": 6 * books, "truth": trades}
+    needed = estimate_bytes(scenario.levels, {table: rows[table] for table in scenario.tables})
+    if needed > plan.flags.memory_limit:
+        limit = f"the rows are estimated at {needed:,} bytes"
+        raise InputError(explain("--memory_limit", plan.flags.memory_limit, limit, "Raise it, shorten the run, or use --writer parquet."))
 
 
 def warm_up(scenario: Scenario) -> None:

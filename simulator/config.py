@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from simulator.universe import Universe
 
 OffsessionTrades = Literal["none", "trickle", "full"]
 RATE_MAX = 5_000_000
+AGENT_NUMBERS = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class AgentSpec:
     symbols: tuple[str, ...] = ()
     """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
     latency_ns: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"*": 100 * NS_PER_US}))
+
+
+def agent_number(name: str) -> int:
+    """An agent's number in books and ``truth``: it hangs on its name alone, so that another agent cannot change it."""
+    return BACKGROUND_OWNERS + int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % AGENT_NUMBERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +119,20 @@ class Scenario:
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
             raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))
+        numbers = [agent_number(name) for name in names]
+        if len(set(numbers)) != len(numbers):
+            raise InputError(
+                explain("agent names", names, "no two may hash to one number", "Rename one of the agents, for example with a digit.")
+            )
         for symbol in self.only:
             self.universe.symbol_index(symbol)
 
     @property
     def agent_names(self) -> tuple[str, ...]:
-        """Names by the numbers that ``truth`` carries: the background's, then the Python agents' in order of name."""
-        unused = [""] * (BACKGROUND_OWNERS - len(BACKGROUND_NAMES))
-        return (*BACKGROUND_NAMES, *unused, *sorted(agent.name for agent in self.agents))
+        """Names by the numbers that ``truth`` carries: the background's, then the Python agents', with "" between."""
+        numbers = {agent_number(agent.name): agent.name for agent in self.agents}
+        names = [*BACKGROUND_NAMES, *[""] * (BACKGROUND_OWNERS - len(BACKGROUND_NAMES))]
+        return (*names, *(numbers.get(n, "") for n in range(BACKGROUND_OWNERS, max(numbers, default=0) + 1)))
 
     @property
     def tables(self) -> tuple[str, ...]:

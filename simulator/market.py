@@ -24,13 +24,13 @@ from simulator.columns import (
     WATCH_QUOTES,
     WATCH_TRADES,
 )
-from simulator.config import Scenario
+from simulator.config import Scenario, agent_number
 from simulator.desk import Desk
 from simulator.digest import Digest
 from simulator.errors import InputError, LimitError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
-from simulator.records import BACKGROUND_OWNERS, BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
+from simulator.records import BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
 from simulator.rng import stream
 from simulator.sessions import continuous_days, trading_days
 from simulator.tape import RunInfo, Sink
@@ -195,13 +195,15 @@ class Market:
         universe = self.scenario.universe
         names = [universe.symbols[i].name for i in self.symbols]
         desks = []
-        for n, spec in enumerate(sorted(self.scenario.agents, key=lambda a: a.name)):
+        for spec in sorted(self.scenario.agents, key=lambda a: a.name):
             for name in spec.symbols:
                 universe.symbol_index(name)
             if spec.symbols and not set(spec.symbols) & set(names):
                 continue
             rng = stream(self.scenario.seed, "agent", spec.name)
-            desk = Desk(spec, BACKGROUND_OWNERS + n, self.clock, self.exchange, self.venues, rng, names, [v.name for v in universe.venues])
+            desk = Desk(
+                spec, agent_number(spec.name), self.clock, self.exchange, self.venues, rng, names, [v.name for v in universe.venues]
+            )
             desk.rewatch = self._rewatch  # type: ignore[method-assign]
             desks.append(desk)
         return desks

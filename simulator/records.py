@@ -39,7 +39,7 @@ LEVEL_SIZE_MAX = 2**31 - 1
 BACKGROUND_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction")
 """Owners of orders by number: the compiled populations, and 0, which stands for the counterparties of a cross."""
 BACKGROUND_OWNERS = 16
-"""Owners below this are compiled populations; a Python agent's number is this plus its place among the agents' names."""
+"""Owners below this are compiled populations; a Python agent's number is this plus a hash of its name."""
 
 
 class Side(IntEnum):

@@ -13,9 +13,9 @@ from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, scripted_r
 
 from simulator import desk as desk_module
 from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
-from simulator.config import AgentSpec
+from simulator.config import AgentSpec, agent_number
 from simulator.errors import AgentError, InputError, LimitError
-from simulator.records import BACKGROUND_OWNERS, OrderType, Phase, Reject, Side, TruthBatch
+from simulator.records import OrderType, Phase, Reject, Side, TruthBatch
 from simulator.sessions import parse_ts
 
 BUY, SELL = Side
@@ -226,7 +226,8 @@ def test_position_and_cash_are_those_of_the_fills_and_of_the_truth() -> None:
     truth = market.tape()["truth"]
     assert isinstance(truth, TruthBatch)
     arrived = market.now_ns - LATENCY_NS
-    taken, made = truth.taker == BACKGROUND_OWNERS, truth.maker == BACKGROUND_OWNERS
+    number = agent_number("trader")
+    taken, made = truth.taker == number, truth.maker == number
     assert taken.sum() > 20
     assert made.sum() > 5
     for symbol in ("AAPL", "JPM"):

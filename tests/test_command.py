@@ -14,6 +14,7 @@ from simulator.errors import InputError
 from simulator.sessions import format_ts
 
 MISTAKES = [
+    ("--writer memory", ["--memory_limit", "bytes", "--writer parquet"]),
     # flags, what the message must contain
     ("--sead 3", ["Unknown flag", "'--sead'", "Did you mean --seed?"]),
     ("--end-ts 2025-07-01T14:00:00Z", ["Unknown flag", "Did you mean --end_ts?"]),

@@ -52,8 +52,9 @@ def test_watching_changes_nothing() -> None:
         AgentSpec(name="slow", make=poller, arguments={"every_ns": 250_000_000}),
         AgentSpec(name="quotes", make=quote_watcher, latency_ns={"*": 1}),
     )
-    alone = run(scenario(extra_tables=EXTRA)).tape()
-    watched = run(scenario(extra_tables=EXTRA, agents=watchers))
+    acting = AgentSpec(name="trader", make=trader)  # the watchers' names sort before and after it: its number is its own
+    alone = run(scenario(extra_tables=EXTRA, agents=(acting,))).tape()
+    watched = run(scenario(extra_tables=EXTRA, agents=(*watchers, acting, AgentSpec(name="zz", make=quote_watcher))))
     assert_same_tapes(alone, watched.tape())
 
 

@@ -142,6 +142,7 @@ class BackgroundFlow:
             usual = profile.reaction_ns["listing" if v == listing else "other"]
             fl.venue[k, v, st.REACTION_NS] = profile.reaction_ns.get(venue.name, usual)
             fl.venue[k, v, st.SIZE_MULTIPLIER] = venue.size_multiplier
+            fl.venue[k, v, st.INVENTORY] = 0.0
             fl.repricing[k, v] = first_ns + 1_000 + int(20e6 * unit)
 
     def _first_active(self, from_ns: int) -> int:
@@ -258,6 +259,7 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
     parameter[st.P_LEVELS] = LEVELS_KEPT
     parameter[st.P_OPEN] = profile.open_share
     parameter[st.P_CLOSE] = profile.close_share
+    parameter[st.P_SKEW] = profile.inventory_skew_ticks
     value, deserved = _impact_tables()
     return st.FlowState(
         whole=np.zeros((count, st.WHOLES), np.int64),
@@ -266,7 +268,7 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         parents=np.zeros((count, st.PARENT_SLOTS, 4), np.int64),
         random=np.ones((count, 4), np.uint64),
         heap=np.arange(count, dtype=np.int64),
-        venue=np.zeros((count, venues, 4)),
+        venue=np.zeros((count, venues, 5)),
         target=profile.level_targets(LEVELS_KEPT + 12),
         most=np.array([profile.level_shares_most[k] for k in (1, 2, 3)], np.float64),
         value=value,

@@ -31,6 +31,7 @@ class Profile(BaseModel):
     half_spread_away: Ticks
     half_spread_off_session: Ticks
     half_spread_busy: Ticks
+    inventory_skew_ticks: Ticks
     level_gap_jump: Annotated[float, Field(ge=0, le=10)]
     level_gap_max: Annotated[int, Field(ge=1, le=50)]
     level_shares: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]

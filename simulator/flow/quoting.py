@@ -41,6 +41,7 @@ from simulator.flow.state import (
     EXTRA_SPREAD,
     GAP,
     HALF_SPREAD,
+    INVENTORY,
     MAKER,
     MODE_SESSION,
     OFFSET,
@@ -48,6 +49,7 @@ from simulator.flow.state import (
     P_LEVELS,
     P_OFF_SESSION,
     P_RESERVE,
+    P_SKEW,
     SECOND,
     SIZE_MULTIPLIER,
     FlowState,
@@ -69,7 +71,8 @@ def edge(fl: FlowState, i: int, v: int, side: int) -> int:
     half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.busy[i, second]))
     if not fl.mode[second] & MODE_SESSION:
         half += fl.parameter[P_OFF_SESSION]
-    middle = fl.real[i, BELIEF] + fl.venue[i, v, OFFSET]
+    lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
+    middle = fl.real[i, BELIEF] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
     if side == 0:
         return max(1, math.floor(middle - half))
     return max(2, math.ceil(middle + half))

@@ -40,11 +40,12 @@ REALS = 16
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
 PARENT_SLOTS = 6
 
-# facts of a venue for a symbol: float64[S, V, 4]
-OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER = 0, 1, 2, 3
+# facts of a venue for a symbol: float64[S, V, 5]
+OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY = 0, 1, 2, 3, 4
+"""INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64
-P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE = range(10)
+P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW = range(11)
 PARAMETERS = 16
 
 # mode of a second: int8 flags
@@ -67,7 +68,7 @@ class FlowState(NamedTuple):
     heap: I64
     """[S], symbols by next event."""
     venue: F64
-    """[S, V, 4]"""
+    """[S, V, 5]"""
     target: F64
     """[K], shares a level shows in the mean."""
     most: F64

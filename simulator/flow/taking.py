@@ -39,6 +39,7 @@ from simulator.flow.state import (
     BOOK_USED,
     IMPACT,
     INSTITUTION,
+    INVENTORY,
     NEVER,
     P_BLOCK,
     P_ODD,
@@ -63,6 +64,8 @@ from simulator.flow.state import (
 UNITS_A_DOLLAR = 10_000.0
 PRINTS_AN_ORDER = 24
 BLOCK_SIZE_MAX = 10_000
+INVENTORY_KEPT = 0.98
+"""Of a venue's inventory after each trade: makers lay off the rest elsewhere."""
 
 
 @kernel
@@ -136,6 +139,7 @@ def strike(
     matching.add(bk, b, side, limit, size, size, IOC, TAKER, min(cap, PRINTS_AN_ORDER))
     traded = bk.log[0, 4] if bk.logged[0] > 0 else 0
     prints, row = finish_action(bk, out, b, t, TAKER, parent, dollars(out, fl, i, b), 0, True)
+    fl.venue[i, v, INVENTORY] = INVENTORY_KEPT * fl.venue[i, v, INVENTORY] - (1 - 2 * side) * traded
     fl.whole[i, PRINT_USED] += prints
     fl.whole[i, BOOK_USED] += row
     if row:
