@@ -87,25 +87,28 @@ def unserved(fl: FlowState, i: int) -> int:
 
 
 @kernel
-def rows_owed(fl: FlowState, i: int) -> int:
-    """Rows that must still come in this second, whatever the target: one per venue, and one per print of the floor."""
+def rows_owed(fl: FlowState, i: int, more: int, serving: int) -> int:
+    """Rows that must still come in this second, whatever the target: one per venue, and one per print of the floor.
+
+    ``more``, ``serving``: as if so many more rows had come, which showed so many venues that had shown none.
+    """
     budget = fl.budget[i, fl.whole[i, SECOND]]
-    owed = max(budget[BOOK_FLOOR] - fl.whole[i, BOOK_USED], budget[PRINT_FLOOR] - fl.whole[i, PRINT_USED])
+    owed = max(budget[BOOK_FLOOR] - fl.whole[i, BOOK_USED] - more, budget[PRINT_FLOOR] - fl.whole[i, PRINT_USED])
     if budget[BOOK_FLOOR] >= fl.repricing.shape[1]:
-        owed = max(owed, unserved(fl, i))
+        owed = max(owed, unserved(fl, i) - serving)
     return max(owed, 0)
 
 
 @kernel
 def rows_left(fl: FlowState, i: int) -> int:
     """Rows to schedule in this second."""
-    return max(fl.whole[i, BOOK_AIM] - fl.whole[i, BOOK_USED], rows_owed(fl, i))
+    return max(fl.whole[i, BOOK_AIM] - fl.whole[i, BOOK_USED], rows_owed(fl, i, 0, 0))
 
 
 @kernel
 def spare_rows(fl: FlowState, i: int) -> int:
     """Rows that may come unscheduled in this second without breaking the ceiling or starving a venue."""
-    return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - rows_owed(fl, i)
+    return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - rows_owed(fl, i, 0, 0)
 
 
 @kernel
@@ -293,8 +296,9 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     """A venue's maker follows the belief now, or in the next second if this one's rows are used up."""
     b = i * fl.repricing.shape[1] + v
     empty = is_empty(bk, b)
-    serves = not (fl.whole[i, SERVED] >> v) & 1
-    if not empty and spare_rows(fl, i) + (1 if serves and rows_owed(fl, i) > 0 else 0) < 1:
+    serves = 0 if (fl.whole[i, SERVED] >> v) & 1 else 1
+    room = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - 1
+    if not empty and room < rows_owed(fl, i, 1, serves):
         fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, 2_000_000)
         return
     fl.repricing[i, v] = NEVER
@@ -304,7 +308,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
         requote(bk, fl, i, v, b)
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
     count_row(fl, i, v, row)
-    if fl.whole[i, BOOK_USED] >= fl.whole[i, BOOK_AIM] and rows_owed(fl, i) == 0:
+    if fl.whole[i, BOOK_USED] >= fl.whole[i, BOOK_AIM] and rows_owed(fl, i, 0, 0) == 0:
         fl.whole[i, SLOT] = NEVER
 
 
