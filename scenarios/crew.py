@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -142,7 +143,10 @@ class _Crew:
             for job in self.jobs:
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_child, args=(job, theirs, os.getpid()), name=f"worker {job.worker}")  # type: ignore[attr-defined]
-                process.start()
+                with warnings.catch_warnings():
+                    # From Python 3.12 on every fork beside a thread warns, and numpy's linear algebra keeps idle ones.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    process.start()
                 theirs.close()
                 processes[job.worker], connections[job.worker] = process, ours
         finally:
@@ -157,7 +161,7 @@ class _Crew:
             try:
                 message = connections[worker].recv()
             except (EOFError, OSError):
-                processes[worker].join()
+                processes[worker].join(PATIENCE_S)
                 self.outcome.failed[worker] = self._death(worker, processes[worker].exitcode)
                 del connections[worker]
                 continue

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from scenarios.run import main
+
+def start() -> int:
+    """The command's exit code; quiet about a Ctrl-C while the libraries load."""
+    try:
+        from scenarios.run import main
+    except KeyboardInterrupt:
+        return 130
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

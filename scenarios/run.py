@@ -77,8 +77,11 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     ]  # fmt: skip
     budget = Budget(flags.total_market_data_events, len(jobs)) if flags.total_market_data_events is not None else None
     started_s = time.monotonic()
-    with ProgressLine(scenario, console) as line:
-        outcome = run_jobs(jobs, budget, line.show)
+    try:
+        with ProgressLine(scenario, console) as line:
+            outcome = run_jobs(jobs, budget, line.show)
+    finally:
+        maker.sweep()
     return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console)
 
 
@@ -138,7 +141,8 @@ def _finish(plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | No
             ),
         )  # fmt: skip
     if counts is not None:
-        print_summary(summary_console(), plan, counts, end_ns=end_ns, digest=digest, folder=folder, wall_s=wall_s)
+        reached_ns = end_ns if outcome.complete else min(outcome.now_ns.values())
+        print_summary(summary_console(), plan, counts, end_ns=reached_ns, digest=digest, folder=folder, wall_s=wall_s)
     if reason is None:
         return 0
     for failed in outcome.failed.values():
@@ -161,9 +165,9 @@ def why_incomplete(jobs: Sequence[Job], outcome: Outcome) -> str:
         lines = ["Stopped by Ctrl-C."]
     for job in jobs:
         until_ns = outcome.now_ns.get(job.worker, job.scenario.start_ns)
-        closed = "closed" if job.worker in outcome.done else "not closed"
-        lines.append(f"Worker {job.worker} ({_few(job.symbols)}): simulated up to {new_york(until_ns)} New York time, files {closed}.")
-    lines.append("What is complete stays; the manifest says that the run is not.")
+        kept = "all of it kept" if job.worker in outcome.done else "its whole files kept"
+        lines.append(f"Worker {job.worker} ({_few(job.symbols)}): simulated up to {new_york(until_ns)} New York time, {kept}.")
+    lines.append("What is complete stays; its manifest, if the writer has a folder, says that the run is not.")
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def print_summary(
     console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, folder: Path | None, wall_s: float
 ) -> None:
     """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files."""
-    console.print(venue_table(plan, counts, end_ns))
+    console.print(venue_table(plan, counts, end_ns, is_complete=digest is not None))
     rows = sum(counts.rows.values())
     console.print(f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s", highlight=False)
     median = counts.spread_usd_median
@@ -48,15 +48,17 @@ def print_summary(
     if folder is not None:
         files, size = folder_size(folder)
         console.print(f"Written to {folder}: {files} files, {_bytes(size)}", highlight=False, markup=False, soft_wrap=True)
-    if folder is not None and plan.flags.writer == "parquet":
+    has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
+    if folder is not None and plan.flags.writer == "parquet" and has_both:
         console.print("\nOne-minute bars with the NBBO, to paste into DuckDB:", highlight=False)
         console.print(bars_query(plan, folder), highlight=False, markup=False, soft_wrap=True)
 
 
-def venue_table(plan: Plan, counts: Counts, end_ns: int) -> Table:
+def venue_table(plan: Plan, counts: Counts, end_ns: int, *, is_complete: bool) -> Table:
     """Book rows, trades, shares and crosses of each venue, and of all."""
     scenario = plan.scenario
-    table = Table(title=f"{new_york(scenario.start_ns)} to {new_york(end_ns)} New York time · seed {scenario.seed}", title_justify="left")
+    title = f"{new_york(scenario.start_ns)} to {new_york(end_ns)} New York time · seed {scenario.seed}"
+    table = Table(title=title if is_complete else f"{title} · not complete", title_justify="left")
     table.add_column("venue")
     for name in ("book rows", "trades", "shares", "of volume", "opening crosses", "shares", "closing crosses", "shares"):
         table.add_column(name, justify="right")

@@ -26,6 +26,12 @@ class SinkMaker:
         """Whether the run leaves something in ``folder``: its rows, or at least its manifest."""
         return self.writer not in ("memory", "null")
 
+    def sweep(self) -> None:
+        """Remove what workers that were killed have left half-written. All workers have ended."""
+        if self.writer == "parquet":
+            for partial in self.folder.rglob(".part-*.parquet.partial"):
+                partial.unlink(missing_ok=True)
+
     def __call__(self, worker: int) -> Sink:
         if self.writer == "null":
             return NullSink()
