@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simulator import testing
-from simulator.book.jit import entry
+from simulator.book.jit import COMPILED_FROM, entry
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.book.state import FREE
 from simulator.records import I64, CrossKind, OrderType, Side
@@ -43,6 +43,13 @@ def test_an_index_out_of_range_raises_in_the_kernel_itself() -> None:
     book._books.head[0, FREE] = 5
     with pytest.raises(IndexError):
         book.add(Side.BUY, 100, 1)
+
+
+def test_the_cache_is_stale_when_any_file_with_compiled_code_changes() -> None:
+    simulator = ROOT / "simulator"
+    stamped = {path for pattern in COMPILED_FROM for path in simulator.glob(pattern)}
+    compiling = {path for path in simulator.rglob("*.py") if "book.jit import" in path.read_text()}
+    assert compiling and compiling <= stamped
 
 
 def history(seed: int, count: int) -> list[tuple[int, int]]:

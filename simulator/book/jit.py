@@ -61,16 +61,21 @@ def _widening(dispatcher: Any) -> Any:
 def entry(func: F) -> F:
     """Compile a function that Python calls; cached on disk, together with all it calls."""
     compiled: F = numba.njit(cache=True, error_model="numpy")(func)
-    _stamp_with_all_sources(compiled)
+    _stamp_with_sources(compiled)
     return compiled
 
 
-def _stamp_with_all_sources(dispatcher: Any) -> None:
-    """Let a cached kernel be stale as soon as any file of ``simulator`` changes: numba looks at the file of the function only,
-    and would go on with the old code of what it calls."""
+COMPILED_FROM = ("book/*.py", "flow/*.py", "records.py", "columns.py", "exchange.py", "digest.py")
+"""The files of ``simulator`` that hold compiled code or its constants."""
+
+
+def _stamp_with_sources(dispatcher: Any) -> None:
+    """Let a cached kernel be stale as soon as any file that kernels are made of changes: numba looks at the file of the function
+    only, and would go on with the old code of what it calls."""
     cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if cache_file is not None:
-        stats = [path.stat() for path in sorted(Path(__file__).parent.parent.rglob("*.py"))]
+        simulator = Path(__file__).parent.parent
+        stats = [path.stat() for pattern in COMPILED_FROM for path in simulator.glob(pattern)]
         cache_file._source_stamp = (max(s.st_mtime for s in stats), sum(s.st_size for s in stats))
 
 
