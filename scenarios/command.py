@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
 from simulator.config import OffsessionTrades, Rates, Scenario
 from simulator.errors import InputError, explain
@@ -51,15 +51,20 @@ def _check_suffix(value: str) -> str:
     return value
 
 
+WRITERS = ("parquet", "questdb", "memory", "null")
+
+
 def _check_writer(value: str) -> str:
-    if value not in ("parquet", "memory", "null") and not re.fullmatch(r"[\w.]+:[\w.]+", value):
-        near = get_close_matches(value, ("parquet", "memory", "null"), 1)
-        raise ValueError("parquet, memory, null or module:callable" + (f" (did you mean {near[0]}?)" if near else ""))
+    if value not in WRITERS and not re.fullmatch(r"[\w.]+:[\w.]+", value):
+        near = get_close_matches(value, WRITERS, 1)
+        raise ValueError(f"{', '.join(WRITERS)} or module:callable" + (f" (did you mean {near[0]}?)" if near else ""))
     return value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Secret = Annotated[SecretStr, Field(repr=False)]
 
 
 class Flags(BaseModel):
@@ -90,15 +95,28 @@ class Flags(BaseModel):
     levels: int = Field(_default(Scenario, "levels"), description="Price levels of each side in a book row, 4 to 40.")
     symbols: Names | None = Field(None, description="The universe, as a comma list; rates are totals over it (default: all 30).")
     only: Names | None = Field(None, description="Simulate just these; their rows are the same as in the full run (default: all).")
-    prices: str = Field("builtin", description="Where prices start: yahoo, builtin, FILE.csv, or a run's manifest or folder, to repeat it.")
+    prices: str | None = Field(
+        None,
+        description="Where prices start: yahoo, builtin, FILE.csv, or a run's manifest or folder, to repeat it "
+        "(default builtin; yahoo with --writer questdb).",
+    )
     profile: str = Field(_default(Scenario, "profile"), description="Parameters of the background flow: a name or a YAML file.")
     processes: Annotated[int, Field(ge=1, le=PROCESSES_MAX)] = Field(
         default_factory=lambda: min(usable_cores(), PROCESSES_DEFAULT_MAX),
         description=f"Workers; the rows do not depend on it (default: the usable cores, at most {PROCESSES_DEFAULT_MAX}).",
     )
 
+    mode: Literal["faster-than-life", "real-time"] = Field(
+        "faster-than-life", description="faster-than-life: as fast as the machine allows; real-time: rows carry the wall clock's time."
+    )
+    speed: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
+        None, description="Simulated seconds a second, for demos of a past day: 60 shows an hour in a minute (default: no limit)."
+    )
+
     writer: Annotated[str, AfterValidator(_check_writer)] = Field(
-        "parquet", description="parquet, memory, null, or module:callable, called with (folder, worker) to make a Sink."
+        "parquet",
+        description="parquet, questdb, memory, null, or module:callable, called with (folder, worker) to make a Sink "
+        "(default parquet; questdb if one of QuestDB's flags is given).",
     )
     out: str = Field("out", description="Folder for the files.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
@@ -108,15 +126,55 @@ class Flags(BaseModel):
         ByteSize(2_000_000_000), description="Bytes that --writer memory may hold, such as 500MB or 2GB (default 2GB)."
     )
 
+    host: str = Field(
+        "127.0.0.1", description="QuestDB's host; embedded starts a server of the run's own in --out (pip install '.[embedded]')."
+    )
+    protocol: Literal["http", "tcp"] = Field("http", description="How rows are sent: http tells of errors, tcp does not.")
+    pg_port: Port = Field(8812, description="QuestDB's port for SQL.")
+    http_port: Port = Field(9000, description="QuestDB's port for --protocol http.")
+    tcp_port: Port = Field(9009, description="QuestDB's port for --protocol tcp.")
+    user: str = Field("", description="User for SQL and http (default: admin for SQL, none for http).")
+    password: Secret = Field(SecretStr(""), description="Password of --user; or in the environment, QUESTDB_PASSWORD.")
+    token: Secret = Field(SecretStr(""), description="Bearer token (http) or private key (tcp); or in the environment, QUESTDB_TOKEN.")
+    token_x: str = Field("", description="Public key for tcp, first half.")
+    token_y: str = Field("", description="Public key for tcp, second half.")
+    ilp_user: str = Field("", description="Name of the key for tcp (kid).")
+    tls: bool = Field(False, description="true: http and tcp use TLS.")
+    tls_verify: bool = Field(True, description="false: any certificate will do.")
+    tls_roots: str = Field("", description="PEM file of the authorities to trust (default: the system's).")
+    create_views: Literal["true", "false", "after"] = Field(
+        "true", description="true: the five views exist while rows come in; after: they are created when all is loaded; false: not at all."
+    )
+    short_ttl: bool = Field(False, description="true: TTL of 3 days on hour partitions, of 1 month on day partitions.")
+    print_ddl: bool = Field(False, description="true: print the SQL of tables and views, and do nothing else.")
+    incremental: bool = Field(False, description="true: go on where the run in the database ended (faster-than-life only).")
+    resend: Literal["window", "all"] = Field(
+        "window", description="With --incremental true: send the last ten seconds again, or all of the day that is continued."
+    )
+    yahoo_refresh_secs: Annotated[int, Field(ge=0)] = Field(
+        0, description="Real time only: ask Yahoo for prices so often and move towards them; 0 is never."
+    )
+    pause_rows: Count = Field(2_000_000, description="The run pauses when the database has so many rows to apply.")
+    resume_rows: Annotated[int, Field(ge=0)] = Field(500_000, description="It goes on when there are fewer than that.")
+    keep_server: bool = Field(False, description="true: the embedded server stays up after the run until Ctrl-C.")
+
 
 GROUPS = {
     "Rates (rows per second of simulated time, over all symbols and venues)": (
         "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "total_market_data_events",
     ),
-    "Timing": ("start_ts", "end_ts"),
-    "Behaviour": ("session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "profile", "processes"),
+    "Timing": ("start_ts", "end_ts", "mode", "speed"),
+    "Behaviour": (
+        "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
+    ),
     "Output": ("writer", "out", "overwrite", "suffix", "extra_tables", "memory_limit"),
+    "QuestDB (any of these flags implies --writer questdb)": (
+        "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
+        "tls", "tls_verify", "tls_roots", "create_views", "short_ttl", "print_ddl", "incremental", "resend", "pause_rows", "resume_rows",
+        "keep_server",
+    ),
 }  # fmt: skip
+QUESTDB_FLAGS = next(names for title, names in GROUPS.items() if title.startswith("QuestDB"))
 
 ALLOWED = {
     "int_parsing": "a whole number, such as 100_000",
@@ -138,14 +196,44 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
 
 def check_flags(values: dict[str, Any]) -> Flags:
     """The same from values by name, as text or of the field's type; ``model_fields_set`` keeps which were given."""
+    if "writer" not in values and not values.keys().isdisjoint(QUESTDB_FLAGS):
+        values = values | {"writer": "questdb"}
     try:
-        return Flags.model_validate(values)
+        flags = Flags.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
         said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         limit = ALLOWED.get(first["type"], said)
         raise InputError(explain(f"--{name}", first["input"], f"allowed is {limit}", _remedy(name))) from None
+    _check_together(flags)
+    return flags
+
+
+def _check_together(flags: Flags) -> None:
+    """Flags that exclude each other. Raises ``InputError``."""
+    given = flags.model_fields_set
+    if flags.writer != "questdb" and not given.isdisjoint(QUESTDB_FLAGS):
+        name = next(name for name in QUESTDB_FLAGS if name in given)
+        raise InputError(explain("--writer", flags.writer, f"--{name} is for QuestDB", f"Leave out --{name}, or use --writer questdb."))
+    live = flags.mode == "real-time"
+    for name, is_wrong, limit, remedy in (
+        ("start_ts", live and flags.start_ts is not None, "real time starts now", "Leave it out, or use --mode faster-than-life."),
+        ("end_ts", live and flags.end_ts is not None, "real time ends at Ctrl-C", "Leave it out, or use --mode faster-than-life."),
+        (
+            "incremental",
+            live and flags.incremental,
+            "it is for --mode faster-than-life",
+            "Leave it out: real time goes on from the last prices.",
+        ),
+        ("speed", live and flags.speed is not None, "real time has speed 1", "Leave it out, or use --mode faster-than-life."),
+        ("yahoo_refresh_secs", not live and flags.yahoo_refresh_secs > 0, "it is for --mode real-time", "Leave it out."),
+        ("incremental", flags.incremental and flags.only is not None, "it continues whole runs", "Leave out --only."),
+        ("resume_rows", flags.resume_rows >= flags.pause_rows, f"it is less than --pause_rows, here {flags.pause_rows:,}", "Lower it."),
+        ("keep_server", flags.keep_server and flags.host != "embedded", "only an embedded server is ours to keep", "Add --host embedded."),
+    ):
+        if is_wrong:
+            raise InputError(explain(f"--{name}", _shown(getattr(flags, name)), limit, remedy))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -173,6 +261,8 @@ def _parser() -> argparse.ArgumentParser:
 def _help(name: str) -> str:
     field = Flags.model_fields[name]
     text = str(field.description)
+    if field.default in ("", SecretStr("")):
+        text = f"{text[:-1]} (default: none)."
     if "(default" not in text:
         text = f"{text[:-1]} (default {_shown(field.default)})."
     return text.replace("%", "%%")

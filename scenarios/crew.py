@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,9 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from scenarios.tally import Budget
-from scenarios.workers import Done, Failed, Job, Message, Progress, Release, Waiting, is_orphan, work
+from scenarios.throttle import Throttle
+from scenarios.workers import Done, Failed, Horizon, Job, Message, Progress, Release, Waiting, is_orphan, work
+from simulator.errors import MarketSimError
 
 POLL_S = 0.2
 """Longest wait before the parent looks again whether the user has asked to stop."""
@@ -35,14 +38,32 @@ class Outcome:
     """By worker: simulated up to here."""
     rows: dict[int, dict[str, int]] = field(default_factory=dict)
     """By worker and table: written so far."""
+    latest: dict[int, Progress] = field(default_factory=dict)
+    """By worker."""
+    halted: str | None = None
+    """Why the parent ended the run, if it did."""
+    behind_max_ns: int = 0
+    """Wall time by which a paced run was late at most."""
     end_ns: int | None = None
     """Where the count of book rows ended the run, if it did."""
     interrupted: bool = False
 
+    throttle: Throttle = field(default_factory=Throttle)
+
+    @property
+    def in_flight(self) -> int:
+        """Rows that the writers have taken and the database has not."""
+        return sum(progress.in_flight for progress in self.latest.values())
+
+    @property
+    def acknowledged(self) -> int:
+        """Rows that the database has taken."""
+        return sum(progress.acknowledged for progress in self.latest.values())
+
     @property
     def complete(self) -> bool:
         """A Ctrl-C that came when all was written changes nothing."""
-        return not self.failed and bool(self.done) and all(done.complete for done in self.done.values())
+        return not self.failed and self.halted is None and bool(self.done) and all(done.complete for done in self.done.values())
 
 
 class Interrupts:
@@ -67,12 +88,12 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
-def run_jobs(jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None]) -> Outcome:
+def run_jobs(jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle | None = None) -> Outcome:
     """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
 
     Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended.
     """
-    crew = _Crew(jobs, budget, show)
+    crew = _Crew(jobs, budget, show, throttle or Throttle())
     if len(jobs) == 1:
         with Interrupts() as crew.interrupts:
             work(jobs[0], _Here(crew))
@@ -84,12 +105,15 @@ def run_jobs(jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome
 class _Crew:
     """The state of the parent."""
 
-    def __init__(self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None]) -> None:
+    def __init__(self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle) -> None:
         self.jobs = jobs
         self.budget = budget
         self.show = show
-        self.outcome = Outcome()
+        self.throttle = throttle
+        self.outcome = Outcome(throttle=throttle, now_ns={job.worker: job.scenario.start_ns for job in jobs})
         self.interrupts = Interrupts()
+        self._granted_ns = -1
+        self._held: Release | None = None
 
     def hear(self, message: Message) -> Release | None:
         """Take a worker's message; the answer, if this one gave all that it needs, is for every worker."""
@@ -97,6 +121,8 @@ class _Crew:
         match message:
             case Progress(worker, now_ns, rows):
                 outcome.now_ns[worker], outcome.rows[worker] = now_ns, rows
+                outcome.latest[worker] = message
+                outcome.behind_max_ns = max(outcome.behind_max_ns, message.behind_ns)
             case Waiting(worker, until_ns, counts):
                 assert self.budget is not None
                 answer = self.budget.report(worker, until_ns, counts)
@@ -114,7 +140,17 @@ class _Crew:
     def stop_asked(self) -> bool:
         if self.interrupts.count:
             self.outcome.interrupted = True
-        return self.outcome.interrupted or bool(self.outcome.failed)
+        return self.outcome.interrupted or bool(self.outcome.failed) or self.outcome.halted is not None
+
+    def horizon_ns(self) -> int | None:
+        """Up to where the workers may go, by what the database says now; None while the run pauses."""
+        try:
+            self.throttle.look(self.outcome)
+        except MarketSimError as error:
+            self.outcome.halted = str(error)
+            return None
+        running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
+        return self.throttle.horizon_ns(running)
 
     def run(self) -> None:
         """Workers in processes of their own, until each has ended."""
@@ -169,7 +205,15 @@ class _Crew:
             if isinstance(message, Done | Failed):
                 del connections[worker]
             if release is not None:
-                _tell(connections, release)
+                self._held = release
+        horizon_ns = self.horizon_ns()
+        if horizon_ns is not None:
+            if self._held is not None:
+                _tell(connections, self._held)
+                self._held = None
+            if horizon_ns > self._granted_ns:
+                self._granted_ns = horizon_ns
+                _tell(connections, Horizon(horizon_ns))
         if self.stop_asked() and not told:
             _tell(connections, None)
             return True
@@ -194,6 +238,15 @@ class _Here:
         self.crew.hear(message)
         self.crew.show(self.crew.outcome)
 
+    def horizon(self, now_ns: int) -> int | None:
+        while not self.stop_asked():
+            horizon_ns = self.crew.horizon_ns()
+            if horizon_ns is not None and horizon_ns > now_ns:
+                return horizon_ns
+            self.crew.show(self.crew.outcome)
+            time.sleep(POLL_S)
+        return None
+
     def stop_asked(self) -> bool:
         return self.crew.stop_asked()
 
@@ -208,6 +261,7 @@ class _Pipe:
         self.connection = connection
         self.parent = parent
         self._stop = False
+        self._horizon_ns = -1
 
     def tell(self, message: Message) -> None:
         try:
@@ -215,22 +269,35 @@ class _Pipe:
         except BrokenPipeError:
             self._stop = True
 
+    def horizon(self, now_ns: int) -> int | None:
+        while self._horizon_ns <= now_ns and not self._stop:
+            self._receive()
+        return None if self.stop_asked() else self._horizon_ns
+
     def stop_asked(self) -> bool:
-        if not self._stop and self.connection.poll():
-            self._stop = self._receive() is None
+        while not self._stop and self.connection.poll():
+            self._receive()
         return self._stop or is_orphan(self.parent)
 
     def ask(self, message: Waiting) -> Release | None:
         self.tell(message)
-        while not self._stop and not self.connection.poll(1.0):
-            self._stop = is_orphan(self.parent)
-        return None if self._stop else self._receive()
+        release = None
+        while release is None and not self._stop:
+            release = self._receive()
+        return release
 
     def _receive(self) -> Release | None:
+        """The next word of the parent, if it is an answer to ``ask``."""
         try:
-            answer: Release | None = self.connection.recv()
-        except EOFError:
+            while not self.connection.poll(1.0):
+                if is_orphan(self.parent):
+                    raise EOFError
+            answer: Release | Horizon | None = self.connection.recv()
+        except (EOFError, OSError):
             answer = None
+        if isinstance(answer, Horizon):
+            self._horizon_ns = answer.until_ns
+            return None
         self._stop = answer is None
         return answer
 
@@ -241,7 +308,7 @@ def _child(job: Job, connection: Connection, parent: int) -> None:
     connection.close()
 
 
-def _tell(connections: dict[int, Connection], answer: Release | None) -> None:
+def _tell(connections: dict[int, Connection], answer: Release | Horizon | None) -> None:
     for connection in connections.values():
         with suppress(OSError):  # it has just ended: the next wait says how
             connection.send(answer)

@@ -23,18 +23,21 @@ def versions() -> dict[str, str]:
 
 
 def build_manifest(
-    plan: Plan, *, end_ns: int, rows: dict[str, int], digest: str | None, digest_parts: dict[str, str], reason: str | None,
-    processes: int, wall_s: float,
+    plan: Plan, *, end_ns: int | None = None, rows: dict[str, int] | None = None, digest: str | None = None,
+    digest_parts: dict[str, str] | None = None, reason: str | None = "It has just started.", processes: int = 0, wall_s: float = 0.0,
 ) -> dict[str, Any]:  # fmt: skip
     """``reason`` says why the run is not complete; None if it is. Only the last two may differ between runs with equal rows."""
     scenario, flags = plan.scenario, plan.flags
+    end_ns = scenario.end_ns if end_ns is None else end_ns
     return {
         "format_version": FORMAT_VERSION,
         "versions": versions(),
         "complete": reason is None,
         "reason": reason,
+        "replayed_from_ts": format_ts(scenario.start_ns) if plan.replays else None,
         "seed": scenario.seed,
-        "start_ts": format_ts(scenario.start_ns),
+        "mode": flags.mode,
+        "start_ts": format_ts(plan.run_start_ns),
         "end_ts": format_ts(end_ns),
         "settings": plan.settings | {"end_ts": format_ts(end_ns)},
         "total_market_data_events": flags.total_market_data_events,
@@ -44,9 +47,9 @@ def build_manifest(
         "prices_source": plan.prices.source,
         "prices": plan.prices.manifest_entry(),
         "tables": list(scenario.tables),
-        "rows": rows,
+        "rows": rows or {},
         "digest": digest,
-        "digest_parts": {"/".join(key): part for key, part in sorted(digest_parts.items())},
+        "digest_parts": {"/".join(key): part for key, part in sorted((digest_parts or {}).items())},
         "processes": processes,
         "wall_seconds": round(wall_s, 3),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from scenarios.command import Flags, check_flags
 from simulator.config import Rates, Scenario
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
-from simulator.prices import PriceTable, reference_prices
+from simulator.prices import PriceTable, manifest_prices, prices_at, reference_prices
+from simulator.records import NS_PER_HOUR
 from simulator.sessions import format_ts, parse_ts, require_session, session_bounds, trading_days
 from simulator.universe import Universe, load_universe
 
 DATE = dt.date(2025, 7, 1)
 """Simulated when no time is given."""
+LIVE_DAYS = 366
+"""A run in real time ends after so many days at the latest: the exchange's calendar is read once, at its start."""
 
 REPEATED = (
     "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "session_pacing", "offsession_trades", "seed",
@@ -35,18 +40,102 @@ class Plan:
     prices: PriceTable
     notes: tuple[str, ...]
     """Lines for the user."""
+    replays: bool
+    """Whether the run is a continued one: what the database has is simulated again and not written."""
+    run_start_ns: int
+    """Of the whole run; later than that is the start of a continued one that need not replay all of it."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What a manifest keeps of the flags: given back to the command, they and the prices repeat the rows."""
         kept = {name: getattr(self.flags, name) for name in REPEATED}
         kept["symbols"] = [symbol.name for symbol in self.scenario.universe.symbols]
-        return kept | {"start_ts": format_ts(self.scenario.start_ns), "end_ts": format_ts(self.scenario.end_ns)}
+        return kept | {"start_ts": format_ts(self.run_start_ns), "end_ts": format_ts(self.scenario.end_ns)}
 
 
-def make_plan(given: Flags) -> Plan:
-    """Raises ``InputError`` for whatever makes the run impossible, as far as that can be known before it starts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a database has before the run."""
+
+    newest_ns: int
+    """Of its newest row, -1 without one."""
+    mids: Mapping[str, float]
+    """USD by symbol: of the newest book row."""
+    manifest: Mapping[str, Any] | None = None
+    """What the newest run recorded, if the newest row can be its own."""
+    oldest_end_ns: int = -1
+    """The earliest of the newest rows over that run's symbols and tables: up to here it is whole."""
+
+
+def make_plan(given: Flags, history: History | None = None, now_ns: int | None = None) -> Plan:
+    """Raises ``InputError`` for whatever makes the run impossible, as far as that can be known before it starts.
+
+    ``now_ns``: the wall clock, for real time. Call it once without ``history`` (and prices builtin) to find mistakes before a
+    database is asked.
+    """
+    if given.incremental and history is not None and history.manifest is not None:
+        return _continued(given, history)
     flags, notes = _with_manifest(given)
+    scenario = _scenario(flags, *_times(flags, now_ns))
+    if history is not None and history.newest_ns >= scenario.start_ns:
+        scenario = _after(scenario, history.newest_ns, flags)
+        notes.append(f"Starts after the newest row of the database, at {format_ts(scenario.start_ns)}.")
+    # Prices come last: Yahoo may take five seconds, and every other mistake is known by now.
+    names = [symbol.name for symbol in scenario.universe.symbols]
+    goes_on = history is not None and bool(history.mids) and (flags.incremental or flags.mode == "real-time") and flags.prices is None
+    if goes_on and history is not None:
+        others = reference_prices("builtin", names, _dates(scenario))
+        table = prices_at(history.mids, names, others)
+        what = "No run is recorded that could be repeated: prices" if flags.incremental else "Prices"
+        notes.append(f"{what} go on from the last mid prices of the database.")
+    else:
+        table = reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario))
+    if flags.incremental and history is not None and history.newest_ns < 0:
+        notes.append("--incremental: the database has no rows yet, so this is a fresh run.")
+    return Plan(
+        flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
+        run_start_ns=scenario.start_ns,
+    )  # fmt: skip
+
+
+def starting_now(plan: Plan) -> Plan:
+    """The same from the wall clock's time on: kernels and prices have taken their time."""
+    start_ns, end_ns = _times(plan.flags, None)
+    return replace(plan, scenario=replace(plan.scenario, start_ns=start_ns, end_ns=end_ns), run_start_ns=start_ns)
+
+
+def _continued(given: Flags, history: History) -> Plan:
+    """The plan of the recorded run, from the beginning of the day in which the database ends."""
+    manifest = history.manifest
+    assert manifest is not None
+    kept = {name: value for name, value in manifest["settings"].items() if value is not None}
+    explicit = {name: getattr(given, name) for name in given.model_fields_set}
+    for name in (*REPEATED, "start_ts"):
+        recorded = parse_ts(kept[name]) if name == "start_ts" else kept.get(name)
+        wanted = parse_ts(explicit[name]) if name == "start_ts" and name in explicit else explicit.get(name)
+        if name in explicit and (list(wanted) if isinstance(wanted, tuple) else wanted) != recorded:
+            limit = f"the run in the database has {kept.get(name)!r}, and --incremental true continues just that"
+            raise InputError(explain(f"--{name}", explicit[name], limit, "Leave it out; or leave out --incremental for a run of its own."))
+    kept_names = (*REPEATED, "start_ts", "end_ts")
+    total = {"total_market_data_events": manifest.get("total_market_data_events")} if "end_ts" not in explicit else {}
+    flags = check_flags({name: kept[name] for name in kept_names if name in kept} | total | explicit)
+    run_start_ns, end_ns = _times(flags, None)
+    scenario = _scenario(flags, run_start_ns, end_ns)
+    names = [symbol.name for symbol in scenario.universe.symbols]
+    table = PriceTable(manifest_prices(manifest, "the database's runs table", names), "database", ())
+    start_ns = run_start_ns
+    if history.oldest_end_ns > run_start_ns:
+        start_ns = max(run_start_ns, trading_days(history.oldest_end_ns, history.oldest_end_ns + 1)[0].start_ns)
+    notes = [
+        f"Continues the run that began at {kept['start_ts']}, seed {flags.seed}: replays it from {format_ts(start_ns)} without writing."
+    ]
+    notes += _version_notes(dict(manifest))
+    scenario = replace(scenario, start_ns=start_ns, prices=table.brackets)
+    return Plan(flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=run_start_ns)
+
+
+def _scenario(flags: Flags, start_ns: int, end_ns: int) -> Scenario:
+    """Everything but the prices. Raises ``InputError``."""
     if flags.only and flags.total_market_data_events is not None:
         limit = "the count is over all symbols, and --only simulates just some"
         remedy = "Leave it out, and give the --end_ts that stands in the manifest of the full run."
@@ -54,7 +143,6 @@ def make_plan(given: Flags) -> Plan:
     universe = load_universe()
     if flags.symbols is not None:
         universe = universe.select(flags.symbols)
-    start_ns, end_ns = run_times(flags)
     load_profile(flags.profile)  # now, rather than in a worker
     only = _in_universe_order(universe, flags.only or ())
     rates = Rates(
@@ -63,8 +151,7 @@ def make_plan(given: Flags) -> Plan:
         trades_min_eps=flags.trades_min_eps,
         trades_max_eps=flags.trades_max_eps,
     )
-    days = trading_days(start_ns, end_ns)
-    scenario = Scenario(
+    return Scenario(
         universe=universe,
         start_ns=start_ns,
         end_ns=end_ns,
@@ -77,10 +164,34 @@ def make_plan(given: Flags) -> Plan:
         extra_tables=flags.extra_tables or (),
         only=only,
         profile=flags.profile,
+        offhours_quotes=flags.mode == "real-time",
     )
-    # Prices come last: Yahoo may take five seconds, and every other mistake is known by now.
-    table = reference_prices(flags.prices, [symbol.name for symbol in universe.symbols], (days[0].date, days[-1].date))
-    return Plan(flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes))
+
+
+def _after(scenario: Scenario, newest_ns: int, flags: Flags) -> Scenario:
+    """The same from the first nanosecond after ``newest_ns``. Raises ``InputError`` if nothing is left, or if that is not now."""
+    if flags.mode == "real-time":
+        limit = f"it is later than the wall clock, {format_ts(scenario.start_ns)}, and no row may come before it"
+        remedy = "Wait until then, or write to other tables with --suffix."
+        raise InputError(explain("The newest row in the database", format_ts(newest_ns), limit, remedy))
+    if newest_ns + 1 >= scenario.end_ns:
+        limit = f"the run would end at {format_ts(scenario.end_ns)}, and a run starts after the newest row"
+        remedy = "Give a later --end_ts, go on with --incremental true, or write to other tables with --suffix."
+        raise InputError(explain("The newest row in the database", format_ts(newest_ns), limit, remedy))
+    return replace(scenario, start_ns=newest_ns + 1)
+
+
+def _dates(scenario: Scenario) -> tuple[dt.date, dt.date]:
+    days = trading_days(scenario.start_ns, scenario.end_ns)
+    last = days[-1].date if len(days) <= LIVE_DAYS else days[0].date
+    return days[0].date, last
+
+
+def _times(flags: Flags, now_ns: int | None) -> tuple[int, int]:
+    if flags.mode == "real-time":
+        start_ns = time.time_ns() if now_ns is None else now_ns
+        return start_ns, start_ns + LIVE_DAYS * 24 * NS_PER_HOUR
+    return run_times(flags)
 
 
 def run_times(flags: Flags) -> tuple[int, int]:
@@ -103,8 +214,10 @@ def run_times(flags: Flags) -> tuple[int, int]:
     return start_ns, end_ns
 
 
-def read_run(source: str) -> dict[str, Any] | None:
+def read_run(source: str | None) -> dict[str, Any] | None:
     """The manifest that ``--prices`` names, by file or by folder; None if it names something else."""
+    if source is None:
+        return None
     path = Path(source)
     path = path / "manifest.json" if path.is_dir() else path
     if path.suffix.lower() != ".json" or not path.is_file():
@@ -152,4 +265,3 @@ def _time(name: str, text: str | None) -> int | None:
 
 def _in_universe_order(universe: Universe, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(universe.symbols[i].name for i in sorted(universe.symbol_index(name) for name in names))
-

@@ -39,8 +39,9 @@ PHASES = {
 class ProgressLine:
     """Shows an ``Outcome`` that grows; used with ``with``, so that the terminal is left tidy."""
 
-    def __init__(self, scenario: Scenario, console: Console) -> None:
+    def __init__(self, scenario: Scenario, console: Console, *, is_endless: bool = False) -> None:
         self.console = console
+        self.is_endless = is_endless
         self.scenario = scenario
         self._segments = _segments(scenario)
         self._starts = [start_ns for start_ns, _ in self._segments]
@@ -66,7 +67,7 @@ class ProgressLine:
         self._shown_s = now_s
         now_ns = min(outcome.now_ns.values())
         rows = sum(sum(tables.values()) for tables in outcome.rows.values())
-        line = self.line(now_s, now_ns, rows) + (" · stopping" if outcome.interrupted else "")
+        line = self.line(now_s, now_ns, rows) + state(outcome)
         if self._live:
             self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         else:
@@ -79,9 +80,13 @@ class ProgressLine:
         then_s, then_ns, then_rows = self._past[0]
         self._past.append((now_s, now_ns, rows))
         took_s = max(now_s - then_s, 1e-6)
+        line = f"{new_york(now_ns)} {self.phase(now_ns)} · {rows:,} rows · {(rows - then_rows) / took_s:,.0f} rows/s"
+        if self.is_endless:
+            return line
         left_ns = self.scenario.end_ns - now_ns
+        # took_s are seconds for the simulated ns that have passed: what is left at that speed is in seconds too.
         left = _duration(left_ns * took_s / (now_ns - then_ns)) if now_ns > then_ns else "?"
-        return f"{new_york(now_ns)} {self.phase(now_ns)} · {rows:,} rows · {(rows - then_rows) / took_s:,.0f} rows/s · {left} left"
+        return f"{line} · {left} left"
 
     def phase(self, now_ns: int) -> str:
         """Of the exchange's day at that time."""
@@ -123,6 +128,19 @@ def _segments(scenario: Scenario) -> list[tuple[int, str]]:
     return [(segment.start_ns, PHASES[segment.phase]) for day in days for segment in day.segments]
 
 
-def _duration(ns: float) -> str:
-    seconds = int(ns // NS_PER_S)
+def state(outcome: Outcome) -> str:
+    """What else there is to say: a pause, a delay, a stop."""
+    said = ""
+    if outcome.throttle.is_paused:
+        said += f" · paused: the database has {outcome.in_flight:,} rows in flight and more to apply"
+    elif outcome.throttle.pauses:
+        said += f" · {outcome.throttle.pauses} pauses"
+    behind_ns = max((progress.behind_ns for progress in outcome.latest.values()), default=0)
+    if behind_ns > NS_PER_S:
+        said += f" · behind by {behind_ns / NS_PER_S:.1f} s"
+    return said + (" · stopping" if outcome.interrupted else "")
+
+
+def _duration(seconds_left: float) -> str:
+    seconds = round(seconds_left)
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60:02d} s"

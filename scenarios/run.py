@@ -9,25 +9,32 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from scenarios.command import parse_flags
+from scenarios.command import Flags, parse_flags
 from scenarios.crew import Outcome, run_jobs
 from scenarios.manifest import build_manifest
-from scenarios.plan import DATE, Plan, make_plan
+from scenarios.pacing import Pace
+from scenarios.plan import DATE, Plan, make_plan, starting_now
 from scenarios.progress import ProgressLine, compiling, new_york
 from scenarios.summary import print_summary
 from scenarios.tally import Budget
+from scenarios.throttle import Throttle
 from scenarios.workers import Job, deal
 from scenarios.writing import SinkMaker, resolve
 from simulator.config import Scenario
 from simulator.digest import combine
-from simulator.errors import InputError, MarketSimError, explain
+from simulator.errors import InputError, MarketSimError, SinkError, explain
+from simulator.prices import reference_prices
 from simulator.records import NS_PER_S
 from simulator.sessions import session_bounds
 from simulator.tape import NullSink
+from simulator.universe import load_universe
+
+if TYPE_CHECKING:
+    from scenarios.database import Database  # with psycopg: only for those who use it
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -37,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code. Errors that a user can make end with one message on stderr."""
     console = Console(stderr=True)
     try:
-        flags = parse_flags(sys.argv[1:] if arguments is None else arguments)
-        return run(make_plan(flags), console)
+        return start(parse_flags(sys.argv[1:] if arguments is None else arguments), console)
     except MarketSimError as error:
         _say(console, str(error))
         return error.exit_code
@@ -47,7 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = None) -> int:
+def start(flags: Flags, console: Console) -> int:
+    """Plan and run; with a database, what it has before has a say. Raises ``MarketSimError``."""
+    if flags.print_ddl:
+        print_ddl(flags)
+        return 0
+    if flags.writer != "questdb":
+        return run(make_plan(flags), console)
+    from scenarios.database import open_database
+
+    make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}))  # mistakes, before a server is asked
+    with open_database(flags, console) as database:
+        history = database.history()
+        with compiling(console):
+            warm_up()
+        return run(make_plan(flags, history), console, database=database)
+
+
+def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = None, database: Database | None = None) -> int:
     """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
     from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
     from writers.parquet import prepare_folder
@@ -56,7 +79,9 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
     dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
     folder = Path(flags.out)
-    maker = SinkMaker(writer=flags.writer, folder=folder, memory_limit_bytes=int(flags.memory_limit) // len(dealt))
+    maker = SinkMaker(
+        writer=flags.writer, folder=folder, memory_limit_bytes=int(flags.memory_limit) // len(dealt), lingers=flags.mode != "real-time"
+    )
     if flags.writer == "memory":
         check_memory(plan)
     if ":" in flags.writer:
@@ -66,23 +91,50 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     if make_market is None:
         make_market = Market
         with compiling(console):
-            warm_up(scenario)
-    is_gated = flags.total_market_data_events is not None
+            warm_up()
+    if flags.mode == "real-time":
+        plan = starting_now(plan)
+        scenario = plan.scenario
+    throttle = Throttle()
+    total = flags.total_market_data_events
+    if database is not None:
+        from scenarios.database import window_ns
+
+        newest = database.prepare(plan, console)
+        maker = replace(maker, connection=database.connection, newest=newest, resend_ns=database.resend_ns)
+        throttle = Throttle(valve=database.valve(plan), window_ns=window_ns(flags))
+        if total is not None and plan.replays:
+            total -= database.rows_before(plan)
     jobs = [
         Job(
             scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
-            suffix=flags.suffix, gated=is_gated,
+            suffix=flags.suffix, gated=total is not None, pace=pace_of(flags, scenario.start_ns),
         )
         for worker, symbols in enumerate(dealt)
     ]  # fmt: skip
-    budget = Budget(flags.total_market_data_events, len(jobs)) if flags.total_market_data_events is not None else None
+    budget = Budget(total, len(jobs)) if total is not None else None
     started_s = time.monotonic()
     try:
-        with ProgressLine(scenario, console) as line:
-            outcome = run_jobs(jobs, budget, line.show)
+        with ProgressLine(scenario, console, is_endless=flags.mode == "real-time") as line:
+            outcome = run_jobs(jobs, budget, line.show, throttle)
     finally:
         maker.sweep()
-    return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console)
+    return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console, database)
+
+
+def pace_of(flags: Flags, start_ns: int) -> Pace | None:
+    """How fast simulated time may go, counted from now."""
+    if flags.mode == "real-time":
+        return Pace(start_ns=start_ns, wall_ns=start_ns)
+    return Pace(start_ns=start_ns, wall_ns=time.time_ns(), speed=flags.speed) if flags.speed is not None else None
+
+
+def print_ddl(flags: Flags) -> None:
+    """The SQL of tables and views, to paste."""
+    from writers.questdb.schema import ddl
+
+    for statement in ddl(flags.suffix, flags.short_ttl, flags.extra_tables or (), views=flags.create_views != "false"):
+        print(f"{statement.sql};\n")
 
 
 def check_memory(plan: Plan) -> None:
@@ -103,53 +155,82 @@ def check_memory(plan: Plan) -> None:
         raise InputError(explain("--memory_limit", plan.flags.memory_limit, limit, "Raise it, shorten the run, or use --writer parquet."))
 
 
-def warm_up(scenario: Scenario) -> None:
+def warm_up() -> None:
     """Load or compile every kernel in this process: one symbol over the opening cross, into nothing."""
     from simulator.market import Market
 
     open_ns = session_bounds(DATE)[0] + (5 * 3600 + 1800) * NS_PER_S
-    first = scenario.universe.symbols[0].name
-    small = replace(
-        scenario, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, session_pacing=True, only=(first,), agents=(),
-        extra_tables=(),
-    )  # fmt: skip
-    market = Market(small, NullSink(), worker_symbols=(first,))
+    universe = load_universe()
+    names = [symbol.name for symbol in universe.symbols]
+    prices = reference_prices("builtin", names, (DATE, DATE)).brackets
+    small = Scenario(universe=universe, prices=prices, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, only=(names[0],))
+    market = Market(small, NullSink())
     market.run_until(small.end_ns)
     market.close(True)
 
 
-def _finish(plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, wall_s: float, console: Console) -> int:
+def _finish(
+    plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, wall_s: float, console: Console, database: Database | None
+) -> int:
     from writers.parquet import write_manifest
 
     scenario = plan.scenario
+    is_live_end = plan.flags.mode == "real-time" and outcome.interrupted and not outcome.failed and outcome.halted is None
     end_ns = outcome.end_ns if outcome.end_ns is not None else scenario.end_ns
-    if end_ns <= scenario.start_ns:
+    if is_live_end:
+        end_ns = max(outcome.now_ns.values())
+    if end_ns <= scenario.start_ns and not is_live_end:
         limit = "the first second of the run has more book rows"
         raise InputError(explain("--total_market_data_events", plan.flags.total_market_data_events, limit, "Raise it, or lower the rates."))
     counts = reduce(add, (done.counts for done in outcome.done.values())) if outcome.done else None
+    is_whole = outcome.complete or (is_live_end and len(outcome.done) == len(jobs))
+    reason = None if is_whole else why_incomplete(jobs, outcome)
+    if database is not None and is_whole and counts is not None:
+        try:
+            database.check_counts(plan, counts, end_ns)
+        except SinkError as error:
+            is_whole, reason = False, str(error)
     parts: dict[Any, Any] = {}
     for done in outcome.done.values():
         parts |= done.digests
-    digest = combine(parts, [symbol.name for symbol in scenario.universe.symbols], scenario.tables) if outcome.complete else None
-    reason = None if outcome.complete else why_incomplete(jobs, outcome)
+    has_digest = is_whole and not is_live_end and not (plan.replays and scenario.start_ns > plan.run_start_ns)
+    digest = combine(parts, [symbol.name for symbol in scenario.universe.symbols], scenario.tables) if has_digest else None
+    manifest = build_manifest(
+        plan, end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if has_digest else {},
+        reason=reason, processes=len(jobs), wall_s=wall_s,
+    )  # fmt: skip
     if folder is not None:
-        write_manifest(
-            folder,
-            build_manifest(
-                plan, end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if outcome.complete else {},
-                reason=reason, processes=len(jobs), wall_s=wall_s,
-            ),
-        )  # fmt: skip
+        write_manifest(folder, manifest)
     if counts is not None:
-        reached_ns = end_ns if outcome.complete else min(outcome.now_ns.values())
-        print_summary(summary_console(), plan, counts, end_ns=reached_ns, digest=digest, folder=folder, wall_s=wall_s)
+        reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
+        print_summary(
+            summary_console(), plan, counts, end_ns=reached_ns, digest=digest, is_complete=is_whole, folder=folder, wall_s=wall_s,
+            paces=paces(plan, outcome),
+        )  # fmt: skip
+    if database is not None:
+        database.finish(plan, manifest, summary_console(), is_whole=is_whole)
     if reason is None:
         return 0
     for failed in outcome.failed.values():
         if failed.trace:
             console.print(failed.trace, highlight=False, markup=False, soft_wrap=True)
     _say(console, reason)
-    return max(failed.exit_code for failed in outcome.failed.values()) if outcome.failed else INTERRUPTED
+    codes = [failed.exit_code for failed in outcome.failed.values()]
+    return max(codes) if codes else INTERRUPTED if outcome.interrupted and not is_live_end and outcome.halted is None else 1
+
+
+def paces(plan: Plan, outcome: Outcome) -> list[str]:
+    """Lines about pauses, and about how late a paced run was."""
+    throttle = outcome.throttle
+    lines = []
+    if throttle.valve is not None:
+        lines.append(f"Pauses for the database: {throttle.pauses}, {throttle.paused_s:.1f} s in all")
+    if pace_of(plan.flags, 0) is not None:
+        lines.append(f"Late by {outcome.behind_max_ns / NS_PER_S:.3f} s at most")
+    jumped_ns = max((progress.jumped_ns for progress in outcome.latest.values()), key=abs, default=0)
+    if jumped_ns:
+        lines.append(f"The machine's clock was set by {jumped_ns / NS_PER_S:+.1f} s while the run went on")
+    return lines
 
 
 def summary_console() -> Console:
@@ -161,6 +242,8 @@ def summary_console() -> Console:
 def why_incomplete(jobs: Sequence[Job], outcome: Outcome) -> str:
     """Which worker failed why, or that the user stopped it; and up to where each worker's symbols are complete."""
     lines = [f"Worker {w} ({', '.join(jobs[w].symbols)}) failed: {failed.message}" for w, failed in sorted(outcome.failed.items())]
+    if outcome.halted is not None:
+        lines.append(outcome.halted)
     if not lines:
         lines = ["Stopped by Ctrl-C."]
     for job in jobs:

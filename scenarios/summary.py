@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -32,16 +33,17 @@ FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 
 def print_summary(
-    console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, folder: Path | None, wall_s: float
-) -> None:
+    console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
+    wall_s: float, paces: Sequence[str] = (),
+) -> None:  # fmt: skip
     """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files."""
-    console.print(venue_table(plan, counts, end_ns, is_complete=digest is not None))
+    console.print(venue_table(plan, counts, end_ns, is_complete=is_complete))
     rows = sum(counts.rows.values())
     console.print(f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s", highlight=False)
     median = counts.spread_usd_median
     if median is not None:
         console.print(f"Median spread {median:.2f} USD (over book rows)", highlight=False)
-    for note in plan.notes:
+    for note in (*paces, *plan.notes):
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     if digest is not None:
         console.print(f"Digest {digest}", highlight=False, soft_wrap=True)

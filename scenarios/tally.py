@@ -24,6 +24,8 @@ class Counts:
 
     rows: dict[str, int] = field(default_factory=dict)
     """By table."""
+    by_symbol: dict[str, I64] = field(default_factory=dict)
+    """[symbols], by table."""
     book_rows: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     """[venues]"""
     trades: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -37,6 +39,7 @@ class Counts:
         rows = {table: self.rows[table] + other.rows[table] for table in self.rows}
         return Counts(
             rows,
+            {table: self.by_symbol[table] + other.by_symbol[table] for table in self.by_symbol},
             self.book_rows + other.book_rows,
             self.trades + other.trades,
             self.shares + other.shares,
@@ -61,6 +64,7 @@ class Tally:
         venues = len(run.venues)
         self.counts = Counts(
             dict.fromkeys(run.tables, 0),
+            {table: np.zeros(len(run.symbols), np.int64) for table in run.tables},
             np.zeros(venues, np.int64),
             np.zeros((venues, len(Cond)), np.int64),
             np.zeros((venues, len(Cond)), np.int64),
@@ -70,6 +74,7 @@ class Tally:
     def write(self, batch: Batch) -> None:
         counts = self.counts
         counts.rows[batch.table] += len(batch)
+        counts.by_symbol[batch.table] += np.bincount(batch.symbol, minlength=len(counts.by_symbol[batch.table]))
         if isinstance(batch, MarketDataBatch):
             counts.book_rows += np.bincount(batch.venue, minlength=len(counts.book_rows))
             two_sided = (batch.bid_count > 0) & (batch.ask_count > 0)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from scenarios.pacing import Pace, Pacer
 from scenarios.tally import Counts, Gate, Tally, day_starts
 from simulator.config import AgentSpec, Scenario
 from simulator.errors import MarketSimError, SinkError
 from simulator.records import NS_PER_MINUTE, NS_PER_S
-from simulator.tape import RunInfo, Sink
+from simulator.tape import RunInfo, Sends, Sink
 from simulator.universe import Universe
 
 STRETCH_WALL_S = 0.25
@@ -40,6 +41,8 @@ class Job:
     suffix: str = ""
     gated: bool = False
     """Whether the run ends by a count over all workers: rows wait for their release."""
+    pace: Pace | None = None
+    """None: as fast as the machine allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,13 @@ class Progress:
     worker: int
     now_ns: int
     rows: dict[str, int]
+    in_flight: int = 0
+    """Rows that the writer has taken and the database has not."""
+    acknowledged: int = 0
+    behind_ns: int = 0
+    """Wall time by which a paced run is late."""
+    jumped_ns: int = 0
+    """By how much the wall clock was set since the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +106,18 @@ class Release:
     is_end: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The parent's word on how far the worker may go."""
+
+    until_ns: int
+
+
 class Link(Protocol):
     """A worker's connection to its parent."""
+
+    def horizon(self, now_ns: int) -> int | None:
+        """Up to where the worker may go, later than ``now_ns``; waits for it. None means stop."""
 
     def tell(self, message: Message) -> None:
         """Send."""
@@ -130,6 +150,42 @@ def work(job: Job, link: Link) -> None:
         link.tell(Failed(job.worker, message, error.exit_code if isinstance(error, MarketSimError) else 1, state.until_ns, trace))
 
 
+class _Stretches:
+    """Where each of the market's runs ends: by the parent's horizon, by the clock if the run is paced, by what a stretch has cost."""
+
+    def __init__(self, job: Job, link: Link) -> None:
+        self.job = job
+        self.link = link
+        self.pacer = Pacer(job.pace) if job.pace else None
+        self.stretch_ns = gated_stretch_ns(job.scenario) if job.gated and not job.pace else NS_PER_S
+        self._started_s = time.monotonic()
+
+    def next_end_ns(self, now_ns: int, end_ns: int) -> int | None:
+        """Simulate up to here next; None means stop."""
+        horizon_ns = self.link.horizon(now_ns)
+        if horizon_ns is None:
+            return None
+        self._started_s = time.monotonic()
+        whole_ns = min((now_ns // NS_PER_S) * NS_PER_S + self.stretch_ns, end_ns)
+        if self.job.gated:  # the same stretches in every worker
+            while self.pacer and self.pacer.wait(now_ns) < whole_ns:
+                if self.link.stop_asked():
+                    return None
+            return whole_ns
+        if self.pacer:
+            return min(self.pacer.wait(now_ns), now_ns + NS_PER_S, end_ns, horizon_ns)  # a late run stays open to a request to stop
+        return min(whole_ns, horizon_ns)
+
+    def progress(self, now_ns: int, tally: Tally) -> Progress:
+        """What to report; the next stretch is as long as this one's cost suggests."""
+        if not self.job.gated and not self.pacer:
+            self.stretch_ns = next_stretch_ns(self.stretch_ns, time.monotonic() - self._started_s)
+        sink = tally.sink
+        in_flight, acknowledged = (sink.in_flight, sink.acknowledged) if isinstance(sink, Sends) else (0, 0)
+        behind_ns, jumped_ns = (self.pacer.behind_ns(now_ns), self.pacer.jumped_ns) if self.pacer else (0, 0)
+        return Progress(self.job.worker, now_ns, dict(tally.counts.rows), in_flight, acknowledged, behind_ns, jumped_ns)
+
+
 def _simulate(job: Job, link: Link, state: _State) -> Done:
     scenario = job.scenario
     tally = Tally(job.make_sink(job.worker))
@@ -139,11 +195,13 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
     sink.open(run_info(job))
     market = job.make_market(scenario, sink, worker_symbols=job.symbols, worker=job.worker, workers=job.workers)
     end_ns = scenario.end_ns
-    stretch_ns = gated_stretch_ns(scenario) if gate else NS_PER_S
+    stretches = _Stretches(job, link)
     stopped = False
     while state.until_ns < end_ns and not stopped:
-        started_s = time.monotonic()
-        until_ns = min((state.until_ns // NS_PER_S) * NS_PER_S + stretch_ns, end_ns)
+        until_ns = stretches.next_end_ns(state.until_ns, end_ns)
+        if until_ns is None:
+            stopped = True
+            break
         market.run_until(until_ns)
         if gate:
             answer = link.ask(Waiting(job.worker, until_ns, gate.book_rows(until_ns)))
@@ -153,10 +211,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
             gate.release(answer.until_ns)
             until_ns = answer.until_ns
             end_ns = until_ns if answer.is_end else end_ns
-        else:
-            stretch_ns = next_stretch_ns(stretch_ns, time.monotonic() - started_s)
         state.until_ns = until_ns
-        link.tell(Progress(job.worker, until_ns, dict(tally.counts.rows)))
+        link.tell(stretches.progress(until_ns, tally))
         stopped = link.stop_asked() and until_ns < end_ns
     result = market.close(not stopped)
     state.is_closed = True

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from writers.questdb.connection import Connection  # with the client: only for those who use it
 
 from simulator.errors import InputError, explain
+from simulator.records import I64
 from simulator.tape import NullSink, Sink
 
 
@@ -20,11 +25,18 @@ class SinkMaker:
     folder: Path
     memory_limit_bytes: int
     """Of one worker."""
+    connection: Connection | None = None
+    """QuestDB's."""
+    newest: Mapping[str, I64] | None = None
+    """What the database has of a run that is continued: [symbols] by table, in ns."""
+    resend_ns: int = 0
+    lingers: bool = True
+    """Whether rows may wait until there are enough of them for a request."""
 
     @property
     def uses_folder(self) -> bool:
         """Whether the run leaves something in ``folder``: its rows, or at least its manifest."""
-        return self.writer not in ("memory", "null")
+        return self.writer not in ("memory", "null", "questdb")
 
     def sweep(self) -> None:
         """Remove what workers that were killed have left half-written. All workers have ended."""
@@ -43,6 +55,13 @@ class SinkMaker:
             from writers.parquet import ParquetSink
 
             return ParquetSink(self.folder)
+        if self.writer == "questdb":
+            from writers.questdb.resume import ResumeSink
+            from writers.questdb.sink import QuestDBSink
+
+            assert self.connection is not None
+            rows = QuestDBSink(self.connection, lingers=self.lingers)
+            return rows if self.newest is None else ResumeSink(rows, self.newest, self.resend_ns)
         sink: Sink = resolve(self.writer)(self.folder, worker)
         return sink
 

@@ -69,6 +69,16 @@ def agent_number(name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """New reference prices in the middle of a run: from ``ts_ns`` on the efficient prices drift to their closes, for ``over_ns``."""
+
+    ts_ns: int
+    over_ns: int
+    prices: Mapping[str, Bracket]
+    """Of some or all symbols."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Everything that determines the rows of a run."""
 
@@ -82,8 +92,12 @@ class Scenario:
     levels: int = 10
     """Levels of each side in a book row; changes no other number of any row."""
     rates: Rates = field(default_factory=Rates)
+    refreshes: tuple[Refresh, ...] = ()
+    """In order of time. A run in real time collects them as they come."""
     session_pacing: bool = True
     offsession_trades: OffsessionTrades = "none"
+    offhours_quotes: bool = False
+    """Whether quotes go on at night, on weekends and on holidays even if nothing trades there: so it is in real time."""
     extra_tables: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     """Simulate just these symbols of the universe; their rows are those of the full run."""

@@ -24,7 +24,7 @@ from simulator.columns import (
     WATCH_QUOTES,
     WATCH_TRADES,
 )
-from simulator.config import Scenario, agent_number
+from simulator.config import Refresh, Scenario, agent_number
 from simulator.desk import Desk
 from simulator.digest import Digest
 from simulator.errors import InputError, LimitError, explain
@@ -119,13 +119,12 @@ class Market:
         self._digest = Digest(self.run_info)
         self.clock.process(self._run_days())
         post = Post(self.clock)
-        self.venues = [
-            Venue(v, self.clock, self.exchange, self.flow, self._days, scenario.start_ns, scenario.offsession_trades, post)
-            for v in range(len(universe.venues))
-        ]
+        self.venues = [Venue(v, self.clock, self.exchange, self.flow, self._days, scenario, post) for v in range(len(universe.venues))]
         if scenario.session_pacing:
             crosser = auction_crosser(self._days, scenario.start_ns, lambda t: self.clock.at(t, CROSS), self._call_cross)
             self.clock.process(crosser)
+        for refresh in scenario.refreshes:
+            self.refresh(refresh)
         self.desks = self._make_desks()
         for venue in self.venues:
             venue.on_phase.append(self._tell_phase)
@@ -143,6 +142,17 @@ class Market:
         """Simulate everything before ``ts_ns`` and hand it to the sink."""
         self.clock.run_until(ts_ns)
         self._flush_before(min(ts_ns, self.flow.next_ns, self._next_python_ns()))
+
+    def refresh(self, refresh: Refresh) -> None:
+        """Let prices drift to new references at the refresh's time. Raises ``ScheduleError`` if that is over."""
+        self.clock.process(self._refresh_at(refresh))
+
+    def _refresh_at(self, refresh: Refresh) -> Generator[Any, Any, None]:
+        names = [self.scenario.universe.symbols[i].name for i in self.symbols]
+        yield self.clock.at(refresh.ts_ns, DAY)
+        for k, name in enumerate(names):
+            if name in refresh.prices:
+                self.flow.refresh(k, refresh.prices[name], refresh.ts_ns, refresh.over_ns)
 
     def book(self, symbol: str, venue: str) -> BookView:
         """A book, as it is now. Raises ``InputError`` for names unknown, or a symbol that this market does not simulate."""

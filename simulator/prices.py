@@ -93,6 +93,14 @@ def reference_prices(source: str, symbols: Sequence[str], dates: tuple[dt.date, 
     raise InputError(explain("Unknown source of prices", source, "yahoo, builtin, a .csv file or a manifest", "Use --prices builtin."))
 
 
+def prices_at(mids: Mapping[str, float], symbols: Sequence[str], others: PriceTable) -> PriceTable:
+    """Brackets that start exactly at ``mids`` (USD), where there is one, and as in ``others`` elsewhere."""
+    found = {s: Bracket(mids[s], mids[s], mids[s], "database") for s in symbols if s in mids}
+    return PriceTable(
+        {s: found.get(s) or others.brackets[s] for s in symbols}, "database", others.notes if len(found) < len(symbols) else ()
+    )
+
+
 def _with_fallback(label: str, source: str, found: Mapping[str, Bracket], missing: Mapping[str, str], symbols: Sequence[str]) -> PriceTable:
     """Fills the symbols in ``missing`` (with the reason) from the built-in table; one note if that was not what the user asked for."""
     if not missing:
@@ -268,12 +276,21 @@ def _read_csv(where: str, text: str, source: str) -> dict[str, tuple[Bracket, st
 def _from_manifest(path: Path, symbols: Sequence[str]) -> dict[str, Bracket]:
     """The brackets of the run that wrote the manifest, with the sources that it had."""
     try:
-        prices = json.loads(_read(path))["prices"]
+        manifest = json.loads(_read(path))
+    except ValueError as error:
+        raise InputError(explain("Not a manifest with prices", str(path), str(error), "Name the manifest of a run.")) from error
+    return manifest_prices(manifest, str(path), symbols)
+
+
+def manifest_prices(manifest: Mapping[str, Any], path: str, symbols: Sequence[str]) -> dict[str, Bracket]:
+    """The brackets that a manifest keeps; ``path`` is for messages. Raises ``InputError``."""
+    try:
+        prices = manifest["prices"]
         entries = {symbol: prices[symbol] for symbol in symbols if symbol in prices}
         brackets = {s: _checked(f"{path}: {s}", (e["low"], e["high"], e["close"]), str(e["source"])) for s, e in entries.items()}
     except (ValueError, KeyError, TypeError) as error:
         limit = 'it needs "prices": {symbol: {low, high, close, source}}'
-        raise InputError(explain("Not a manifest with prices", str(path), limit, f"({error!r}) Name the manifest of a run.")) from error
+        raise InputError(explain("Not a manifest with prices", path, limit, f"({error!r}) Name the manifest of a run.")) from error
     if unknown := [s for s in symbols if s not in brackets]:
         limit = f"{path} has prices of {len(prices)} symbols"
         raise InputError(explain("Symbols without prices in the manifest", unknown, limit, "Choose symbols of that run."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from simulator.records import Batch
 
@@ -43,6 +43,19 @@ class Sink(Protocol):
 
     def close(self, complete: bool) -> None:
         """Finish. ``complete`` is false when the run ended early: what is whole is kept, nothing half-written stays."""
+
+
+@runtime_checkable
+class Sends(Protocol):
+    """A sink that hands its rows on while the market goes on."""
+
+    @property
+    def in_flight(self) -> int:
+        """Rows taken that the database has not."""
+
+    @property
+    def acknowledged(self) -> int:
+        """Rows that the database has taken."""
 
 
 class NullSink:

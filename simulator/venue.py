@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.clock import MESSAGE, PHASE, Clock
-from simulator.config import OffsessionTrades
+from simulator.config import Scenario
 from simulator.exchange import Answer, Exchange
 from simulator.flow import Flow
 from simulator.records import Cond, CrossKind, OrderType, Phase, Reject, Side
@@ -88,8 +88,7 @@ class Venue:
         exchange: Exchange,
         flow: Flow,
         days: Sequence[TradingDay],
-        start_ns: int,
-        offsession: OffsessionTrades,
+        scenario: Scenario,
         post: Post,
     ) -> None:
         self.index = index
@@ -104,8 +103,9 @@ class Venue:
         self._exchange = exchange
         self._flow = flow
         self._days = days
-        self._start_ns = start_ns
-        self._offsession = offsession
+        self._start_ns = scenario.start_ns
+        self._offsession = scenario.offsession_trades
+        self._offhours_quotes = scenario.offhours_quotes
         self._post = post
         clock.process(self._run())
 
@@ -119,7 +119,7 @@ class Venue:
                 self._enter(segment.phase)
 
     def _enter(self, phase: Phase) -> None:
-        if phase == Phase.OFF_HOURS and self._offsession == "none":
+        if phase == Phase.OFF_HOURS and self._offsession == "none" and not self._offhours_quotes:
             phase = Phase.CLOSED
         self.phase = phase
         self.phases.append((self._clock.now, phase))

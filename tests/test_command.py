@@ -18,7 +18,7 @@ MISTAKES = [
     # flags, what the message must contain
     ("--sead 3", ["Unknown flag", "'--sead'", "Did you mean --seed?"]),
     ("--end-ts 2025-07-01T14:00:00Z", ["Unknown flag", "Did you mean --end_ts?"]),
-    ("--create_views true", ["Unknown flag", "'--create_views'", "--help"]),
+    ("--make_coffee true", ["Unknown flag", "'--make_coffee'", "--help"]),
     ("--seed", ["--seed", "one", "--help"]),
     ("AAPL", ["without a flag", "'AAPL'", "--name VALUE"]),
     ("--seed x", ["--seed", "'x'", "a whole number", "1 is the default"]),

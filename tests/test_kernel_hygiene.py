@@ -49,7 +49,8 @@ def test_the_cache_is_stale_when_any_file_with_compiled_code_changes() -> None:
     simulator = ROOT / "simulator"
     stamped = {path for pattern in COMPILED_FROM for path in simulator.glob(pattern)}
     compiling = {path for path in simulator.rglob("*.py") if "book.jit import" in path.read_text()}
-    assert compiling and compiling <= stamped
+    assert compiling
+    assert compiling <= stamped
 
 
 def history(seed: int, count: int) -> list[tuple[int, int]]:

@@ -22,17 +22,39 @@ def to_table(batch: Batch, run: RunInfo) -> Any:
 
     A book row's ``bids`` and ``asks`` are lists of two lists, prices and sizes, as long as the side has levels.
     """
+    named = _scalars(batch, run)
     if isinstance(batch, MarketDataBatch):
-        named: dict[str, Any] = {
-            "timestamp_ns": _times(batch.ts_ns),
-            "symbol": _words(batch.symbol, run.symbols),
-            "venue": _words(batch.venue, run.venues),
-            "bids": _levels(batch.quotes[:, 0:2], batch.bid_count),
-            "asks": _levels(batch.quotes[:, 2:4], batch.ask_count),
-        }
-    else:
-        named = {("timestamp_ns" if name == "ts_ns" else name): _column(name, values, run) for name, values in columns(batch)}
+        named["bids"] = _levels(batch.quotes[:, 0:2], batch.bid_count)
+        named["asks"] = _levels(batch.quotes[:, 2:4], batch.ask_count)
     return pa.table(named)
+
+
+def to_frame(batch: Batch, run: RunInfo) -> Any:
+    """The same as a ``pandas.DataFrame``: names are categories, ``bids`` and ``asks`` float64[2, N] each, prices and sizes."""
+    frame = pa.table(_scalars(batch, run)).to_pandas()
+    if isinstance(batch, MarketDataBatch):
+        frame["bids"] = _matrices(batch.quotes[:, 0:2], batch.bid_count)
+        frame["asks"] = _matrices(batch.quotes[:, 2:4], batch.ask_count)
+    return frame
+
+
+LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
+
+
+def _scalars(batch: Batch, run: RunInfo) -> dict[str, Any]:
+    """All columns but a book row's levels, as Arrow arrays by name."""
+    plain = [(name, values) for name, values in columns(batch) if name not in LEVEL_COLUMNS]
+    return {("timestamp_ns" if name == "ts_ns" else name): _column(name, values, run) for name, values in plain}
+
+
+def _matrices(side: I32, counts: I32) -> NDArray[Any]:
+    """object[n] of float64[2, count], in C order, from int32[n, 2, L]."""
+    values = side_values(side)
+    depth = values.shape[2]
+    if (counts == depth).all():
+        return np.fromiter(values, object, len(values))
+    rows = (row if count == depth else np.ascontiguousarray(row[:, :count]) for row, count in zip(values, counts.tolist(), strict=True))
+    return np.fromiter(rows, object, len(values))
 
 
 def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:

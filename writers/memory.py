@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import SinkError
-from simulator.records import BATCH_TYPES, Batch, MarketDataBatch, columns
+from simulator.records import BATCH_TYPES, Batch, columns
 from simulator.tape import RunInfo
 
 MEMORY_LIMIT_BYTES = 2_000_000_000
@@ -70,18 +70,9 @@ class MemorySink:
 
     def pandas(self, table: str) -> Any:
         """All rows of a table as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
-        import pandas as pd  # type: ignore[import-untyped]
+        from writers.arrow import to_frame
 
-        from writers.arrow import side_values
-
-        rows = self.arrow(table)
-        frame = rows.select([name for name in rows.column_names if name not in ("bids", "asks")]).to_pandas()
-        batch = self.numpy(table)
-        if isinstance(batch, MarketDataBatch):
-            for name, first, counts in (("bids", 0, batch.bid_count), ("asks", 2, batch.ask_count)):
-                values = side_values(batch.quotes[:, first : first + 2])
-                frame[name] = pd.Series([row[:, :count] for row, count in zip(values, counts, strict=True)], dtype=object)
-        return frame
+        return to_frame(self.numpy(table), self._told)
 
     @property
     def _told(self) -> RunInfo:

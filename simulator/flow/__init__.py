@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from simulator.prices import Bracket
 from simulator.sessions import TradingDay
 
 NEVER_NS = 2**62
@@ -31,6 +32,9 @@ class Flow(Protocol):
     def efficient_price(self, symbol: int) -> float:
         """USD, now; ``symbol`` is the worker's own index (position in its list)."""
 
+    def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
+        """Let the efficient price drift to the bracket's close in that time; later days open there."""
+
 
 class NoFlow:
     """A market without background."""
@@ -48,3 +52,6 @@ class NoFlow:
 
     def efficient_price(self, symbol: int) -> float:
         return 0.0
+
+    def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
+        pass

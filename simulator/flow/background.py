@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from simulator.flow import state as st
 from simulator.flow.profile import Profile, load_profile
 from simulator.flow.rates import budgets
 from simulator.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
+from simulator.prices import Bracket
 from simulator.records import I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
 from simulator.rng import xoshiro_state
 from simulator.sessions import TradingDay
@@ -34,6 +36,16 @@ CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
 LATE_INTEREST_NS = 4 * NS_PER_S
 
 
+@dataclass(slots=True)
+class _Drift:
+    """A log return that is added in each second from ``first_s`` to before ``last_s`` (seconds since the epoch)."""
+
+    symbol: int
+    first_s: int
+    last_s: int
+    log_return: float
+
+
 class BackgroundFlow:
     """The background of some symbols on all venues; satisfies ``Flow``."""
 
@@ -46,12 +58,16 @@ class BackgroundFlow:
         self._profile = load_profile(scenario.profile)
         self._state = _empty_state(scenario, symbols, self._profile)
         self._day: TradingDay | None = None
+        self._block_start_ns = 0
         self._block_end_ns = 0
+        self._brackets = dict(scenario.prices)
+        self._drifts: list[_Drift] = []
         self.next_ns: int = NEVER_NS
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
         """Begin a trading day at its start, or at a later whole second if the run starts inside it."""
         self._day = day
+        self._drifts = []
         fl = self._state
         fl.whole[:] = 0
         fl.whole[:, [st.SLOT, st.SWEEP_AT, st.BLOCK_AT]] = NEVER_NS
@@ -87,6 +103,29 @@ class BackgroundFlow:
         units = self._columns.facts[symbol * self._state.repricing.shape[1], TICK_UNITS]
         return float(self._state.real[symbol, st.PRICE] * units / PRICE_UNITS_PER_USD)
 
+    def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
+        """Let the efficient price of ``symbol`` (the worker's own index) drift to the bracket's close; later days open there.
+
+        The drift takes whole seconds, begins with the first one after ``from_ns`` and adds to whatever else moves the price.
+        """
+        self._brackets[self._scenario.universe.symbols[self._symbols[symbol]].name] = bracket
+        first_s = from_ns // NS_PER_S + 1
+        seconds = max(over_ns // NS_PER_S, 1)
+        drift = _Drift(symbol, first_s, first_s + seconds, math.log(bracket.close / self.efficient_price(symbol)) / seconds)
+        self._drifts = [d for d in self._drifts if d.last_s >= first_s - 1]
+        for running in self._drifts:
+            if running.symbol == symbol:  # the new drift has the whole way to go: what is left of the old one ends
+                self._add(running, first_s, -1.0)
+                running.last_s = min(running.last_s, first_s)
+        self._drifts.append(drift)
+        self._add(drift, first_s, 1.0)
+
+    def _add(self, drift: _Drift, from_s: int, sign: float) -> None:
+        """Put a drift into the hour at hand, from that second on."""
+        block_s = self._block_start_ns // NS_PER_S
+        first, last = (int(np.clip(s - block_s, 0, BLOCK_S)) for s in (max(drift.first_s, from_s), drift.last_s))
+        self._state.factor[drift.symbol, first:last] += sign * drift.log_return
+
     def _note_next(self) -> None:
         self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
 
@@ -104,7 +143,7 @@ class BackgroundFlow:
         fl, scenario, profile = self._state, self._scenario, self._profile
         symbol = scenario.universe.symbols[i]
         day = self._day.date
-        price = opening_price(scenario.seed, day, symbol.name, scenario.prices[symbol.name], symbol.daily_volatility)
+        price = opening_price(scenario.seed, day, symbol.name, self._brackets[symbol.name], symbol.daily_volatility)
         ticks = price * PRICE_UNITS_PER_USD / symbol.tick_units
         fl.random[k] = xoshiro_state(scenario.seed, day.isoformat(), symbol.name, "flow")
         fl.whole[k, st.LISTING] = scenario.universe.listing_index(i)
@@ -154,7 +193,8 @@ class BackgroundFlow:
         return NEVER_NS
 
     def _is_active(self, phase: Phase) -> bool:
-        return phase not in (Phase.OFF_HOURS, Phase.CLOSED) or self._scenario.offsession_trades != "none"
+        is_open = self._scenario.offhours_quotes or self._scenario.offsession_trades != "none"
+        return phase not in (Phase.OFF_HOURS, Phase.CLOSED) or is_open
 
     def _load_block(self, from_ns: int) -> None:
         """Make the hour of ``from_ns`` current, from that second on; NEVER_NS ends the day."""
@@ -190,6 +230,9 @@ class BackgroundFlow:
         fl.busy[:] = busy[:, self._symbols].T
         fl.volatility[:] = volatility[:, self._symbols].T
         fl.factor[:] = factor[:, self._symbols].T
+        self._block_start_ns = block_ns
+        for drift in self._drifts:
+            self._add(drift, drift.first_s, 1.0)
         fl.mode[:] = self._modes(block_ns, phases)
         active = np.array([self._is_active(Phase(p)) for p in range(len(Phase))])[phases]
         first = (from_ns - block_ns) // NS_PER_S

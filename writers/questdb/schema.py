@@ -1,0 +1,396 @@
+"""Tables and views in QuestDB: their SQL, their creation, and how what is there already compares with it.
+
+Nothing is ever dropped or altered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from simulator.errors import InputError, SinkError, explain
+from simulator.records import NS_PER_HOUR, NS_PER_S
+from simulator.sessions import format_ts
+
+Partition = Literal["HOUR", "DAY", "MONTH"]
+TTL = {"HOUR": (3, "DAY"), "DAY": (1, "MONTH")}
+"""``--short_ttl true``, by partition."""
+TTL_HOURS = {"HOUR": 1, "DAY": 24, "WEEK": 7 * 24, "MONTH": 28 * 24, "YEAR": 365 * 24}
+"""Of a unit, at least."""
+KEYS = ("timestamp_ns", "symbol", "venue")
+ORDINAL = "ordinal"
+"""Numbers the rows of extra tables that share their keys' other columns: several orders may act at one instant."""
+SYMBOL, VENUE, WORD = "SYMBOL CAPACITY 256", "SYMBOL CAPACITY 32", "SYMBOL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDef:
+    """A table as it should be."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    """(name, type), the first one is the designated timestamp."""
+    partition_by: Partition
+    keys: tuple[str, ...] = ()
+    ttl: tuple[int, str] | None = None
+
+    @property
+    def sql(self) -> str:
+        width = max(len(name) for name, _ in self.columns)
+        columns = ",\n".join(f"  {name:{width}} {kind}" for name, kind in self.columns)
+        dedup = f"\nDEDUP UPSERT KEYS({', '.join(self.keys)})" if self.keys else ""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.name} (\n{columns}\n)\ntimestamp({self.columns[0][0]})\n"
+            f"PARTITION BY {self.partition_by}{_ttl(self.ttl)}{dedup}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewDef:
+    """A materialized view as it should be."""
+
+    name: str
+    base: str
+    query: str
+    partition_by: Partition
+    timer: tuple[str, str] | None = None
+    """(interval, start); None: it follows its base table at once."""
+    ttl: tuple[int, str] | None = None
+
+    @property
+    def sql(self) -> str:
+        refresh = f"\nREFRESH EVERY {self.timer[0]} DEFERRED START '{self.timer[1]}'" if self.timer else ""
+        return (
+            f"CREATE MATERIALIZED VIEW IF NOT EXISTS {self.name}{refresh} AS (\n{self.query}\n)\n"
+            f"PARTITION BY {self.partition_by}{_ttl(self.ttl)}"
+        )
+
+
+Wanted = TableDef | ViewDef
+
+
+def table_name(table: str, suffix: str) -> str:
+    """The database's name for a table of ``records``; ``suffix`` is letters, digits and underscores (checked where it comes in)."""
+    return f"equities_{table}{suffix}"
+
+
+def ddl(suffix: str = "", short_ttl: bool = False, extra_tables: Sequence[str] = (), *, views: bool = True) -> list[Wanted]:
+    """All objects of a run, in the order in which they can be created. Tables and views are the specification's."""
+    base: tuple[tuple[str, str], ...] = (("timestamp_ns", "TIMESTAMP_NS"), ("symbol", SYMBOL), ("venue", VENUE))
+    books, trades = table_name("market_data", suffix), table_name("trades", suffix)
+
+    def ttl(partition: str) -> tuple[int, str] | None:
+        return TTL[partition] if short_ttl else None
+
+    objects: list[Wanted] = [
+        TableDef(
+            name=books, columns=(*base, ("bids", "DOUBLE[][]"), ("asks", "DOUBLE[][]")), partition_by="HOUR", keys=KEYS, ttl=ttl("HOUR")
+        ),
+        TableDef(
+            name=trades, columns=(*base, ("price", "DOUBLE"), ("size", "LONG"), ("side", WORD), ("cond", WORD)), partition_by="DAY",
+            keys=KEYS, ttl=ttl("DAY"),
+        ),
+        TableDef(
+            name=table_name("runs", suffix),
+            columns=(("ts", "TIMESTAMP"), ("run_id", "VARCHAR"), ("event", "SYMBOL"), ("manifest", "VARCHAR")),
+            partition_by="MONTH",
+        ),
+    ]  # fmt: skip
+    extra: dict[str, tuple[tuple[tuple[str, str], ...], Partition]] = {
+        "orders": (
+            (
+                ("action", "LONG"), ("kind", WORD), ("order_id", "LONG"), ("side", WORD), ("price", "DOUBLE"), ("size", "LONG"),
+                ("a", "LONG"), ("b", "LONG"), (ORDINAL, "LONG"),
+            ),
+            "HOUR",
+        ),
+        "truth": (
+            (
+                ("price", "DOUBLE"), ("size", "LONG"), ("hidden_size", "LONG"), ("refill_size", "LONG"), ("resting_side", WORD),
+                ("taker_order", "LONG"), ("maker_order", "LONG"), ("taker", WORD), ("maker", WORD), ("parent", "LONG"),
+                ("efficient_price", "DOUBLE"), (ORDINAL, "LONG"),
+            ),
+            "DAY",
+        ),
+    }  # fmt: skip
+    for table in extra_tables:
+        columns, partition = extra[table]
+        objects.append(
+            TableDef(
+                name=table_name(table, suffix), columns=(*base, *columns), partition_by=partition, keys=(*KEYS, ORDINAL), ttl=ttl(partition)
+            )
+        )
+    return objects + (_views(suffix, short_ttl) if views else [])
+
+
+def _views(suffix: str, short_ttl: bool) -> list[Wanted]:
+    start = "2025-06-01T00:00:00.000000Z"
+    top, nbbo, bars = f"top_of_book_1s{suffix}", f"nbbo_1s{suffix}", f"trades_ohlcv_1s{suffix}"
+    hour, day = (TTL["HOUR"], TTL["DAY"]) if short_ttl else (None, None)
+    books, trades = table_name("market_data", suffix), table_name("trades", suffix)
+    return [
+        ViewDef(
+            name=top, base=books, partition_by="HOUR", ttl=hour,
+            query=f"""\
+  SELECT
+    timestamp_ns,
+    symbol,
+    venue,
+    last(bids[1][1]) AS bid_price,
+    last(bids[2][1]) AS bid_size,
+    last(asks[1][1]) AS ask_price,
+    last(asks[2][1]) AS ask_size
+  FROM {books}
+  SAMPLE BY 1s""",
+        ),
+        ViewDef(
+            name=nbbo, base=top, partition_by="HOUR", ttl=hour,
+            query=f"""\
+  SELECT
+    timestamp_ns,
+    symbol,
+    max(bid_price) AS best_bid,
+    min(ask_price) AS best_ask,
+    min(ask_price) - max(bid_price) AS spread
+  FROM {top}
+  SAMPLE BY 1s""",
+        ),
+        ViewDef(
+            name=bars, base=trades, partition_by="HOUR", ttl=hour,
+            query=f"""\
+  SELECT
+    timestamp_ns,
+    symbol,
+    first(price) AS open,
+    max(price)   AS high,
+    min(price)   AS low,
+    last(price)  AS close,
+    sum(size)    AS volume,
+    sum(price * size) / nullif(sum(size), 0) AS vwap
+  FROM {trades}
+  SAMPLE BY 1s""",
+        ),
+        ViewDef(
+            name=f"nbbo_1m{suffix}", base=nbbo, partition_by="DAY", ttl=day, timer=("1m", start),
+            query=f"""\
+  SELECT
+    timestamp_ns,
+    symbol,
+    max(best_bid) AS max_bid,
+    min(best_ask) AS min_ask,
+    min(best_ask) - max(best_bid) AS min_spread
+  FROM {nbbo}
+  SAMPLE BY 1m""",
+        ),
+        ViewDef(
+            name=f"trades_ohlcv_1m{suffix}", base=bars, partition_by="DAY", ttl=day, timer=("1m", start),
+            query=f"""\
+  SELECT
+    timestamp_ns,
+    symbol,
+    first(open)  AS open,
+    max(high)    AS high,
+    min(low)     AS low,
+    last(close)  AS close,
+    sum(volume)  AS volume,
+    sum(vwap * volume) / nullif(sum(volume), 0) AS vwap
+  FROM {bars}
+  SAMPLE BY 1m""",
+        ),
+    ]  # fmt: skip
+
+
+def exists(pg: Any, name: str) -> bool:
+    """Whether a table or view of that name is there."""
+    return bool(pg.execute("SELECT count() FROM tables() WHERE table_name = %s", (name,)).fetchone()[0])
+
+
+def create(pg: Any, wanted: Sequence[Wanted]) -> None:
+    """Create what is missing. Raises ``InputError`` for a user who may not."""
+    import psycopg
+
+    for each in wanted:
+        try:
+            pg.execute(each.sql)
+        except psycopg.Error as error:
+            said = " ".join(str(error).split())
+            limit = f"the server refused: {said}"
+            remedy = "Use a user who may create tables (a read-only user may not), or create it by hand: --print_ddl true prints the SQL."
+            raise InputError(explain("Cannot create", each.name, limit, remedy)) from None
+
+
+def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False) -> list[str]:
+    """Warnings about what is there and is not quite as wanted, each with the statement that mends it.
+
+    Raises ``InputError`` where it cannot be used: other columns, types, partitions or view text; without DEDUP if the run needs it.
+    """
+    warnings = []
+    for each in wanted:
+        found = _named(pg, "SELECT * FROM tables() WHERE table_name = %s", each.name)
+        if not found:
+            continue
+        is_view = found[0]["table_type"] == "M" if "table_type" in found[0] else found[0]["matView"]
+        if bool(is_view) != isinstance(each, ViewDef):
+            kinds = ("a materialized view", "a table") if is_view else ("a table", "a materialized view")
+            raise InputError(_other(each, f"it is {kinds[0]}", f"{kinds[1]} is wanted"))
+        warnings += _compare_view(pg, each) if isinstance(each, ViewDef) else _compare_table(pg, each, needs_dedup)
+        if found[0]["partitionBy"] != each.partition_by:
+            raise InputError(_other(each, f"PARTITION BY {found[0]['partitionBy']}", f"PARTITION BY {each.partition_by}"))
+        value, unit = int(found[0]["ttlValue"] or 0), str(found[0]["ttlUnit"])
+        has = (value, unit) if value else None
+        if has != each.ttl:
+            what = "MATERIALIZED VIEW" if isinstance(each, ViewDef) else "TABLE"
+            clause = _ttl(each.ttl).strip() or "TTL 0 HOURS"
+            is_now = _ttl(has).strip() or "no TTL"
+            warnings.append(f"{each.name} has {is_now}; to change that: ALTER {what} {each.name} SET {clause};")
+    return warnings
+
+
+def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
+    rows = _named(pg, f"SELECT * FROM table_columns('{wanted.name}')")
+    has = [(row["column"], row["type"]) for row in rows]
+    want = [(name, kind.split()[0]) for name, kind in wanted.columns]
+    if has != want:
+        raise InputError(_other(wanted, _columns(has), _columns(want)))
+    designated = [row["column"] for row in rows if row["designated"]]
+    if designated != [want[0][0]]:
+        raise InputError(_other(wanted, f"designated timestamp {designated}", f"designated timestamp {want[0][0]}"))
+    keys = {row["column"] for row in rows if row["upsertKey"]}
+    if keys == set(wanted.keys):
+        return []
+    statement = f"ALTER TABLE {wanted.name} DEDUP ENABLE UPSERT KEYS({', '.join(wanted.keys)});"
+    is_now = f"DEDUP by {', '.join(sorted(keys))}" if keys else "no DEDUP"
+    if needs_dedup:
+        limit = f"it has {is_now}, and rows that are sent again would stand there twice"
+        raise InputError(explain("--incremental true with", wanted.name, limit, f"Run first: {statement}"))
+    return [f"{wanted.name} has {is_now}: rows that are sent again would stand there twice. To mend that: {statement}"]
+
+
+def _compare_view(pg: Any, wanted: ViewDef) -> list[str]:
+    found = _named(pg, "SELECT * FROM materialized_views() WHERE view_name = %s", wanted.name)[0]
+    if _plain(found["view_sql"]) != _plain(wanted.query):
+        raise InputError(_other(wanted, _plain(found["view_sql"]), _plain(wanted.query)))
+    has = str(found["refresh_type"])
+    want = "timer" if wanted.timer else "immediate"
+    if has != want:
+        raise InputError(_other(wanted, f"REFRESH {has}", f"REFRESH {want}"))
+    if wanted.timer:
+        every = f"{found['timer_interval']}{str(found['timer_interval_unit'])[:1].lower()}"
+        if every != wanted.timer[0]:
+            raise InputError(_other(wanted, f"REFRESH EVERY {every}", f"REFRESH EVERY {wanted.timer[0]}"))
+    return []
+
+
+def check_ttl(pg: Any, wanted: Sequence[Wanted], start_ns: int, end_ns: int, now_ns: int | None = None) -> None:
+    """Raises ``InputError`` if a TTL, wanted or there already, would drop rows of the run or rows that are there.
+
+    At each commit QuestDB drops whole partitions older than min(wall clock, newest row) - TTL.
+    """
+    now_ns = time.time_ns() if now_ns is None else now_ns
+    for each in wanted:
+        ttl, oldest_ns, newest_ns = each.ttl, None, None
+        if exists(pg, each.name):
+            row = _named(pg, "SELECT * FROM tables() WHERE table_name = %s", each.name)[0]
+            ttl = (int(row["ttlValue"]), str(row["ttlUnit"])) if row["ttlValue"] else None
+            column = each.columns[0][0] if isinstance(each, TableDef) else "timestamp_ns"
+            if ttl is not None:
+                found = pg.execute(f"SELECT min({column})::long, max({column})::long FROM {each.name}").fetchone()
+                oldest_ns, newest_ns = found or (None, None)
+        if ttl is None:
+            continue
+        ttl_ns = ttl[0] * TTL_HOURS[ttl[1].rstrip("S")] * NS_PER_HOUR
+        said = _ttl(ttl).strip()
+        last_ns = min(now_ns, end_ns)
+        if last_ns - start_ns > ttl_ns:
+            limit = (
+                f"the run goes from {format_ts(start_ns)} to {format_ts(last_ns)}, {_hours(last_ns - start_ns)}, "
+                f"and that TTL keeps {_hours(ttl_ns)}"
+            )
+            remedy = "Leave out --short_ttl, or shorten the run."
+            raise InputError(explain(f"{each.name} with {said} would lose rows of this run", said, limit, remedy))
+        if oldest_ns is not None and newest_ns is not None:
+            first_ns = min(now_ns, max(newest_ns, start_ns))
+            partition_ns = TTL_HOURS[each.partition_by] * NS_PER_HOUR
+            if first_ns - (oldest_ns // partition_ns + 1) * partition_ns > ttl_ns:
+                limit = (
+                    f"its oldest row is of {format_ts(oldest_ns)}, {_hours(first_ns - oldest_ns)} before {format_ts(first_ns)}, "
+                    f"and that TTL keeps {_hours(ttl_ns)}: the first commit would drop it"
+                )
+                remedy = "Write to other tables with --suffix, or take the TTL off (ALTER TABLE … SET TTL 0 HOURS)."
+                raise InputError(explain(f"{each.name} with {said} would lose rows that are there", said, limit, remedy))
+
+
+def wait_applied(pg: Any, tables: Sequence[str], timeout_s: float = 600.0) -> None:
+    """Until the server has applied all that it has taken into these tables. Raises ``SinkError``."""
+    until_s = time.monotonic() + timeout_s
+    while True:
+        rows = [row for row in _named(pg, "SELECT * FROM wal_tables()") if row["name"] in tables]
+        check_suspended(rows)
+        behind = [row["name"] for row in rows if row["writerTxn"] < row["sequencerTxn"]]
+        if not behind:
+            return
+        if time.monotonic() > until_s:
+            raise SinkError(f"The server has not applied what it has of {', '.join(behind)} in {timeout_s:.0f} s. Look at its log.")
+        time.sleep(0.05)
+
+
+def check_suspended(rows: Sequence[dict[str, Any]]) -> None:
+    """``rows`` of ``wal_tables()``. Raises ``SinkError`` for a table that takes rows and never applies them."""
+    for row in rows:
+        if row["suspended"]:
+            tag, message = row["errorTag"] or "no tag", row["errorMessage"] or "no message"
+            raise SinkError(
+                f"The table {row['name']} is suspended: it takes rows and does not apply them ({tag}: {message}). "
+                f"Mend the cause, run ALTER TABLE {row['name']} RESUME WAL; and go on with --incremental true."
+            )
+
+
+def refresh_views(pg: Any, suffix: str, timeout_s: float = 120.0) -> None:
+    """Bring all views up to date now, those on a timer too. Raises ``SinkError``."""
+    for view in _views(suffix, False):
+        pg.execute(f"REFRESH MATERIALIZED VIEW {view.name} FULL")
+        until_s = time.monotonic() + timeout_s
+        while True:
+            row = _named(pg, "SELECT * FROM materialized_views() WHERE view_name = %s", view.name)[0]
+            if row["view_status"] == "valid" and row["refresh_base_table_txn"] == row["base_table_txn"]:
+                break
+            if time.monotonic() > until_s:
+                raise SinkError(
+                    f"The view {view.name} has not caught up in {timeout_s:.0f} s: {row['view_status']} {row['invalidation_reason']}."
+                )
+            time.sleep(0.05)
+        wait_applied(pg, [view.name], timeout_s)
+
+
+def _named(pg: Any, query: str, *arguments: str) -> list[dict[str, Any]]:
+    """Rows with their columns by name: QuestDB's functions gain columns from release to release."""
+    found = pg.execute(query, arguments or None)
+    names = [column.name for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _ttl(ttl: tuple[int, str] | None) -> str:
+    if ttl is None:
+        return ""
+    value, unit = ttl
+    return f" TTL {value} {unit}{'S' if value != 1 else ''}"
+
+
+def _plain(query: str) -> str:
+    return " ".join(query.split())
+
+
+def _columns(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns)
+
+
+def _hours(ns: int) -> str:
+    return str(dt.timedelta(seconds=ns // NS_PER_S))
+
+
+def _other(wanted: Wanted, has: str, want: str) -> str:
+    remedy = "It is left as it is: use other names with --suffix, or drop it yourself."
+    return explain(f"{wanted.name} exists and is another", has, f"this run needs: {want}", remedy)
