@@ -17,6 +17,7 @@ from rich.table import Table
 from scenarios.command import Flags
 from scenarios.manifest import build_manifest
 from scenarios.plan import History, Plan
+from scenarios.secrets import secret
 from scenarios.tally import Counts
 from scenarios.throttle import Sent
 from simulator.errors import SinkError
@@ -24,13 +25,13 @@ from simulator.flow import NEVER_NS
 from simulator.records import I64, NS_PER_S
 from simulator.sessions import format_ts, parse_ts
 from writers.questdb import resume, runs, schema
-from writers.questdb.connection import Connection
+from writers.questdb.connection import Connection, Sql
 from writers.questdb.monitor import Monitor
 
 WINDOW_ROWS = 200_000
 """Book rows that a worker may be ahead of the last one."""
-APPLIED_WITHIN_S = 30.0
-"""Without any new row applied for so long, rows are taken for lost."""
+TCP_COMMITS_WITHIN_S = 8.0
+"""The server commits what came over tcp after two seconds or so; without any new row for that long, rows are taken for lost."""
 LOOK_EVERY_S = 0.1
 BASE_TABLES = ("market_data", "trades")
 
@@ -64,9 +65,9 @@ def connection_of(flags: Flags, host: str, **ports: int) -> Connection:
         http_port=ports.get("http_port", flags.http_port),
         tcp_port=ports.get("tcp_port", flags.tcp_port),
         user=flags.user,
-        password=flags.password.get_secret_value(),
+        password=secret(flags.password.get_secret_value(), "--password"),
         protocol=flags.protocol,
-        token=flags.token.get_secret_value(),
+        token=secret(flags.token.get_secret_value(), "--token"),
         token_x=flags.token_x,
         token_y=flags.token_y,
         ilp_user=flags.ilp_user,
@@ -83,7 +84,7 @@ class Database:
     flags: Flags
     connection: Connection
     run_id: str = ""
-    _pg: Any = None
+    _pg: Sql | None = None
 
     @property
     def resend_ns(self) -> int:
@@ -91,10 +92,9 @@ class Database:
         return NEVER_NS if self.flags.resend == "all" else resume.RESEND_NS
 
     @property
-    def pg(self) -> Any:
-        """One connection for SQL, opened when needed and again when it was lost."""
-        if self._pg is None or self._pg.closed:
-            self._pg = self.connection.connect_pg()
+    def pg(self) -> Sql:
+        if self._pg is None:
+            self._pg = Sql(self.connection)
         return self._pg
 
     def tables(self, names: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ class Database:
         present = [name for name in BASE_TABLES if schema.exists(self.pg, schema.table_name(name, suffix))]
         if not present:
             return History(newest_ns=resume.NOTHING_NS, mids={})
-        wait_applied(self.pg, self.tables(present))
+        schema.wait_applied(self.pg, self.tables(present))
         newest_ns = resume.newest_ns(self.pg, suffix, present)
         mids = resume.last_mids(self.pg, suffix) if "market_data" in present else {}
         manifest = runs.newest_manifest(self.pg, suffix) if newest_ns != resume.NOTHING_NS or self.flags.incremental else None
@@ -184,16 +184,7 @@ class Database:
         faults = []
         for table in plan.scenario.tables:
             expected = counts.by_symbol[table]
-            seen_s, last = time.monotonic(), -1
-            while True:
-                found = resume.count_by_symbol(self.pg, self.flags.suffix, table, symbols, start_ns, end_ns)
-                if (found >= expected).all():
-                    break
-                if int(found.sum()) != last:
-                    seen_s, last = time.monotonic(), int(found.sum())
-                if time.monotonic() - seen_s > APPLIED_WITHIN_S:
-                    break
-                time.sleep(LOOK_EVERY_S)
+            found = self._settled_counts(plan, table, expected, end_ns)
             for symbol, want, have in zip(symbols, expected.tolist(), found.tolist(), strict=True):
                 if want != have:
                     faults.append(f"{schema.table_name(table, self.flags.suffix)} {symbol}: {have:,} of {want:,} rows")
@@ -205,6 +196,20 @@ class Database:
                 "Repeat the command with --incremental true --resend all: it sends every row again, and DEDUP keeps one of each."
             )
 
+    def _settled_counts(self, plan: Plan, table: str, expected: I64, end_ns: int) -> I64:
+        """[symbols]: rows of the run, when all have come or none has for a while. What came over tcp may still wait for its commit."""
+        symbols = [symbol.name for symbol in plan.scenario.universe.symbols]
+        patience_s = TCP_COMMITS_WITHIN_S if self.flags.protocol == "tcp" else 0.0
+        changed_s, last = time.monotonic(), -1
+        while True:
+            schema.wait_applied(self.pg, self.tables([table]))
+            found = resume.count_by_symbol(self.pg, self.flags.suffix, table, symbols, plan.scenario.start_ns, end_ns)
+            if int(found.sum()) != last:
+                changed_s, last = time.monotonic(), int(found.sum())
+            if (found >= expected).all() or time.monotonic() - changed_s >= patience_s:
+                return found
+            time.sleep(LOOK_EVERY_S)
+
 
 @dataclass(slots=True)
 class Valve:
@@ -214,11 +219,6 @@ class Valve:
 
     def paused(self, sent: Sent) -> bool:
         return self.monitor.update(self.monitor.look(), sent.in_flight)
-
-
-def wait_applied(pg: Any, tables: Sequence[str]) -> None:
-    """Until the server has applied what it has taken."""
-    schema.wait_applied(pg, tables, timeout_s=600.0)
 
 
 def window_ns(flags: Flags) -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from scenarios.secrets import hide_secrets
+
 
 def start() -> int:
     """The command's exit code; quiet about a Ctrl-C while the libraries load."""
+    hide_secrets()
     try:
         from scenarios.run import main
     except KeyboardInterrupt:

@@ -111,9 +111,11 @@ def _continued(given: Flags, history: History) -> Plan:
     kept = {name: value for name, value in manifest["settings"].items() if value is not None}
     explicit = {name: getattr(given, name) for name in given.model_fields_set}
     for name in (*REPEATED, "start_ts"):
-        recorded = parse_ts(kept[name]) if name == "start_ts" else kept.get(name)
-        wanted = parse_ts(explicit[name]) if name == "start_ts" and name in explicit else explicit.get(name)
-        if name in explicit and (list(wanted) if isinstance(wanted, tuple) else wanted) != recorded:
+        recorded: Any = parse_ts(kept[name]) if name == "start_ts" else kept.get(name)
+        wanted: Any = parse_ts(explicit[name]) if name == "start_ts" and name in explicit else explicit.get(name)
+        if isinstance(wanted, tuple):  # names, in any order
+            recorded, wanted = set(recorded or ()), set(wanted)
+        if name in explicit and wanted != recorded:
             limit = f"the run in the database has {kept.get(name)!r}, and --incremental true continues just that"
             raise InputError(explain(f"--{name}", explicit[name], limit, "Leave it out; or leave out --incremental for a run of its own."))
     kept_names = (*REPEATED, "start_ts", "end_ts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -28,7 +28,7 @@ from simulator.config import Scenario
 from simulator.digest import combine
 from simulator.errors import InputError, MarketSimError, SinkError, explain
 from simulator.prices import reference_prices
-from simulator.records import NS_PER_S
+from simulator.records import I64, NS_PER_S
 from simulator.sessions import session_bounds
 from simulator.tape import NullSink
 from simulator.universe import load_universe
@@ -80,7 +80,10 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
     folder = Path(flags.out)
     maker = SinkMaker(
-        writer=flags.writer, folder=folder, memory_limit_bytes=int(flags.memory_limit) // len(dealt), lingers=flags.mode != "real-time"
+        writer=flags.writer,
+        folder=folder,
+        memory_limit_bytes=int(flags.memory_limit) // len(dealt),
+        lingers=flags.mode != "real-time" and flags.speed is None,
     )
     if flags.writer == "memory":
         check_memory(plan)
@@ -105,10 +108,11 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
         throttle = Throttle(valve=database.valve(plan), window_ns=window_ns(flags))
         if total is not None and plan.replays:
             total -= database.rows_before(plan)
+    pace = pace_of(flags, paced_from_ns(scenario.start_ns, maker.newest))
     jobs = [
         Job(
             scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
-            suffix=flags.suffix, gated=total is not None, pace=pace_of(flags, scenario.start_ns),
+            suffix=flags.suffix, gated=total is not None, pace=pace,
         )
         for worker, symbols in enumerate(dealt)
     ]  # fmt: skip
@@ -127,6 +131,11 @@ def pace_of(flags: Flags, start_ns: int) -> Pace | None:
     if flags.mode == "real-time":
         return Pace(start_ns=start_ns, wall_ns=start_ns)
     return Pace(start_ns=start_ns, wall_ns=time.time_ns(), speed=flags.speed) if flags.speed is not None else None
+
+
+def paced_from_ns(start_ns: int, newest: Mapping[str, I64] | None) -> int:
+    """What the database has of a continued run is replayed as fast as may be: the pace counts from where the first symbol ends."""
+    return start_ns if newest is None else max(start_ns, min(int(ts_ns.min()) for ts_ns in newest.values()))
 
 
 def print_ddl(flags: Flags) -> None:

@@ -71,7 +71,9 @@ def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
     if name == "kind":
         return _words(values, [kind.name for kind in EventKind])
     if name in AGENTS:
-        return _words(values, run.agents)
+        names = list(dict.fromkeys(run.agents))  # most numbers have no agent: their name is ""
+        places = {name: i for i, name in enumerate(names)}
+        return _words(np.fromiter((places[name] for name in run.agents), np.int32, len(run.agents))[values], names)
     if name in MONEY and values.dtype != np.float64:
         return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
     return pa.array(values.copy())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from simulator.errors import InputError, explain
+from simulator.errors import InputError, SinkError, explain
 
 PG_USER, PG_PASSWORD = "admin", "quest"
 """QuestDB's own defaults for SQL."""
@@ -172,6 +173,38 @@ class Connection:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+class Sql:
+    """SQL over a connection that is opened when it is needed, and again when it was lost: a server may be restarted in between."""
+
+    def __init__(self, connection: Connection, *, patience_s: float = RETRIES_MS / 1000) -> None:
+        self._connection = connection
+        self._patience_s = patience_s
+        self._pg: Any = None
+
+    def execute(self, query: str, arguments: Any = None) -> Any:
+        """As psycopg's. A query that met a lost connection is repeated: all of ours can be. Raises ``SinkError`` when patience ends."""
+        import psycopg
+
+        until_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                if self._pg is None:
+                    self._pg = self._connection.connect_pg()
+                return self._pg.execute(query, arguments)
+            except (psycopg.OperationalError, InputError) as error:
+                is_lost = self._pg is None or self._pg.broken or self._pg.closed
+                if not is_lost:
+                    raise
+                self._pg = None
+                if time.monotonic() > until_s:
+                    at = f"{self._connection.host}:{self._connection.pg_port}"
+                    raise SinkError(
+                        f"QuestDB at {at} does not answer any more: {' '.join(str(error).split())}. What it has stays; "
+                        "start it again and go on with --incremental true."
+                    ) from None
+                time.sleep(0.2)
 
 
 def check_version(build: str) -> None:

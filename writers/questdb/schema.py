@@ -229,11 +229,11 @@ def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False) -> 
     """
     warnings = []
     for each in wanted:
-        found = _named(pg, "SELECT * FROM tables() WHERE table_name = %s", each.name)
+        found = _table_facts(pg, each.name)
         if not found:
             continue
-        is_view = found[0]["table_type"] == "M" if "table_type" in found[0] else found[0]["matView"]
-        if bool(is_view) != isinstance(each, ViewDef):
+        is_view = bool(_view_facts(pg, each.name))
+        if is_view != isinstance(each, ViewDef):
             kinds = ("a materialized view", "a table") if is_view else ("a table", "a materialized view")
             raise InputError(_other(each, f"it is {kinds[0]}", f"{kinds[1]} is wanted"))
         warnings += _compare_view(pg, each) if isinstance(each, ViewDef) else _compare_table(pg, each, needs_dedup)
@@ -250,7 +250,7 @@ def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False) -> 
 
 
 def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
-    rows = _named(pg, f"SELECT * FROM table_columns('{wanted.name}')")
+    rows = _named(pg, f"SELECT \"column\", type, designated, upsertKey FROM table_columns('{wanted.name}')")
     has = [(row["column"], row["type"]) for row in rows]
     want = [(name, kind.split()[0]) for name, kind in wanted.columns]
     if has != want:
@@ -270,7 +270,7 @@ def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
 
 
 def _compare_view(pg: Any, wanted: ViewDef) -> list[str]:
-    found = _named(pg, "SELECT * FROM materialized_views() WHERE view_name = %s", wanted.name)[0]
+    found = _view_facts(pg, wanted.name)[0]
     if _plain(found["view_sql"]) != _plain(wanted.query):
         raise InputError(_other(wanted, _plain(found["view_sql"]), _plain(wanted.query)))
     has = str(found["refresh_type"])
@@ -293,7 +293,7 @@ def check_ttl(pg: Any, wanted: Sequence[Wanted], start_ns: int, end_ns: int, now
     for each in wanted:
         ttl, oldest_ns, newest_ns = each.ttl, None, None
         if exists(pg, each.name):
-            row = _named(pg, "SELECT * FROM tables() WHERE table_name = %s", each.name)[0]
+            row = _table_facts(pg, each.name)[0]
             ttl = (int(row["ttlValue"]), str(row["ttlUnit"])) if row["ttlValue"] else None
             column = each.columns[0][0] if isinstance(each, TableDef) else "timestamp_ns"
             if ttl is not None:
@@ -327,7 +327,11 @@ def wait_applied(pg: Any, tables: Sequence[str], timeout_s: float = 600.0) -> No
     """Until the server has applied all that it has taken into these tables. Raises ``SinkError``."""
     until_s = time.monotonic() + timeout_s
     while True:
-        rows = [row for row in _named(pg, "SELECT * FROM wal_tables()") if row["name"] in tables]
+        rows = [
+            row
+            for row in _named(pg, "SELECT name, suspended, writerTxn, sequencerTxn, errorTag, errorMessage FROM wal_tables()")
+            if row["name"] in tables
+        ]
         check_suspended(rows)
         behind = [row["name"] for row in rows if row["writerTxn"] < row["sequencerTxn"]]
         if not behind:
@@ -354,7 +358,7 @@ def refresh_views(pg: Any, suffix: str, timeout_s: float = 120.0) -> None:
         pg.execute(f"REFRESH MATERIALIZED VIEW {view.name} FULL")
         until_s = time.monotonic() + timeout_s
         while True:
-            row = _named(pg, "SELECT * FROM materialized_views() WHERE view_name = %s", view.name)[0]
+            row = _view_facts(pg, view.name)[0]
             if row["view_status"] == "valid" and row["refresh_base_table_txn"] == row["base_table_txn"]:
                 break
             if time.monotonic() > until_s:
@@ -363,6 +367,19 @@ def refresh_views(pg: Any, suffix: str, timeout_s: float = 120.0) -> None:
                 )
             time.sleep(0.05)
         wait_applied(pg, [view.name], timeout_s)
+
+
+def _table_facts(pg: Any, name: str) -> list[dict[str, Any]]:
+    """One row, or none. Not all columns: some are times that no datetime can hold."""
+    return _named(pg, "SELECT partitionBy, ttlValue, ttlUnit FROM tables() WHERE table_name = %s", name)
+
+
+def _view_facts(pg: Any, name: str) -> list[dict[str, Any]]:
+    columns = (
+        "view_sql, refresh_type, timer_interval, timer_interval_unit, view_status, invalidation_reason, refresh_base_table_txn, "
+        "base_table_txn"
+    )
+    return _named(pg, f"SELECT {columns} FROM materialized_views() WHERE view_name = %s", name)
 
 
 def _named(pg: Any, query: str, *arguments: str) -> list[dict[str, Any]]:

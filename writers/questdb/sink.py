@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from simulator.errors import SinkError
 from simulator.records import EXTRA_TABLES, Batch
 from simulator.tape import RunInfo
-from writers.questdb.connection import Connection
+from writers.questdb.connection import RETRIES_MS, Connection
 from writers.questdb.schema import KEYS, ORDINAL, table_name
 
 BATCH_ROWS = 20_000
@@ -44,7 +45,7 @@ class QuestDBSink:
         self._run: RunInfo | None = None
         self._sender: Any = None
         self._filling: dict[str, _Request] = {}
-        self._free: list[Any] = []
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._queue: queue.Queue[_Request] = queue.Queue(QUEUED_MAX)
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
@@ -61,6 +62,8 @@ class QuestDBSink:
             self._sender.establish()
         except Exception as error:
             raise SinkError(self._failed(error)) from error
+        for _ in range(len(run.tables) + QUEUED_MAX + 1):  # one of each table to fill, those that wait, the one that is sent
+            self._free.put(self._sender.new_buffer())
         self._thread = threading.Thread(target=self._send_all, name="questdb", daemon=True)
         self._thread.start()
 
@@ -123,7 +126,11 @@ class QuestDBSink:
         self.written += len(frame)
 
     def _buffer(self) -> Any:
-        return self._free.pop() if self._free else self._sender.new_buffer()
+        """An empty buffer; waits while all are on their way. Their number is fixed, and so is the memory that they take."""
+        while True:
+            with suppress(queue.Empty):
+                return self._free.get(timeout=0.2)
+            self._raise_error()
 
     def _hand_over(self, table: str) -> None:
         request = self._filling.pop(table, None)
@@ -140,19 +147,50 @@ class QuestDBSink:
 
     def _send_all(self) -> None:
         """The sending thread. After an error it only lets go of those who wait."""
-        is_http = self._connection.protocol == "http"
         while True:
             request = self._queue.get()
             if request.rows < 0:
                 return
             if request.buffer is not None and self._error is None:
                 try:
-                    self._sender.flush(request.buffer, transactional=is_http)
+                    self._flush(request.buffer)
                     self.acknowledged += request.rows
-                    self._free.append(request.buffer)
+                    request.buffer.clear()
+                    self._free.put(request.buffer)
                 except Exception as error:
                     self._error = error
             request.sent.set()
+
+    def _flush(self, buffer: Any) -> None:
+        """One request. Over http what met a broken connection is sent again over a new one: DEDUP keeps one of each row."""
+        from questdb import QuestDBError, QuestDBErrorCode
+
+        is_http = self._connection.protocol == "http"
+        until_s = time.monotonic() + RETRIES_MS / 1000
+        while True:
+            try:
+                self._sender.flush(buffer, clear=False, transactional=is_http)
+                return
+            except QuestDBError as error:
+                if not is_http or error.code != QuestDBErrorCode.SocketError or time.monotonic() > until_s:
+                    raise
+            self._connect_again(until_s)
+
+    def _connect_again(self, until_s: float) -> None:
+        """A new connection, as soon as the server takes one."""
+        from questdb import QuestDBError
+
+        while True:
+            with suppress(Exception):
+                self._sender.close(False)
+            time.sleep(0.2)
+            self._sender = self._connection.make_sender()
+            try:
+                self._sender.establish()
+                return
+            except QuestDBError:
+                if time.monotonic() > until_s:
+                    raise
 
     def _raise_error(self) -> None:
         if self._error is not None:

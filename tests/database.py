@@ -1,0 +1,113 @@
+"""A real QuestDB and the command against it, for the tests in ``tests/questdb``."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+
+from writers.questdb.server import EmbeddedServer
+
+FIVE = ("--symbols", "AAPL,NVDA,JPM,XOM,GS", "--prices", "builtin")
+RATES = ("--market_data_min_eps", "40", "--market_data_max_eps", "160", "--trades_min_eps", "8", "--trades_max_eps", "40")
+WINDOW = ("--start_ts", "2025-07-01T13:29:40Z", "--end_ts", "2025-07-01T13:31:10Z")
+SMALL = (*FIVE, *RATES, *WINDOW)
+"""A minute and a half around the open, five symbols, some 10,000 rows."""
+COLUMNS = {
+    "market_data": "symbol, venue, bids, asks",
+    "trades": "symbol, venue, price, size, side, cond",
+    "orders": "symbol, venue, action, kind, order_id, side, price, size, a, b",
+    "truth": "symbol, venue, price, size, hidden_size, refill_size, resting_side, taker_order, maker_order, taker, maker, parent, "
+    "efficient_price",
+}
+
+
+def at(server: EmbeddedServer) -> tuple[str, ...]:
+    """The flags that name a server."""
+    return (
+        "--host", "127.0.0.1", "--pg_port", str(server.pg_port), "--http_port", str(server.http_port), "--tcp_port", str(server.tcp_port),
+    )  # fmt: skip
+
+
+def environment(**more: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("QUESTDB_")}
+    return plain | more
+
+
+def start(*flags: str) -> subprocess.Popen[str]:
+    """The command, running; its workers share its process group, which is its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "scenarios.full_day", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env=environment(),
+    )  # fmt: skip
+
+
+def command(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scenarios.full_day", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=environment(**env),
+    )
+
+
+def kill(running: subprocess.Popen[str]) -> None:
+    """kill -9 of the command and its workers."""
+    os.killpg(running.pid, signal.SIGKILL)
+    running.communicate()
+
+
+def digest_of(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = re.search(r"Digest (\w+)", done.stdout)
+    assert found is not None, done.stdout
+    return found.group(1)
+
+
+def connect(server: EmbeddedServer) -> Any:
+    return psycopg.connect(host="127.0.0.1", port=server.pg_port, user="admin", password="quest", dbname="qdb", autocommit=True)
+
+
+def rows(pg: Any, table: str, suffix: str = "") -> list[tuple[Any, ...]]:
+    """All rows in order, times as whole ns and books as lists; ties of extra tables by their ordinal."""
+    ordinal = ", ordinal" if table in ("orders", "truth") else ""
+    query = f"SELECT timestamp_ns::long, {COLUMNS[table]} FROM equities_{table}{suffix} ORDER BY timestamp_ns, symbol, venue{ordinal}"
+    return [tuple(row) for row in pg.execute(query).fetchall()]
+
+
+def parquet_rows(folder: Path, table: str) -> list[tuple[Any, ...]]:
+    """The same from a run's files, by DuckDB."""
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"SELECT epoch_ns(timestamp_ns) AS ns, {COLUMNS[table]} FROM "
+            f"read_parquet('{folder}/equities_{table}/*/*/*.parquet', file_row_number = true, filename = true) "
+            "ORDER BY ns, symbol, venue, filename, file_row_number"
+        )
+        return [tuple(row) for row in found.fetchall()]
+
+
+def read_back(pg: Any, folder: Path, suffix: str, tables: Sequence[str] = ("market_data", "trades")) -> None:
+    """The database has exactly the rows of the files."""
+    for table in tables:
+        have, want = rows(pg, table, suffix), parquet_rows(folder, table)
+        assert len(have) == len(want), f"{table}: {len(have)} rows, {len(want)} in the files"
+        for one, other in zip(have, want, strict=True):
+            assert one == other, f"{table}: {one} is {other} in the files"
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float = 60.0) -> None:
+    until_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < until_s, "it did not come to pass"
+        time.sleep(0.05)
