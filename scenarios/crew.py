@@ -17,9 +17,11 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from scenarios.refreshing import Refresher
 from scenarios.tally import Budget
 from scenarios.throttle import Throttle
 from scenarios.workers import Done, Failed, Horizon, Job, Message, Progress, Release, Waiting, is_orphan, work
+from simulator.config import Refresh
 from simulator.errors import MarketSimError
 
 POLL_S = 0.2
@@ -40,6 +42,7 @@ class Outcome:
     """By worker and table: written so far."""
     latest: dict[int, Progress] = field(default_factory=dict)
     """By worker."""
+    refreshes: list[Refresh] = field(default_factory=list)
     halted: str | None = None
     """Why the parent ended the run, if it did."""
     behind_max_ns: int = 0
@@ -67,20 +70,20 @@ class Outcome:
 
 
 class Interrupts:
-    """Counts Ctrl-C while it is entered: the first is a request, the second raises ``KeyboardInterrupt``."""
+    """Counts Ctrl-C and SIGTERM while it is entered: the first is a request, the second raises ``KeyboardInterrupt``."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._previous: Any = None
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._hear)
+            self._previous = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
@@ -88,30 +91,41 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
-def run_jobs(jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle | None = None) -> Outcome:
+def run_jobs(
+    jobs: Sequence[Job],
+    budget: Budget | None,
+    show: Callable[[Outcome], None],
+    throttle: Throttle | None = None,
+    refresher: Refresher | None = None,
+) -> Outcome:
     """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
 
     Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended.
     """
-    crew = _Crew(jobs, budget, show, throttle or Throttle())
-    if len(jobs) == 1:
-        with Interrupts() as crew.interrupts:
-            work(jobs[0], _Here(crew))
-    else:
-        crew.run()
+    with refresher or Refresher(0, ()) as crew_refresher:
+        crew = _Crew(jobs, budget, show, throttle or Throttle(), crew_refresher)
+        if len(jobs) == 1:
+            crew_refresher.start()
+            with Interrupts() as crew.interrupts:
+                work(jobs[0], _Here(crew))
+        else:
+            crew.run()
     return crew.outcome
 
 
 class _Crew:
     """The state of the parent."""
 
-    def __init__(self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle, refresher: Refresher
+    ) -> None:
         self.jobs = jobs
         self.budget = budget
         self.show = show
         self.throttle = throttle
         self.outcome = Outcome(throttle=throttle, now_ns={job.worker: job.scenario.start_ns for job in jobs})
         self.interrupts = Interrupts()
+        self.refresher = refresher
         self._granted_ns = -1
         self._held: Release | None = None
 
@@ -152,9 +166,16 @@ class _Crew:
         running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
         return self.throttle.horizon_ns(running)
 
+    def news(self) -> list[Refresh]:
+        """New reference prices, noted for the manifest."""
+        found = self.refresher.news(self.outcome.now_ns)
+        self.outcome.refreshes += found
+        return found
+
     def run(self) -> None:
         """Workers in processes of their own, until each has ended."""
         processes, connections = self._start()
+        self.refresher.start()
         told = False
         try:
             with Interrupts() as self.interrupts:
@@ -206,6 +227,8 @@ class _Crew:
                 del connections[worker]
             if release is not None:
                 self._held = release
+        for refresh in self.news():
+            _tell(connections, refresh)
         horizon_ns = self.horizon_ns()
         if horizon_ns is not None:
             if self._held is not None:
@@ -247,6 +270,9 @@ class _Here:
             time.sleep(POLL_S)
         return None
 
+    def refreshes(self) -> list[Refresh]:
+        return self.crew.news()
+
     def stop_asked(self) -> bool:
         return self.crew.stop_asked()
 
@@ -262,6 +288,7 @@ class _Pipe:
         self.parent = parent
         self._stop = False
         self._horizon_ns = -1
+        self._refreshes: list[Refresh] = []
 
     def tell(self, message: Message) -> None:
         try:
@@ -273,6 +300,10 @@ class _Pipe:
         while self._horizon_ns <= now_ns and not self._stop:
             self._receive()
         return None if self.stop_asked() else self._horizon_ns
+
+    def refreshes(self) -> list[Refresh]:
+        found, self._refreshes = self._refreshes, []
+        return found
 
     def stop_asked(self) -> bool:
         while not self._stop and self.connection.poll():
@@ -292,9 +323,12 @@ class _Pipe:
             while not self.connection.poll(1.0):
                 if is_orphan(self.parent):
                     raise EOFError
-            answer: Release | Horizon | None = self.connection.recv()
+            answer: Release | Horizon | Refresh | None = self.connection.recv()
         except (EOFError, OSError):
             answer = None
+        if isinstance(answer, Refresh):
+            self._refreshes.append(answer)
+            return None
         if isinstance(answer, Horizon):
             self._horizon_ns = answer.until_ns
             return None
@@ -308,7 +342,7 @@ def _child(job: Job, connection: Connection, parent: int) -> None:
     connection.close()
 
 
-def _tell(connections: dict[int, Connection], answer: Release | Horizon | None) -> None:
+def _tell(connections: dict[int, Connection], answer: Release | Horizon | Refresh | None) -> None:
     for connection in connections.values():
         with suppress(OSError):  # it has just ended: the next wait says how
             connection.send(answer)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
 from scenarios.plan import Plan
+from scenarios.refreshing import to_manifest
+from simulator.config import Refresh
 from simulator.sessions import format_ts
 
 FORMAT_VERSION = 1
@@ -25,6 +28,7 @@ def versions() -> dict[str, str]:
 def build_manifest(
     plan: Plan, *, end_ns: int | None = None, rows: dict[str, int] | None = None, digest: str | None = None,
     digest_parts: dict[str, str] | None = None, reason: str | None = "It has just started.", processes: int = 0, wall_s: float = 0.0,
+    refreshes: Sequence[Refresh] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """``reason`` says why the run is not complete; None if it is. Only the last two may differ between runs with equal rows."""
     scenario, flags = plan.scenario, plan.flags
@@ -46,6 +50,7 @@ def build_manifest(
         "venues": [venue.name for venue in scenario.universe.venues],
         "prices_source": plan.prices.source,
         "prices": plan.prices.manifest_entry(),
+        "refreshes": to_manifest((*scenario.refreshes, *refreshes)),
         "tables": list(scenario.tables),
         "rows": rows or {},
         "digest": digest,

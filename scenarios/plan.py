@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.command import Flags, check_flags
-from simulator.config import Rates, Scenario
+from scenarios.refreshing import from_manifest
+from simulator.config import Rates, Refresh, Scenario
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.prices import PriceTable, manifest_prices, prices_at, reference_prices
@@ -75,8 +76,8 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
     """
     if given.incremental and history is not None and history.manifest is not None:
         return _continued(given, history)
-    flags, notes = _with_manifest(given)
-    scenario = _scenario(flags, *_times(flags, now_ns))
+    flags, notes, refreshes = _with_manifest(given)
+    scenario = replace(_scenario(flags, *_times(flags, now_ns)), refreshes=refreshes)
     if history is not None and history.newest_ns >= scenario.start_ns:
         scenario = _after(scenario, history.newest_ns, flags)
         notes.append(f"Starts after the newest row of the database, at {format_ts(scenario.start_ns)}.")
@@ -233,17 +234,17 @@ def read_run(source: str | None) -> dict[str, Any] | None:
     return manifest
 
 
-def _with_manifest(given: Flags) -> tuple[Flags, list[str]]:
-    """The flags, those not given taken from the manifest that ``--prices`` names; and a note if it is of another version."""
+def _with_manifest(given: Flags) -> tuple[Flags, list[str], tuple[Refresh, ...]]:
+    """The flags, those not given taken from the manifest that ``--prices`` names; a note if it is of another version; its refreshes."""
     manifest = read_run(given.prices)
     if manifest is None:
-        return given, []
+        return given, [], ()
     kept = manifest.get("settings")
     if not isinstance(kept, dict):
-        return given, []  # prices alone
+        return given, [], ()  # prices alone
     known = {name: kept[name] for name in (*REPEATED, "start_ts", "end_ts") if kept.get(name) is not None}
     explicit = {name: getattr(given, name) for name in given.model_fields_set}
-    return check_flags(known | explicit), _version_notes(manifest)
+    return check_flags(known | explicit), _version_notes(manifest), from_manifest(manifest.get("refreshes", ()))
 
 
 def _version_notes(manifest: dict[str, Any]) -> list[str]:

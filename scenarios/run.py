@@ -19,6 +19,7 @@ from scenarios.manifest import build_manifest
 from scenarios.pacing import Pace
 from scenarios.plan import DATE, Plan, make_plan, starting_now
 from scenarios.progress import ProgressLine, compiling, new_york
+from scenarios.refreshing import Refresher
 from scenarios.summary import print_summary
 from scenarios.tally import Budget
 from scenarios.throttle import Throttle
@@ -120,7 +121,7 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     started_s = time.monotonic()
     try:
         with ProgressLine(scenario, console, is_endless=flags.mode == "real-time") as line:
-            outcome = run_jobs(jobs, budget, line.show, throttle)
+            outcome = run_jobs(jobs, budget, line.show, throttle, Refresher(flags.yahoo_refresh_secs, names))
     finally:
         maker.sweep()
     return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console, database)
@@ -207,6 +208,7 @@ def _finish(
     manifest = build_manifest(
         plan, end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if has_digest else {},
         reason=reason, processes=len(jobs), wall_s=wall_s,
+        refreshes=outcome.refreshes,
     )  # fmt: skip
     if folder is not None:
         write_manifest(folder, manifest)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from scenarios.pacing import Pace, Pacer
 from scenarios.tally import Counts, Gate, Tally, day_starts
-from simulator.config import AgentSpec, Scenario
+from simulator.config import AgentSpec, Refresh, Scenario
 from simulator.errors import MarketSimError, SinkError
 from simulator.records import NS_PER_MINUTE, NS_PER_S
 from simulator.tape import RunInfo, Sends, Sink
@@ -125,6 +125,9 @@ class Link(Protocol):
     def stop_asked(self) -> bool:
         """Whether the run is to end here."""
 
+    def refreshes(self) -> list[Refresh]:
+        """New reference prices since the last call."""
+
     def ask(self, message: Waiting) -> Release | None:
         """Send, and wait for the answer; None means stop."""
 
@@ -202,6 +205,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
         if until_ns is None:
             stopped = True
             break
+        for refresh in link.refreshes():
+            market.refresh(refresh)
         market.run_until(until_ns)
         if gate:
             answer = link.ask(Waiting(job.worker, until_ns, gate.book_rows(until_ns)))

@@ -58,12 +58,12 @@ class Monitor:
         return self.lag
 
     def update(self, lag: Lag, in_flight_rows: int) -> bool:
-        """Whether the run is to pause now."""
-        waiting = lag.pending_rows + in_flight_rows
-        if waiting > self._pause_rows:
-            self.is_paused = True
-        elif waiting < self._resume_rows:
+        """Whether the run is to pause now. It goes on when the server has caught up: what is in flight is on its way by itself, and its
+        number is as old as the pause."""
+        if lag.pending_rows < self._resume_rows and self.is_paused:
             self.is_paused = False
+        elif lag.pending_rows + in_flight_rows > self._pause_rows:
+            self.is_paused = True
         return self.is_paused
 
     def _ask(self) -> Lag:

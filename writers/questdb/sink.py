@@ -51,6 +51,8 @@ class QuestDBSink:
         self._error: Exception | None = None
         self.written = 0
         """Rows taken."""
+        self.handed_over = 0
+        """Rows that wait for the connection or have gone over it."""
         self.acknowledged = 0
         """Rows that the server has taken; over tcp, that were handed to the socket."""
 
@@ -69,8 +71,8 @@ class QuestDBSink:
 
     @property
     def in_flight(self) -> int:
-        """Rows taken and not yet acknowledged."""
-        return self.written - self.acknowledged
+        """Rows on their way to the server."""
+        return self.handed_over - self.acknowledged
 
     def write(self, batch: Batch) -> None:
         """Encode the rows and send what is due. Raises ``SinkError`` for what the server said about earlier ones."""
@@ -135,6 +137,7 @@ class QuestDBSink:
     def _hand_over(self, table: str) -> None:
         request = self._filling.pop(table, None)
         if request is not None:
+            self.handed_over += request.rows
             self._put(request)
 
     def _put(self, request: _Request) -> None:

@@ -1,0 +1,55 @@
+"""Prices that are asked for while a run goes on: told to every worker, kept in the manifest, and enough to repeat the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
+import pytest
+
+from scenarios.crew import Outcome, run_jobs
+from scenarios.pacing import Pace
+from scenarios.refreshing import Refresher, from_manifest, to_manifest
+from scenarios.workers import Job
+from scenarios.writing import SinkMaker
+from simulator.config import Scenario
+from simulator.market import Market
+from simulator.prices import Bracket, PriceTable
+from simulator.records import NS_PER_S
+from tests.helpers import scenario
+
+
+def ask(symbols: Sequence[str]) -> PriceTable:
+    """A stub of Yahoo: it knows JPM."""
+    known = {"JPM": Bracket(300.0, 310.0, 305.0, "yahoo")}
+    return PriceTable({s: known.get(s, Bracket(1.0, 2.0, 1.5, "builtin")) for s in symbols}, "yahoo", ())
+
+
+def run(base: Scenario, tmp_path: object, workers: int, *, live: bool) -> tuple[Outcome, dict[object, str]]:
+    maker = SinkMaker(writer="null", folder=tmp_path, memory_limit_bytes=0)  # type: ignore[arg-type]
+    pace = Pace(start_ns=base.start_ns, wall_ns=time.time_ns()) if live else None
+    dealt = (("JPM",), ("XOM",)) if workers == 2 else (("JPM", "XOM"),)
+    jobs = [
+        Job(scenario=base, make_market=Market, make_sink=maker, symbols=symbols, worker=w, workers=workers, pace=pace)
+        for w, symbols in enumerate(dealt)
+    ]
+    outcome = run_jobs(jobs, None, lambda _: None, None, Refresher(1 if live else 0, ("JPM", "XOM"), ask))
+    assert outcome.complete, outcome.failed
+    return outcome, reduce(lambda a, b: a | b, (done.digests for done in outcome.done.values()))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, workers: int) -> None:
+    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:12Z", names=("JPM", "XOM"))
+    outcome, digests = run(base, tmp_path, workers, live=True)
+    assert outcome.refreshes
+    assert all(list(refresh.prices) == ["JPM"] for refresh in outcome.refreshes), "only what Yahoo knows"
+    assert outcome.refreshes[0].ts_ns > base.start_ns + 2 * NS_PER_S
+    kept = from_manifest(to_manifest(outcome.refreshes))
+    assert kept == tuple(outcome.refreshes)
+    _, again = run(replace(base, refreshes=kept), tmp_path, 1, live=False)
+    _, without = run(base, tmp_path, 1, live=False)
+    assert again == digests != without
+    assert {key for key in digests if digests[key] != without[key]} <= {("2025-07-01", "JPM", "market_data"), ("2025-07-01", "JPM", "trades")}
