@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.command import GROUPS, Flags, parse_flags
+from scenarios.command import GROUPS, QUESTDB_FLAGS, Flags, parse_flags
 from scenarios.plan import REPEATED, make_plan
 from scenarios.run import main
 from simulator.errors import InputError
@@ -129,8 +129,9 @@ def test_manifest_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> N
 
 def test_manifest_keeps_every_flag_that_determines_rows() -> None:
     elsewhere = {"start_ts", "end_ts", "prices", "total_market_data_events"}
-    no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit"}
-    assert set(Flags.model_fields) == {*REPEATED, *elsewhere, *no_matter}
+    no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit", "mode", "speed", "incremental", "yahoo_refresh_secs"}
+    databases = set(QUESTDB_FLAGS)
+    assert set(Flags.model_fields) == {*REPEATED, *elsewhere, *no_matter, *databases}
 
 
 def test_manifest_of_another_version_is_said(tmp_path: Path) -> None:
