@@ -36,8 +36,13 @@ from simulator.records import BACKGROUND_OWNERS, F64, I32, I64, MarketDataBatch,
 ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTICES = 0, 1, 2, 3, 4
 WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES = 5, 6, 7, 8
 
-# book facts: int64[B, 4]
+# book facts: int64[B, 10]
 SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
+RING_ROWS, RING_PRINTS = 4, 5
+"""Book rows and prints written since the day began, of which the rings keep the last."""
+ALL_ROWS, ALL_PRINTS, ALL_SHARES, SHARES_CROSSED = 6, 7, 8, 9
+"""Since the run began."""
+FACTS = 10
 WATCH_QUOTES, WATCH_TRADES = 1, 2
 
 # order of the columns of the integer matrices
@@ -78,21 +83,15 @@ class Columns(NamedTuple):
     used: I64
     """[16], rows used and what is wanted."""
     facts: I64
-    """[B, 4], symbol, venue, tick in units of 0.0001 USD, and what of this book is watched."""
+    """[B, 10], symbol, venue, tick in units of 0.0001 USD, what of this book is watched, and what it has counted."""
     notices: I64
     """[n, 8]"""
     ring_ts: I64
     """[B, R], stamps of the last R book rows."""
     ring_quotes: I32
     """[B, R, 4, L]"""
-    ring_count: I64
-    """[B], book rows written since the day began."""
     last_trade: I64
     """[B, R, 4]: stamp, price in ticks, shares, aggressor of the last R prints."""
-    trade_count: I64
-    """[B]"""
-    totals: I64
-    """[B, 4]: book rows, prints, shares, and shares crossed, since the run began."""
 
 
 def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: bool, agents: bool, history: int, max_orders: int) -> Columns:
@@ -115,14 +114,11 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
         truth=np.zeros((truth_rows if truth else 1, 12), np.int64),
         th_price=np.zeros(truth_rows if truth else 1, np.float64),
         used=used,
-        facts=np.zeros((books, 4), np.int64),
+        facts=np.zeros((books, FACTS), np.int64),
         notices=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
         ring_ts=np.zeros((books, ring), np.int64),
         ring_quotes=np.zeros((books, ring, 4, levels), np.int32),
-        ring_count=np.zeros(books, np.int64),
         last_trade=np.zeros((books, ring, 4), np.int64),
-        trade_count=np.zeros(books, np.int64),
-        totals=np.zeros((books, 4), np.int64),
     )
 
 
@@ -149,14 +145,14 @@ def write_book_row(bk: Books, out: Columns, b: int, ts: int) -> None:
     out.md_key[n, MD_VENUE] = venue
     out.md_key[n, MD_BIDS] = bids
     out.md_key[n, MD_ASKS] = asks
-    out.totals[b, 0] += 1
+    out.facts[b, ALL_ROWS] += 1
     if out.used[WANT_RING] != 0:
-        r = out.ring_count[b] % out.ring_ts.shape[1]
+        r = out.facts[b, RING_ROWS] % out.ring_ts.shape[1]
         out.ring_ts[b, r] = ts
         for i in range(4):
             for k in range(out.md_quotes.shape[2]):
                 out.ring_quotes[b, r, i, k] = out.md_quotes[n, i, k]
-        out.ring_count[b] += 1
+        out.facts[b, RING_ROWS] += 1
     while n > 0 and comes_before(ts, symbol, venue, out.md_ts[n - 1], out.md_key[n - 1, 0], out.md_key[n - 1, 1]):
         out.md_ts[n], out.md_ts[n - 1] = out.md_ts[n - 1], out.md_ts[n]
         for i in range(4):
@@ -191,17 +187,17 @@ def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int,
     out.tr[n, TR_SIZE] = size
     out.tr[n, TR_SIDE] = side
     out.tr[n, TR_COND] = cond
-    out.totals[b, 1] += 1
-    out.totals[b, 2] += size
+    out.facts[b, ALL_PRINTS] += 1
+    out.facts[b, ALL_SHARES] += size
     if cond != 0:
-        out.totals[b, 3] += size
+        out.facts[b, SHARES_CROSSED] += size
     if out.used[WANT_RING] != 0:
-        r = out.trade_count[b] % out.last_trade.shape[1]
+        r = out.facts[b, RING_PRINTS] % out.last_trade.shape[1]
         out.last_trade[b, r, 0] = ts
         out.last_trade[b, r, 1] = price
         out.last_trade[b, r, 2] = size
         out.last_trade[b, r, 3] = side
-        out.trade_count[b] += 1
+        out.facts[b, RING_PRINTS] += 1
     if out.tr_ts[max(n - 1, 0)] >= ts:
         move_back(out.tr_ts, out.tr, n)
 

@@ -37,6 +37,8 @@ from simulator.book.state import (
 from simulator.book.view import top_levels
 from simulator.columns import (
     NOTICES,
+    RING_PRINTS,
+    RING_ROWS,
     ROWS_MD,
     ROWS_OR,
     ROWS_TH,
@@ -233,8 +235,7 @@ class Exchange:
         self.books.head[:, LAST_TS] = last_ts
         for array in (self.books.level, self.books.held, self.books.shown, self.books.order):
             array[:] = 0
-        self.columns.ring_count[:] = 0
-        self.columns.trade_count[:] = 0
+        self.columns.facts[:, [RING_ROWS, RING_PRINTS]] = 0
 
     def guests(self, b: int) -> list[tuple[int, int, int]]:
         """(order id, owner, shares left) of the live orders of Python agents."""
@@ -281,7 +282,7 @@ class Exchange:
 
     def row_at(self, b: int, ts_ns: int) -> int:
         """Ring place of the newest book row of ``b`` stamped at or before ``ts_ns``; -1 if the day has none yet."""
-        return self._newest(self.columns.ring_ts[b], int(self.columns.ring_count[b]), ts_ns, b)
+        return self._newest(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
 
     def quote_at(self, b: int, ts_ns: int) -> Quote:
         """The best levels as of ``ts_ns``."""
@@ -303,7 +304,7 @@ class Exchange:
 
     def trade_at(self, b: int, ts_ns: int) -> list[int] | None:
         """(stamp, price in ticks, shares, aggressor) of the last print as of ``ts_ns``."""
-        r = self._newest(self.columns.last_trade[b, :, 0], int(self.columns.trade_count[b]), ts_ns, b)
+        r = self._newest(self.columns.last_trade[b, :, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
         if r < 0:
             return None
         row: list[int] = self.columns.last_trade[b, r].tolist()
@@ -311,11 +312,11 @@ class Exchange:
 
     def next_row_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first book row after ``ts_ns`` that already exists; None if there is none yet."""
-        return self._first_after(self.columns.ring_ts[b], int(self.columns.ring_count[b]), ts_ns, b)
+        return self._first_after(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
 
     def next_trade_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first print after ``ts_ns`` that already exists."""
-        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.trade_count[b]), ts_ns, b)
+        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
 
     def _newest(self, stamps: I64, count: int, ts_ns: int, b: int) -> int:
         size = len(stamps)

@@ -11,6 +11,7 @@ import numpy as np
 from simulator.agents.crosser import auction_crosser
 from simulator.clock import CROSS, DAY, Clock
 from simulator.columns import (
+    ALL_ROWS,
     NOTE_BOOK,
     NOTE_EXPIRE,
     NOTE_FILL,
@@ -177,7 +178,7 @@ class Market:
         """What the run has come to so far."""
         universe = self.scenario.universe
         totals = []
-        for b, (rows, prints, shares, crossed) in enumerate(self.exchange.columns.totals.tolist()):
+        for b, (rows, prints, shares, crossed) in enumerate(self.exchange.columns.facts[:, ALL_ROWS:].tolist()):
             k, v = divmod(b, len(universe.venues))
             symbol, venue = universe.symbols[self.symbols[k]].name, universe.venues[v].name
             totals.append(VenueTotals(symbol=symbol, venue=venue, book_rows=rows, prints=prints, shares=shares, shares_crossed=crossed))

@@ -17,7 +17,7 @@ from simulator.flow.profile import Profile, load_profile
 from simulator.flow.rates import budgets
 from simulator.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
 from simulator.prices import Bracket
-from simulator.records import I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
+from simulator.records import F64, I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
 from simulator.rng import xoshiro_state
 from simulator.sessions import TradingDay
 
@@ -124,7 +124,7 @@ class BackgroundFlow:
         """Put a drift into the hour at hand, from that second on."""
         block_s = self._block_start_ns // NS_PER_S
         first, last = (int(np.clip(s - block_s, 0, BLOCK_S)) for s in (max(drift.first_s, from_s), drift.last_s))
-        self._state.factor[drift.symbol, first:last] += sign * drift.log_return
+        self._state.path[drift.symbol, first:last, st.FACTOR] += sign * drift.log_return
 
     def _note_next(self) -> None:
         self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
@@ -227,9 +227,9 @@ class BackgroundFlow:
         volatility = volatility_path(scenario.seed, day.date, hour, BLOCK_S, minutes, universe, profile)
         factor = factor_returns(scenario.seed, day.date, hour, volatility, universe, profile)
         fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
-        fl.busy[:] = busy[:, self._symbols].T
-        fl.volatility[:] = volatility[:, self._symbols].T
-        fl.factor[:] = factor[:, self._symbols].T
+        fl.path[:, :, st.BUSY] = busy[:, self._symbols].T
+        fl.path[:, :, st.VOLATILITY] = volatility[:, self._symbols].T
+        fl.path[:, :, st.FACTOR] = factor[:, self._symbols].T
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
@@ -275,8 +275,8 @@ def _parent_moments() -> tuple[float, float]:
     return float((k * exactly).sum()), float((k ** (2 * IMPACT_EXPONENT) * exactly).sum())
 
 
-def _impact_tables() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """(value, deserved), float64[LENGTH_MAX + 2] each: V(k) = E[D(N) | N >= k] and D(k) = k ** 0.58."""
+def _impact_table() -> F64:
+    """float64[LENGTH_MAX + 2, 2], by trades seen: V(k) = E[D(N) | N >= k] and D(k) = k ** 0.58."""
     k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
     at_least = k**-LENGTH_EXPONENT
     exactly = at_least - np.append(at_least[1:], 0.0)
@@ -285,7 +285,7 @@ def _impact_tables() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.n
     value = np.zeros(LENGTH_MAX + 2)
     value[1:-1] = np.cumsum((exactly * k**IMPACT_EXPONENT)[::-1])[::-1] / at_least
     deserved[-1], value[-1] = deserved[-2], value[-2]
-    return value, deserved
+    return np.stack([value, deserved], axis=1)
 
 
 def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.FlowState:
@@ -303,7 +303,7 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
     parameter[st.P_OPEN] = profile.open_share
     parameter[st.P_CLOSE] = profile.close_share
     parameter[st.P_SKEW] = profile.inventory_skew_ticks
-    value, deserved = _impact_tables()
+    parameter[st.P_MOST : st.P_MOST + 3] = [profile.level_shares_most[k] for k in (1, 2, 3)]
     return st.FlowState(
         whole=np.zeros((count, st.WHOLES), np.int64),
         real=np.zeros((count, st.REALS)),
@@ -313,13 +313,9 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         heap=np.arange(count, dtype=np.int64),
         venue=np.zeros((count, venues, 5)),
         target=profile.level_targets(LEVELS_KEPT + 12),
-        most=np.array([profile.level_shares_most[k] for k in (1, 2, 3)], np.float64),
-        value=value,
-        deserved=deserved,
+        impact=_impact_table(),
         parameter=parameter,
         budget=np.zeros((count, BLOCK_S, 6), np.int32),
-        busy=np.zeros((count, BLOCK_S)),
-        volatility=np.zeros((count, BLOCK_S)),
-        factor=np.zeros((count, BLOCK_S)),
+        path=np.zeros((count, BLOCK_S, 3)),
         mode=np.zeros(BLOCK_S, np.int8),
     )

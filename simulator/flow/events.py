@@ -28,6 +28,8 @@ from simulator.flow.state import (
     BOOK_AIM,
     BOOK_DEBT,
     BOOK_USED,
+    DESERVED,
+    FACTOR,
     GUEST_RUN,
     GUEST_SIGN,
     HALF_SPREAD,
@@ -59,6 +61,7 @@ from simulator.flow.state import (
     SWEEP_PARENT,
     SWEEP_SIDE,
     SWEEP_SIZE,
+    VOLATILITY,
     FlowState,
 )
 from simulator.flow.taking import best_venue, strike, strike_block, take
@@ -161,8 +164,8 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     whole[BOOK_USED] = 0
     whole[PRINT_USED] = 0
     whole[SERVED] = 0
-    sigma = fl.volatility[i, second] * real[OPENED]
-    real[RETURN_DUE] += fl.factor[i, second]
+    sigma = fl.path[i, second, VOLATILITY] * real[OPENED]
+    real[RETURN_DUE] += fl.path[i, second, FACTOR]
     real[PRICE] += sigma * real[OWN_SHARE] * normal(fl.random, i)
     if uniform(fl.random, i) < 0.5:  # each symbol hears of the market at times of its own (Epps effect)
         real[PRICE] += real[RETURN_DUE] * real[OPENED]
@@ -189,7 +192,7 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
     second = fl.whole[i, SECOND]
     if fl.mode[second] & MODE_LATE_INTEREST:
         window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
-        reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.volatility[i, second] * fl.real[i, OPENED]
+        reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.path[i, second, VOLATILITY] * fl.real[i, OPENED]
         for side in range(2):
             for k in range(LATE_LIMITS):
                 limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
@@ -427,8 +430,8 @@ def hear_guest(fl: FlowState, i: int, v: int, t: int, side: int) -> None:
     if whole[GUEST_SIGN] != 1 - 2 * side:
         whole[GUEST_SIGN] = 1 - 2 * side
         run = 0
-    run = min(run + 1, fl.deserved.shape[0] - 1)
+    run = min(run + 1, fl.impact.shape[0] - 1)
     whole[GUEST_RUN] = run
-    fl.real[i, PRICE] += whole[GUEST_SIGN] * fl.real[i, IMPACT] * (fl.deserved[run] - fl.deserved[run - 1])
+    fl.real[i, PRICE] += whole[GUEST_SIGN] * fl.real[i, IMPACT] * (fl.impact[run, DESERVED] - fl.impact[run - 1, DESERVED])
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     schedule_symbol(fl, i)

@@ -36,6 +36,7 @@ from simulator.book.state import (
 from simulator.flow.random import below, uniform
 from simulator.flow.state import (
     BELIEF,
+    BUSY,
     CUSTOMER,
     DEPTH,
     EXTRA_SPREAD,
@@ -47,6 +48,7 @@ from simulator.flow.state import (
     OFFSET,
     P_BUSY,
     P_LEVELS,
+    P_MOST,
     P_OFF_SESSION,
     P_RESERVE,
     P_SKEW,
@@ -68,7 +70,7 @@ def edge(fl: FlowState, i: int, v: int, side: int) -> int:
     """The best price, in ticks, that venue ``v``'s maker wants to quote on a side of symbol ``i``."""
     second = fl.whole[i, SECOND]
     half = fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]
-    half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.busy[i, second]))
+    half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
     if not fl.mode[second] & MODE_SESSION:
         half += fl.parameter[P_OFF_SESSION]
     lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
@@ -201,7 +203,7 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
         if price in (NO_BID, NO_ASK):
             return
         slot = price & (bk.level.shape[1] - 1)
-        most = int(fl.most[k] * fl.venue[i, v, SIZE_MULTIPLIER])
+        most = int(fl.parameter[P_MOST + k] * fl.venue[i, v, SIZE_MULTIPLIER])
         o = bk.level[b, slot, SHOWN_TAIL]
         while o != 0 and bk.level[b, slot, SHOWN_SIZE] > most:
             before = bk.order[b, o, PREV]

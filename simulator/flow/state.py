@@ -45,8 +45,17 @@ OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY = 0, 1, 2, 3, 4
 """INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64
-P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW = range(11)
+P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_MOST = range(12)
+"""P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
 PARAMETERS = 16
+
+# path of a symbol: float64[S, n, 3]
+BUSY, VOLATILITY, FACTOR = 0, 1, 2
+"""How busy the second is; volatility of the log price over it; log return shared with market and sector."""
+
+# impact of a parent order after k of its trades: float64[c + 2, 2]
+VALUE, DESERVED = 0, 1
+"""What a parent of unknown length deserves once k of its trades are seen; what it deserves once it has ended."""
 
 # mode of a second: int8 flags
 MODE_TRADES, MODE_SESSION, MODE_OPEN_INTEREST, MODE_CLOSE_INTEREST, MODE_LATE_INTEREST = 1, 2, 4, 8, 16
@@ -71,21 +80,13 @@ class FlowState(NamedTuple):
     """[S, V, 5]"""
     target: F64
     """[K], shares a level shows in the mean."""
-    most: F64
-    """[3], shares above which a near level is cut back."""
-    value: F64
-    """[c + 2], impact that a parent of unknown length deserves once k of its trades are seen; ``deserved``: once it has ended."""
-    deserved: F64
-    """[c + 2]"""
+    impact: F64
+    """[c + 2, 2]"""
     parameter: F64
     """[16]"""
     budget: I32
     """[S, n, 6], of the block of seconds at hand."""
-    busy: F64
-    """[S, n]"""
-    volatility: F64
-    """[S, n], of the log price over one second."""
-    factor: F64
-    """[S, n], log return shared with market and sector."""
+    path: F64
+    """[S, n, 3]"""
     mode: I8
     """[n]"""

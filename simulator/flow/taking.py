@@ -37,6 +37,7 @@ from simulator.flow.state import (
     BLOCK_SLOT,
     BLOCK_VENUE,
     BOOK_USED,
+    DESERVED,
     IMPACT,
     INSTITUTION,
     INVENTORY,
@@ -58,6 +59,7 @@ from simulator.flow.state import (
     SWEEP_SIDE,
     SWEEP_SIZE,
     TAKER,
+    VALUE,
     FlowState,
 )
 
@@ -84,8 +86,8 @@ def next_parent(fl: FlowState, i: int) -> int:
     scale = fl.real[i, IMPACT]
     if done >= parent[PARENT_LENGTH]:
         if done > 0:
-            fl.real[i, PRICE] += sign * scale * (fl.deserved[done] - fl.value[done])
-        most = fl.value.shape[0] - 2
+            fl.real[i, PRICE] += sign * scale * (fl.impact[done, DESERVED] - fl.impact[done, VALUE])
+        most = fl.impact.shape[0] - 2
         fl.whole[i, PARENTS_SEEN] += 1
         parent[PARENT_ID] = fl.whole[i, PARENTS_SEEN]
         parent[PARENT_SIDE] = below(fl.random, i, 2)
@@ -93,8 +95,8 @@ def next_parent(fl: FlowState, i: int) -> int:
         parent[PARENT_DONE] = 0
         done = 0
         sign = 1.0 - 2.0 * parent[PARENT_SIDE]
-    before = fl.value[done] if done > 0 else 0.0
-    fl.real[i, PRICE] += sign * scale * (fl.value[done + 1] - before)
+    before = fl.impact[done, VALUE] if done > 0 else 0.0
+    fl.real[i, PRICE] += sign * scale * (fl.impact[done + 1, VALUE] - before)
     parent[PARENT_DONE] = done + 1
     return slot
 
