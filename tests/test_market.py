@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import BEFORE_OPEN, FOUR, OPEN, assert_same_tapes, run, scenario
+from replay import replay
 from scripted import BASE_NS, ScriptedMarket, Stroke
 
 from simulator.agents import Fill, MarketView, OrderEntry, Wait
-from simulator.book.limit_order_book import LimitOrderBook
 from simulator.columns import WATCH
 from simulator.config import AgentSpec, Rates
 from simulator.errors import InputError, LimitError
 from simulator.flow import FULL
 from simulator.market import Market
-from simulator.records import Cond, CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
+from simulator.records import Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
 from simulator.sessions import parse_ts
 
 EXTRA = ("orders", "truth")
@@ -152,55 +152,8 @@ def test_replaying_the_orders_gives_every_book_row_again() -> None:
     orders, rows = tape["orders"], tape["market_data"]
     assert isinstance(orders, OrderBatch)
     assert isinstance(rows, MarketDataBatch)
-    replayed = 0
-    for symbol in range(len(FOUR)):
-        for venue in range(5):
-            replayed += replay(orders, rows, symbol, venue)
+    replayed = sum(replay(orders, rows, symbol, venue) for symbol in range(len(FOUR)) for venue in range(5))
     assert replayed == len(rows)
-
-
-def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int) -> int:
-    """Replay one book; returns the number of its rows, all of which matched."""
-    mine = (orders.symbol == symbol) & (orders.venue == venue)
-    fields = [getattr(orders, name)[mine].tolist() for name in ("action", "kind", "order_id", "side", "price", "size", "a", "b")]
-    shown = rows.quotes[(rows.symbol == symbol) & (rows.venue == venue)].tolist()
-    book = LimitOrderBook()
-    row, before, last_action = 0, None, None
-    events = list(zip(*fields, strict=True))
-    for n, (action, kind, order_id, side, price, size, a, b) in enumerate(events):
-        ticks = price // 100
-        if action != last_action:
-            before, last_action = deep(book), action
-        if kind == EventKind.ADD:
-            assert book.add(Side(side), ticks, size, type=OrderType(b), display=a)[0].order_id == order_id
-        elif kind == EventKind.CANCEL:
-            book.cancel(order_id)
-        elif kind == EventKind.REDUCE:
-            book.reduce(order_id, size)
-        elif kind == EventKind.REPLACE:
-            book.replace(order_id, ticks, size)
-        elif kind == EventKind.CROSS:
-            cross = book.cross(CrossKind(b), max(ticks, 1))[0]
-            assert (cross.size, cross.a) == (size, a)
-        if n + 1 == len(events) or events[n + 1][0] != action:
-            now = deep(book)
-            if now != before:
-                assert shown[row] == as_row(now, len(shown[row][0])), f"row {row} after action {action}"
-                row += 1
-    assert row == len(shown)
-    return row
-
-
-def deep(book: LimitOrderBook) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    return book.levels(Side.BUY, 200), book.levels(Side.SELL, 200)
-
-
-def as_row(levels: tuple[list[tuple[int, int]], list[tuple[int, int]]], depth: int) -> list[list[int]]:
-    row = []
-    for side in levels:
-        padded = side[:depth] + [(0, 0)] * (depth - len(side))
-        row += [[price * 100 for price, _ in padded], [size for _, size in padded]]
-    return row
 
 
 def trader(market: MarketView, orders: OrderEntry, rng: np.random.Generator) -> Generator[Wait, Any, None]:

@@ -1,0 +1,54 @@
+"""The orders table as its own witness: command by command through ``LimitOrderBook``, each book row must come out again."""
+
+from __future__ import annotations
+
+from simulator.book.limit_order_book import LimitOrderBook
+from simulator.records import CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side
+
+FIELDS = ("action", "kind", "order_id", "side", "price", "size", "a", "b")
+Levels = list[tuple[int, int]]
+
+
+def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, tick_units: int = 100) -> int:
+    """Replay one book; returns the number of its rows, all of which matched. A new day begins where actions count from 1 again."""
+    mine = (orders.symbol == symbol) & (orders.venue == venue)
+    events = list(zip(*(getattr(orders, name)[mine].tolist() for name in FIELDS), strict=True))
+    quotes = rows.quotes[(rows.symbol == symbol) & (rows.venue == venue)]
+    depth = quotes.shape[2]
+    book = LimitOrderBook()
+    before = deep(book)
+    row = 0
+    for n, (action, kind, order_id, side, price, size, a, b) in enumerate(events):
+        ticks = price // tick_units
+        if kind == EventKind.ADD:
+            assert book.add(Side(side), ticks, size, type=OrderType(b), display=a)[0].order_id == order_id, f"order {order_id}"
+        elif kind == EventKind.CANCEL:
+            book.cancel(order_id)
+        elif kind == EventKind.REDUCE:
+            book.reduce(order_id, size)
+        elif kind == EventKind.REPLACE:
+            book.replace(order_id, ticks, size)
+        elif kind == EventKind.CROSS:
+            cross = book.cross(CrossKind(b), max(ticks, 1))[0]
+            assert (cross.size, cross.a) == (size, a), f"cross in action {action}"
+        if n + 1 == len(events) or events[n + 1][0] != action:
+            now = deep(book)
+            if now != before:
+                assert row < len(quotes), f"action {action} has no row"
+                assert quotes[row].tolist() == as_row(now, depth, tick_units), f"row {row} after action {action}"
+                row += 1
+                before = now
+    assert row == len(quotes), f"row {row} comes from no action"
+    return row
+
+
+def deep(book: LimitOrderBook) -> tuple[Levels, Levels]:
+    return book.levels(Side.BUY, 200), book.levels(Side.SELL, 200)
+
+
+def as_row(levels: tuple[Levels, Levels], depth: int, tick_units: int) -> list[list[int]]:
+    row = []
+    for side in levels:
+        padded = side[:depth] + [(0, 0)] * (depth - len(side))
+        row += [[price * tick_units for price, _ in padded], [size for _, size in padded]]
+    return row
