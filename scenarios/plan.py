@@ -93,6 +93,7 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
         table = reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario))
     if flags.incremental and history is not None and history.newest_ns < 0:
         notes.append("--incremental: the database has no rows yet, so this is a fresh run.")
+    notes += _seed_notes(scenario)
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
         run_start_ns=scenario.start_ns,
@@ -245,6 +246,21 @@ def _with_manifest(given: Flags) -> tuple[Flags, list[str], tuple[Refresh, ...]]
     known = {name: kept[name] for name in (*REPEATED, "start_ts", "end_ts") if kept.get(name) is not None}
     explicit = {name: getattr(given, name) for name in given.model_fields_set}
     return check_flags(known | explicit), _version_notes(manifest), from_manifest(manifest.get("refreshes", ()))
+
+
+def _seed_notes(scenario: Scenario) -> list[str]:
+    """That the rates of the first second cannot be kept, if a run that starts among trades leaves too little beside its first rows."""
+    day = trading_days(scenario.start_ns, scenario.end_ns)[0]
+    trades_at_once = day.open_ns <= scenario.start_ns < day.close_ns if day.is_session and scenario.session_pacing else True
+    trades_at_once = trades_at_once or scenario.offsession_trades == "full"
+    first_rows = (len(scenario.universe.venues) + 1) * len(scenario.universe.symbols)
+    rates = scenario.rates
+    if not trades_at_once or rates.trades_min_eps + first_rows <= rates.market_data_max_eps:
+        return []
+    return [
+        f"The first second may fall outside the rates: of at most {rates.market_data_max_eps:,} book rows {first_rows:,} show the books "
+        f"for the first time, which leaves too few for {rates.trades_min_eps:,} trades. Later seconds keep to them."
+    ]
 
 
 def _version_notes(manifest: dict[str, Any]) -> list[str]:

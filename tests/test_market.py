@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import BEFORE_OPEN, FOUR, OPEN, assert_same_tapes, run, scenario
+from helpers import BEFORE_OPEN, DAY, FOUR, OPEN, assert_same_tapes, run, scenario
 from replay import replay
 from scripted import BASE_NS, ScriptedMarket, Stroke
 
 from simulator.agents import Fill, MarketView, OrderEntry, Wait
 from simulator.columns import WATCH
-from simulator.config import AgentSpec, Rates
+from simulator.config import AgentSpec, Rates, Scenario
 from simulator.errors import InputError, LimitError
 from simulator.flow import FULL
 from simulator.market import Market
+from simulator.prices import reference_prices
 from simulator.records import Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
 from simulator.sessions import parse_ts
+from simulator.universe import load_universe
 
 EXTRA = ("orders", "truth")
 
@@ -131,6 +133,22 @@ def test_a_day_alone_has_the_rows_of_the_same_day_in_a_run_of_three() -> None:
     assert {key: part for key, part in three.items() if key[0] == "2025-07-01"} == one
     assert len(one) == 4
     assert {key[0] for key in three} == {"2025-06-30", "2025-07-01", "2025-07-02"}
+
+
+@pytest.mark.parametrize("bands", [(400, 500, 300, 310), (500, 600, 400, 445), (150, 300, 100, 120)])
+def test_a_run_that_starts_inside_the_session_keeps_its_rates_from_the_first_second(bands: tuple[int, int, int, int]) -> None:
+    """Every book is shown for the first time then, on top of a row for every print."""
+    universe = load_universe()
+    prices = reference_prices("builtin", [s.name for s in universe.symbols], (DAY, DAY)).brackets
+    book_min, book_max, print_min, print_max = bands
+    rates = Rates(market_data_min_eps=book_min, market_data_max_eps=book_max, trades_min_eps=print_min, trades_max_eps=print_max)
+    start_ns, seconds = parse_ts("2025-07-01T14:00:00Z"), 4
+    chosen = Scenario(universe=universe, start_ns=start_ns, end_ns=start_ns + seconds * 10**9, prices=prices, rates=rates)
+    tape = run(chosen).tape()
+    for table, low, high in (("market_data", book_min, book_max), ("trades", print_min, print_max)):
+        counts = np.bincount((tape[table].ts_ns - start_ns) // 10**9, minlength=seconds)
+        assert low <= counts.min(), table
+        assert counts.max() <= high, table
 
 
 def test_stamps_are_in_order_and_never_repeat() -> None:

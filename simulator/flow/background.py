@@ -14,7 +14,7 @@ from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
 from simulator.flow.profile import Profile, load_profile
-from simulator.flow.rates import budgets
+from simulator.flow.rates import budgets, leave_room_for_seeds
 from simulator.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
 from simulator.prices import Bracket
 from simulator.records import F64, I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
@@ -60,6 +60,7 @@ class BackgroundFlow:
         self._day: TradingDay | None = None
         self._block_start_ns = 0
         self._block_end_ns = 0
+        self._seeds_ns = NEVER_NS
         self._brackets = dict(scenario.prices)
         self._drifts: list[_Drift] = []
         self.next_ns: int = NEVER_NS
@@ -75,7 +76,8 @@ class BackgroundFlow:
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
         for k, i in enumerate(self._symbols):
             self._start_symbol(k, i, first_ns)
-        self._load_block(self._first_active(first_ns))
+        self._seeds_ns = self._first_active(first_ns)
+        self._load_block(self._seeds_ns)
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
@@ -226,6 +228,8 @@ class BackgroundFlow:
         )  # fmt: skip
         volatility = volatility_path(scenario.seed, day.date, hour, BLOCK_S, minutes, universe, profile)
         factor = factor_returns(scenario.seed, day.date, hour, volatility, universe, profile)
+        if from_ns == self._seeds_ns:
+            leave_room_for_seeds(budget[(from_ns - block_ns) // NS_PER_S], len(universe.venues))
         fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
         fl.path[:, :, st.BUSY] = busy[:, self._symbols].T
         fl.path[:, :, st.VOLATILITY] = volatility[:, self._symbols].T

@@ -119,3 +119,21 @@ def budgets(
     usual = np.maximum(each + (band.book_low + 0.3 * (band.book_high - band.book_low) - each * count) * weight.mean(), 1.0)
     busy = np.log(np.maximum(out[..., BOOK_TARGET], 1) / (usual[:, None] * (weight / weight.mean())))
     return out, np.asarray(busy, np.float64)
+
+
+def leave_room_for_seeds(second: I32, venues: int) -> None:
+    """Deal the prints of the second that seeds the books anew, in place, if they would not fit beside a first row of every book.
+
+    ``second``: int32[symbols, 6], the budget of that second. Every print brings a book row, and the first rows come on top.
+    """
+    room = np.maximum(second[:, BOOK_CEILING] - venues, 0).astype(np.int64)
+    if (second[:, PRINT_FLOOR] <= room).all():
+        return
+    dealt = np.zeros(len(room), np.int64)
+    total = 0
+    for kind in (PRINT_FLOOR, PRINT_TARGET, PRINT_CEILING):
+        wanted = min(int(second[:, kind].sum()), int(room.sum()))
+        left = (room - dealt).astype(np.float64)[None] + 1e-9
+        dealt = dealt + share_out(np.array([wanted - total]), left, np.zeros(1))[0]
+        total = wanted
+        second[:, kind] = dealt
