@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +175,26 @@ class Database:
         """For the throttle."""
         names = self.tables(plan.scenario.tables)
         monitor = Monitor(self.connection, names, pause_rows=self.flags.pause_rows, resume_rows=self.flags.resume_rows)
-        return Valve(monitor)
+        # What a continued run sends again makes no new rows: there only the count at the end can tell.
+        return Valve(monitor, (lambda rows: self.check_sent(plan, rows)) if self.flags.protocol == "tcp" and not plan.replays else None)
+
+    def check_sent(self, plan: Plan, rows: int) -> None:
+        """Over tcp, which never answers: whether as many rows as were sent have come. Raises ``SinkError`` if not, after some patience."""
+        start_ns, names = plan.scenario.start_ns, self.tables(plan.scenario.tables)
+        changed_s, last = time.monotonic(), -1
+        while True:
+            schema.wait_applied(self.pg, names)
+            found = sum(resume.count_from(self.pg, name, start_ns) for name in names)
+            if found != last:
+                changed_s, last = time.monotonic(), found
+            if found >= rows:
+                return
+            if time.monotonic() - changed_s >= TCP_COMMITS_WITHIN_S:
+                raise SinkError(
+                    f"QuestDB has {found:,} of the {rows:,} rows that went over tcp: {rows - found:,} are lost. "
+                    "Repeat the command with --incremental true --resend all; --protocol http would have said why."
+                )
+            time.sleep(LOOK_EVERY_S)
 
     def check_counts(self, plan: Plan, counts: Counts, end_ns: int) -> None:
         """Wait until all rows are applied and compare their number, symbol by symbol. Raises ``SinkError`` for what is missing."""
@@ -216,9 +235,15 @@ class Valve:
     """The monitor as the throttle wants it."""
 
     monitor: Monitor
+    check_sent: Callable[[int], None] | None = None
+    """Called at the end of each pause with the rows that were sent; raises if some did not arrive."""
 
     def paused(self, sent: Sent) -> bool:
-        return self.monitor.update(self.monitor.look(), sent.in_flight)
+        was_paused = self.monitor.is_paused
+        is_paused = self.monitor.update(self.monitor.look(), sent.in_flight)
+        if was_paused and not is_paused and self.check_sent is not None:
+            self.check_sent(sent.acknowledged)
+        return is_paused
 
 
 def window_ns(flags: Flags) -> int:

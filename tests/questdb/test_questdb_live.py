@@ -6,10 +6,16 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from scenarios import database
+from scenarios.command import parse_flags
+from scenarios.database import Database, connection_of
+from scenarios.plan import make_plan
+from simulator.errors import SinkError
 from simulator.records import NS_PER_S
 from tests.database import SMALL, at, command, connect, digest_of, read_back, start, wait_until
 from writers.questdb import schema
@@ -70,14 +76,43 @@ def test_two_minutes_of_the_specifications_backfill(server: EmbeddedServer, pg: 
     assert f"{books + trades:,} rows in" in done.stdout
 
 
-def test_a_slow_database_makes_the_run_pause_and_loses_nothing(server: EmbeddedServer, pg: Any, suffix: str) -> None:
+class Outcome(NamedTuple):
+    in_flight: int
+    acknowledged: int
+
+
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+def test_a_slow_database_makes_the_run_pause_and_loses_nothing(server: EmbeddedServer, pg: Any, suffix: str, protocol: str) -> None:
     """40 levels and five views are more than the server can apply at once; the limits are low."""
     flags = (*SPEC_BACKFILL[4:], "--processes", "2", "--levels", "40", "--prices", "builtin")
-    limits = ("--suffix", suffix, "--pause_rows", "20_000", "--resume_rows", "5_000")
+    limits = ("--suffix", suffix, "--pause_rows", "20_000", "--resume_rows", "5_000", "--protocol", protocol)
     done = command(*at(server), *flags, *limits)
     assert digest_of(done) == digest_of(command(*flags, "--writer", "null"))
     pauses = int(done.stdout.split("Pauses for the database: ")[1].split(",")[0])
     assert pauses >= 1
+
+
+def test_rows_lost_over_tcp_are_noticed_at_a_pause(server: EmbeddedServer, pg: Any, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ("--start_ts", "2025-07-01T14:00:00Z", "--end_ts", "2025-07-01T14:00:05Z", "--prices", "builtin", "--create_views", "false")
+    done = command(*at(server), *small, "--suffix", suffix, "--protocol", "tcp")
+    rows = int(done.stdout.split(" rows in")[0].split()[-1].replace(",", ""))
+    flags = parse_flags([*at(server), *small, "--suffix", suffix, "--protocol", "tcp"])
+    plan = make_plan(flags)
+    found = Database(flags, connection_of(flags, flags.host))
+    valve = found.valve(plan)
+    assert valve.check_sent is not None
+    monkeypatch.setattr(database, "TCP_COMMITS_WITHIN_S", 0.5)
+    seen: list[int] = []
+    monkeypatch.setattr(valve, "check_sent", lambda rows: (seen.append(rows), found.check_sent(plan, rows)))
+    valve.monitor.is_paused = True
+    assert not valve.paused(Outcome(in_flight=0, acknowledged=rows))
+    valve.monitor.is_paused = True
+    with pytest.raises(SinkError, match=f"{rows:,} of the {rows + 7:,} rows that went over tcp: 7 are lost"):
+        valve.paused(Outcome(in_flight=0, acknowledged=rows + 7))
+    assert seen == [rows, rows + 7]
+    assert not valve.paused(Outcome(in_flight=0, acknowledged=rows + 7))  # no pause has ended: nothing is counted
+    valve.monitor.close()
+    found.pg.close()
 
 
 def test_a_suspended_table_ends_the_run_with_the_command_that_mends_it(server: EmbeddedServer, pg: Any, suffix: str, plain: tuple[Path, str]) -> None:

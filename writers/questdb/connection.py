@@ -229,3 +229,9 @@ def is_listening(host: str, port: int) -> bool:
 
 def _without(text: str, secret: str) -> str:
     return text.replace(secret, "…") if secret else text
+
+    def close(self) -> None:
+        """Until the next query."""
+        if self._pg is not None:
+            self._pg.close()
+            self._pg = None

@@ -57,6 +57,12 @@ class Monitor:
                 ) from None
         return self.lag
 
+    def close(self) -> None:
+        """Until the next look."""
+        if self._pg is not None:
+            self._pg.close()
+            self._pg = None
+
     def update(self, lag: Lag, in_flight_rows: int) -> bool:
         """Whether the run is to pause now. It goes on when the server has caught up: what is in flight is on its way by itself, and its
         number is as old as the pause."""

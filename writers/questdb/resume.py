@@ -51,6 +51,12 @@ def count_by_symbol(connection: Any, suffix: str, table: str, symbols: Sequence[
     return counts
 
 
+def count_from(connection: Any, table: str, start_ns: int) -> int:
+    """Rows of a table, by its name in the database, from then on."""
+    found = connection.execute(f"SELECT count() FROM {table} WHERE timestamp_ns >= {start_ns}::timestamp_ns").fetchone()
+    return int(found[0])
+
+
 def last_mids(connection: Any, suffix: str) -> dict[str, float]:
     """USD by symbol: the midpoint of the newest book row of each."""
     query = (
