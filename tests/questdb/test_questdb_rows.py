@@ -40,6 +40,21 @@ def test_a_value_changed_or_a_row_lost_would_be_seen(server: EmbeddedServer, pg:
         read_back(pg, folder, suffix)
 
 
+def test_the_files_can_be_loaded_by_the_server_itself(server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str]) -> None:
+    """As docs/questdb.md has it."""
+    folder, _ = small
+    schema.create(pg, schema.ddl(suffix, views=False))
+    for table in ("market_data", "trades"):
+        for file in folder.glob(f"equities_{table}/*/*/*.parquet"):
+            name = f"{suffix}/{file.relative_to(folder)}"
+            copy = server.folder / "import" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+            pg.execute(f"INSERT INTO equities_{table}{suffix} SELECT * FROM read_parquet('{name}')")
+        schema.wait_applied(pg, [f"equities_{table}{suffix}"])
+    read_back(pg, folder, suffix)
+
+
 VIEWS = {
     "top_of_book_1s": (
         "symbol, venue, bid_price, bid_size, ask_price, ask_size",

@@ -206,6 +206,12 @@ class Sql:
                     ) from None
                 time.sleep(0.2)
 
+    def close(self) -> None:
+        """Until the next query."""
+        if self._pg is not None:
+            self._pg.close()
+            self._pg = None
+
 
 def check_version(build: str) -> None:
     """``build`` as QuestDB's ``build()`` says it. Raises ``InputError`` for a server that is too old."""
@@ -229,9 +235,3 @@ def is_listening(host: str, port: int) -> bool:
 
 def _without(text: str, secret: str) -> str:
     return text.replace(secret, "…") if secret else text
-
-    def close(self) -> None:
-        """Until the next query."""
-        if self._pg is not None:
-            self._pg.close()
-            self._pg = None
