@@ -87,6 +87,12 @@ class Flags(BaseModel):
         None, description="The run ends before this instant (default: 20:00 New York time of the day, 17:00 after an early close)."
     )
 
+    scenario: str | None = Field(
+        None, description="A scenario file (YAML, docs/scenarios.md), or the name of a ready one; other flags win over it (default: none)."
+    )
+    check_scenario: bool = Field(False, description="true: say what would run, and do not run it.")
+    print_scenario_schema: bool = Field(False, description="true: print the JSON Schema of scenario files, and do nothing else.")
+
     session_pacing: bool = Field(_default(Scenario, "session_pacing"), description="true: the exchange's phases and crosses; false: none.")
     offsession_trades: OffsessionTrades = Field(
         _default(Scenario, "offsession_trades"), description="Trades outside of the session: none, a tenth (trickle), or full."
@@ -163,6 +169,7 @@ GROUPS = {
     "Rates (rows per second of simulated time, over all symbols and venues)": (
         "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "total_market_data_events",
     ),
+    "Scenario": ("scenario", "check_scenario", "print_scenario_schema"),
     "Timing": ("start_ts", "end_ts", "mode", "speed"),
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",

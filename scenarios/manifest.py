@@ -44,6 +44,7 @@ def build_manifest(
         "start_ts": format_ts(plan.run_start_ns),
         "end_ts": format_ts(end_ns),
         "settings": plan.settings | {"end_ts": format_ts(end_ns)},
+        "scenario_text": plan.file.text if plan.file is not None else None,
         "total_market_data_events": flags.total_market_data_events,
         "suffix": flags.suffix,
         "symbols": [symbol.name for symbol in scenario.universe.symbols],

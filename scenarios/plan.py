@@ -5,29 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scenarios.command import Flags, check_flags
+from scenarios.ready import find_scenario
 from scenarios.refreshing import from_manifest
 from simulator.config import Rates, Refresh, Scenario
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.prices import PriceTable, manifest_prices, prices_at, reference_prices
 from simulator.records import NS_PER_HOUR
-from simulator.sessions import format_ts, parse_ts, require_session, session_bounds, trading_days
+from simulator.scenario import ScenarioFile, read_scenario
+from simulator.sessions import format_ts, parse_ts, require_session, run_bounds, trading_days
 from simulator.universe import Universe, load_universe
 
-DATE = dt.date(2025, 7, 1)
-"""Simulated when no time is given."""
 LIVE_DAYS = 366
 """A run in real time ends after so many days at the latest: the exchange's calendar is read once, at its start."""
 
 REPEATED = (
-    "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "session_pacing", "offsession_trades", "seed",
-    "levels", "symbols", "only", "profile", "extra_tables",
+    "scenario", "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "session_pacing", "offsession_trades",
+    "seed", "levels", "symbols", "only", "profile", "extra_tables",
 )  # fmt: skip
 """Flags that determine the rows, besides the times and the prices: a manifest keeps them and gives them back."""
 
@@ -45,11 +45,14 @@ class Plan:
     """Whether the run is a continued one: what the database has is simulated again and not written."""
     run_start_ns: int
     """Of the whole run; later than that is the start of a continued one that need not replay all of it."""
+    file: ScenarioFile | None = None
+    """The scenario file, if one was named."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What a manifest keeps of the flags: given back to the command, they and the prices repeat the rows."""
         kept = {name: getattr(self.flags, name) for name in REPEATED}
+        kept["scenario"] = str(self.file.path) if self.file is not None else None
         kept["symbols"] = [symbol.name for symbol in self.scenario.universe.symbols]
         return kept | {"start_ts": format_ts(self.run_start_ns), "end_ts": format_ts(self.scenario.end_ns)}
 
@@ -68,16 +71,30 @@ class History:
     """The earliest of the newest rows over that run's symbols and tables: up to here it is whole."""
 
 
-def make_plan(given: Flags, history: History | None = None, now_ns: int | None = None) -> Plan:
+def with_scenario(given: Flags) -> tuple[Flags, tuple[str, ...]]:
+    """The flags, those not given taken from the scenario file; and a line for each that wins over it. Raises ``InputError``."""
+    if given.scenario is None:
+        return given, ()
+    file = read_scenario(find_scenario(given.scenario))
+    explicit = {name: getattr(given, name) for name in given.model_fields_set}
+    won = [name for name in explicit if name in file.values and explicit[name] != file.values[name]]
+    said = tuple(f"--{name} {_shown(explicit[name])} wins over {_shown(file.values[name])} ({file.lines[name]})." for name in won)
+    return check_flags({**file.values, **explicit, "scenario": str(file.path)}), said
+
+
+def make_plan(given: Flags, history: History | None = None, now_ns: int | None = None, said: Sequence[str] = ()) -> Plan:
     """Raises ``InputError`` for whatever makes the run impossible, as far as that can be known before it starts.
 
+    ``given``: with the scenario file's values (``with_scenario``). ``said``: lines for the user so far.
     ``now_ns``: the wall clock, for real time. Call it once without ``history`` (and prices builtin) to find mistakes before a
     database is asked.
     """
     if given.incremental and history is not None and history.manifest is not None:
         return _continued(given, history)
     flags, notes, refreshes = _with_manifest(given)
-    scenario = replace(_scenario(flags, *_times(flags, now_ns)), refreshes=refreshes)
+    file = _file(flags)
+    notes = [*said, *notes, *_changed_file_notes(flags, file)]
+    scenario = replace(_scenario(flags, file, *_times(flags, now_ns)), refreshes=refreshes)
     if history is not None and history.newest_ns >= scenario.start_ns:
         scenario = _after(scenario, history.newest_ns, flags)
         notes.append(f"Starts after the newest row of the database, at {format_ts(scenario.start_ns)}.")
@@ -89,6 +106,8 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
         table = prices_at(history.mids, names, others)
         what = "No run is recorded that could be repeated: prices" if flags.incremental else "Prices"
         notes.append(f"{what} go on from the last mid prices of the database.")
+    elif file is not None and flags.prices is None and (inline := file.price_table(tuple(names))) is not None:
+        table = inline
     else:
         table = reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario))
     if flags.incremental and history is not None and history.newest_ns < 0:
@@ -96,7 +115,7 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
     notes += _seed_notes(scenario)
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
-        run_start_ns=scenario.start_ns,
+        run_start_ns=scenario.start_ns, file=file,
     )  # fmt: skip
 
 
@@ -124,7 +143,8 @@ def _continued(given: Flags, history: History) -> Plan:
     total = {"total_market_data_events": manifest.get("total_market_data_events")} if "end_ts" not in explicit else {}
     flags = check_flags({name: kept[name] for name in kept_names if name in kept} | total | explicit)
     run_start_ns, end_ns = _times(flags, None)
-    scenario = _scenario(flags, run_start_ns, end_ns)
+    file = _file(flags)
+    scenario = _scenario(flags, file, run_start_ns, end_ns)
     names = [symbol.name for symbol in scenario.universe.symbols]
     table = PriceTable(manifest_prices(manifest, "the database's runs table", names), "database", ())
     start_ns = run_start_ns
@@ -133,18 +153,35 @@ def _continued(given: Flags, history: History) -> Plan:
     notes = [
         f"Continues the run that began at {kept['start_ts']}, seed {flags.seed}: replays it from {format_ts(start_ns)} without writing."
     ]
-    notes += _version_notes(dict(manifest))
+    notes += [*_version_notes(dict(manifest)), *_changed_text_notes(dict(manifest), file)]
     scenario = replace(scenario, start_ns=start_ns, prices=table.brackets)
-    return Plan(flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=run_start_ns)
+    return Plan(flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=run_start_ns, file=file)
 
 
-def _scenario(flags: Flags, start_ns: int, end_ns: int) -> Scenario:
+def _file(flags: Flags) -> ScenarioFile | None:
+    return None if flags.scenario is None else read_scenario(find_scenario(flags.scenario))
+
+
+def _changed_file_notes(flags: Flags, file: ScenarioFile | None) -> list[str]:
+    manifest = read_run(flags.prices)
+    return [] if manifest is None else _changed_text_notes(manifest, file)
+
+
+def _changed_text_notes(manifest: dict[str, Any], file: ScenarioFile | None) -> list[str]:
+    """That a run is repeated with a scenario file that reads otherwise now; what its Python says cannot be known."""
+    before = manifest.get("scenario_text")
+    if before is None or file is None or before == file.text:
+        return []
+    return [f"{file.path} is not as it was in the run to repeat (its text stands in that run's manifest): the rows may differ."]
+
+
+def _scenario(flags: Flags, file: ScenarioFile | None, start_ns: int, end_ns: int) -> Scenario:
     """Everything but the prices. Raises ``InputError``."""
     if flags.only and flags.total_market_data_events is not None:
         limit = "the count is over all symbols, and --only simulates just some"
         remedy = "Leave it out, and give the --end_ts that stands in the manifest of the full run."
         raise InputError(explain("--total_market_data_events with --only", flags.total_market_data_events, limit, remedy))
-    universe = load_universe()
+    universe = load_universe() if file is None else file.universe
     if flags.symbols is not None:
         universe = universe.select(flags.symbols)
     load_profile(flags.profile)  # now, rather than in a worker
@@ -155,7 +192,7 @@ def _scenario(flags: Flags, start_ns: int, end_ns: int) -> Scenario:
         trades_min_eps=flags.trades_min_eps,
         trades_max_eps=flags.trades_max_eps,
     )
-    return Scenario(
+    scenario = Scenario(
         universe=universe,
         start_ns=start_ns,
         end_ns=end_ns,
@@ -170,6 +207,7 @@ def _scenario(flags: Flags, start_ns: int, end_ns: int) -> Scenario:
         profile=flags.profile,
         offhours_quotes=flags.mode == "real-time",
     )
+    return scenario if file is None else file.fill(scenario)
 
 
 def _after(scenario: Scenario, newest_ns: int, flags: Flags) -> Scenario:
@@ -202,15 +240,7 @@ def run_times(flags: Flags) -> tuple[int, int]:
     """Start and end in ns; what is not given is the beginning (04:00) or the end (20:00, early 17:00) of that trading day."""
     start_ns = _time("start_ts", flags.start_ts)
     end_ns = _time("end_ts", flags.end_ts)
-    if start_ns is None and end_ns is None:
-        return session_bounds(DATE)
-    if end_ns is None:
-        assert start_ns is not None
-        day = trading_days(start_ns, start_ns + 1)[0]
-        evening_ns = day.segments[-1].start_ns if day.is_session else day.end_ns
-        end_ns = evening_ns if start_ns < evening_ns else day.end_ns
-    if start_ns is None:
-        start_ns = trading_days(end_ns - 1, end_ns)[0].start_ns
+    start_ns, end_ns = run_bounds(start_ns, end_ns)
     if end_ns <= start_ns:
         raise InputError(explain("--end_ts", format_ts(end_ns), f"it is after the start, {format_ts(start_ns)}", "Give a later --end_ts."))
     if flags.session_pacing and flags.offsession_trades == "none":
@@ -280,6 +310,10 @@ def _time(name: str, text: str | None) -> int | None:
         return parse_ts(text)
     except InputError as error:
         raise InputError(f"--{name}: {error}") from None
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _in_universe_order(universe: Universe, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from scenarios.checking import print_plan
 from scenarios.command import Flags, parse_flags
 from scenarios.crew import Outcome, run_jobs
 from scenarios.manifest import build_manifest
 from scenarios.pacing import Pace
-from scenarios.plan import DATE, Plan, make_plan, starting_now
+from scenarios.plan import Plan, make_plan, starting_now, with_scenario
 from scenarios.progress import ProgressLine, compiling, new_york
 from scenarios.refreshing import Refresher
 from scenarios.summary import print_summary
@@ -30,7 +31,8 @@ from simulator.digest import combine
 from simulator.errors import InputError, MarketSimError, SinkError, explain
 from simulator.prices import reference_prices
 from simulator.records import I64, NS_PER_S
-from simulator.sessions import session_bounds
+from simulator.scenario import scenario_schema
+from simulator.sessions import DEFAULT_DATE, session_bounds
 from simulator.tape import NullSink
 from simulator.universe import load_universe
 
@@ -56,11 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def start(flags: Flags, console: Console) -> int:
     """Plan and run; with a database, what it has before has a say. Raises ``MarketSimError``."""
+    flags, said = with_scenario(flags)
     if flags.print_ddl:
         print_ddl(flags)
         return 0
+    if flags.print_scenario_schema:
+        print(scenario_schema(), end="")
+        return 0
+    if flags.check_scenario:
+        print_plan(summary_console(), make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}), said=said))
+        return 0
     if flags.writer != "questdb":
-        return run(make_plan(flags), console)
+        return run(make_plan(flags, said=said), console)
     from scenarios.database import open_database
 
     make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}))  # mistakes, before a server is asked
@@ -68,7 +77,7 @@ def start(flags: Flags, console: Console) -> int:
         history = database.history()
         with compiling(console):
             warm_up()
-        return run(make_plan(flags, history), console, database=database)
+        return run(make_plan(flags, history, said=said), console, database=database)
 
 
 def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = None, database: Database | None = None) -> int:
@@ -85,11 +94,13 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
         folder=folder,
         memory_limit_bytes=int(flags.memory_limit) // len(dealt),
         lingers=flags.mode != "real-time" and flags.speed is None,
+        arguments=plan.file.writer_arguments if plan.file is not None and flags.writer == plan.file.values.get("writer") else {},
+        beside=plan.file.path.parent if plan.file is not None else None,
     )
     if flags.writer == "memory":
         check_memory(plan)
     if ":" in flags.writer:
-        resolve(flags.writer)  # now, rather than in a worker
+        resolve(flags.writer, maker.beside)  # now, rather than in a worker
     if maker.uses_folder:
         prepare_folder(folder, flags.overwrite)
     if make_market is None:
@@ -169,10 +180,10 @@ def warm_up() -> None:
     """Load or compile every kernel in this process: one symbol over the opening cross, into nothing."""
     from simulator.market import Market
 
-    open_ns = session_bounds(DATE)[0] + (5 * 3600 + 1800) * NS_PER_S
+    open_ns = session_bounds(DEFAULT_DATE)[0] + (5 * 3600 + 1800) * NS_PER_S
     universe = load_universe()
     names = [symbol.name for symbol in universe.symbols]
-    prices = reference_prices("builtin", names, (DATE, DATE)).brackets
+    prices = reference_prices("builtin", names, (DEFAULT_DATE, DEFAULT_DATE)).brackets
     small = Scenario(universe=universe, prices=prices, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, only=(names[0],))
     market = Market(small, NullSink())
     market.run_until(small.end_ns)
@@ -183,6 +194,7 @@ def _finish(
     plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, wall_s: float, console: Console, database: Database | None
 ) -> int:
     from writers.parquet import write_manifest
+    from writers.results import write_results
 
     scenario = plan.scenario
     is_live_end = plan.flags.mode == "real-time" and outcome.interrupted and not outcome.failed and outcome.halted is None
@@ -210,13 +222,15 @@ def _finish(
         reason=reason, processes=len(jobs), wall_s=wall_s,
         refreshes=outcome.refreshes,
     )  # fmt: skip
+    agents = {name: result for done in outcome.done.values() for name, result in done.agents.items()}
     if folder is not None:
         write_manifest(folder, manifest)
+        write_results(folder, agents)
     if counts is not None:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         print_summary(
             summary_console(), plan, counts, end_ns=reached_ns, digest=digest, is_complete=is_whole, folder=folder, wall_s=wall_s,
-            paces=paces(plan, outcome),
+            paces=paces(plan, outcome), agents=agents,
         )  # fmt: skip
     if database is not None:
         database.finish(plan, manifest, summary_console(), is_whole=is_whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from scenarios.plan import Plan
 from scenarios.progress import new_york
 from scenarios.tally import Counts
 from simulator.records import Cond
+from simulator.results import AgentResult
 
 QUERY = """\
 WITH bars AS (
@@ -34,7 +35,7 @@ FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 def print_summary(
     console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
-    wall_s: float, paces: Sequence[str] = (),
+    wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None,
 ) -> None:  # fmt: skip
     """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files."""
     console.print(venue_table(plan, counts, end_ns, is_complete=is_complete))
@@ -50,10 +51,30 @@ def print_summary(
     if folder is not None:
         files, size = folder_size(folder)
         console.print(f"Written to {folder}: {files} files, {_bytes(size)}", highlight=False, markup=False, soft_wrap=True)
+    if agents:
+        print_agents(console, agents, folder)
     has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
     if folder is not None and plan.flags.writer == "parquet" and has_both:
         console.print("\nOne-minute bars with the NBBO, to paste into DuckDB:", highlight=False)
         console.print(bars_query(plan, folder), highlight=False, markup=False, soft_wrap=True)
+
+
+def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Path | None) -> None:
+    """A row per agent, in order of name; where their orders and fills are."""
+    table = Table(title="Agents", title_justify="left")
+    table.add_column("agent")
+    for name in ("orders sent", "refused", "fills", "shares", "position", "fees USD", "PnL USD"):
+        table.add_column(name, justify="right")
+    for name, result in sorted(agents.items()):
+        held = [f"{p.shares:,} {p.symbol}" for p in result.positions if p.shares]
+        position = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "") if held else "flat"
+        table.add_row(
+            name, f"{result.commands:,}", f"{result.refused:,}", f"{result.fills:,}", f"{result.shares:,}", position,
+            f"{result.fees_usd:,.2f}", f"{result.pnl_usd:,.2f}",
+        )  # fmt: skip
+    console.print(table)
+    if folder is not None:
+        console.print(f"Orders, fills and positions of each agent: {folder}/agents", highlight=False, markup=False, soft_wrap=True)
 
 
 def venue_table(plan: Plan, counts: Counts, end_ns: int, *, is_complete: bool) -> Table:

@@ -14,6 +14,7 @@ from scenarios.tally import Counts, Gate, Tally, day_starts
 from simulator.config import AgentSpec, Refresh, Scenario
 from simulator.errors import MarketSimError, SinkError
 from simulator.records import NS_PER_MINUTE, NS_PER_S
+from simulator.results import AgentResult
 from simulator.tape import RunInfo, Sends, Sink
 from simulator.universe import Universe
 
@@ -81,6 +82,8 @@ class Done:
     counts: Counts
     digests: dict[Any, Any]
     """Parts of the run's digest."""
+    agents: dict[str, AgentResult] = field(default_factory=dict)
+    """By name, those of this worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,7 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
     result = market.close(not stopped)
     state.is_closed = True
     digests = gate.digest.parts() if gate else result.digest_parts
-    return Done(job.worker, not stopped, state.until_ns, tally.counts, digests)
+    return Done(job.worker, not stopped, state.until_ns, tally.counts, digests, result.agents)
 
 
 def run_info(job: Job) -> RunInfo:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 from simulator.errors import InputError, explain
 from simulator.records import I64
 from simulator.tape import NullSink, Sink
+from simulator.using import find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,11 @@ class SinkMaker:
     resend_ns: int = 0
     lingers: bool = True
     """Whether rows may wait until there are enough of them for a request."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of a writer of the user's own, besides folder and worker."""
+    beside: Path | None = None
+    """Folder of the file that names it."""
 
     @property
     def uses_folder(self) -> bool:
@@ -62,25 +66,13 @@ class SinkMaker:
             assert self.connection is not None
             rows = QuestDBSink(self.connection, lingers=self.lingers)
             return rows if self.newest is None else ResumeSink(rows, self.newest, self.resend_ns)
-        sink: Sink = resolve(self.writer)(self.folder, worker)
+        sink: Sink = resolve(self.writer, self.beside)(self.folder, worker, **self.arguments)
         return sink
 
 
-def resolve(name: str) -> Any:
+def resolve(name: str, beside: Path | None = None) -> Any:
     """What ``module:callable`` names. Raises ``InputError`` with what is there and the nearest name."""
-    module_name, _, path = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        limit = f"the module cannot be imported: {error}"
-        raise InputError(explain("--writer", name, limit, "Name an importable module; the current folder counts.")) from error
-    for part in path.split("."):
-        if not hasattr(found, part):
-            there = sorted(key for key, value in vars(found).items() if callable(value) and not key.startswith("_"))
-            near = get_close_matches(part, there, 1)
-            limit = f"{module_name} has {', '.join(there) or 'nothing callable'}"
-            raise InputError(explain("--writer", name, limit, f"Did you mean {near[0]}?" if near else "Name one of those."))
-        found = getattr(found, part)
+    found = find(name, "--writer", beside)
     if not callable(found):
         raise InputError(explain("--writer", name, "it is not callable", "Name a class or function that takes (folder, worker)."))
     return found

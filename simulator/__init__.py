@@ -6,25 +6,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.agents import Accepted, Cancelled, Expired, Fill, MarketView, OrderEntry, Rejected, Wait
+    from simulator.agents import (
+        Accepted,
+        Cancelled,
+        Expired,
+        Fill,
+        MarketView,
+        OrderEntry,
+        OwnOrder,
+        PhaseChange,
+        Quote,
+        Rejected,
+        Trade,
+        Wait,
+    )
     from simulator.book.limit_order_book import LimitOrderBook
-    from simulator.config import AgentSpec, Rates, Scenario
+    from simulator.config import AgentSpec, Fees, Rates, Scenario
     from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
+    from simulator.impact import Impact, with_and_without
     from simulator.market import Market, Result, simulate
     from simulator.prices import reference_prices
     from simulator.records import Cond, CrossKind, Event, EventKind, OrderType, Phase, Reject, Side
+    from simulator.results import AgentResult, Position
+    from simulator.scenario import load_scenario
     from simulator.sessions import format_ts, parse_ts
     from simulator.tape import NullSink, RunInfo, Sink
     from simulator.universe import load_universe
 
 _HOMES = {
-    "agents": ("Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "Rejected", "Wait"),
+    "agents": ("Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange", "Quote", "Rejected", "Trade", "Wait"),
     "book.limit_order_book": ("LimitOrderBook",),
-    "config": ("AgentSpec", "Rates", "Scenario"),
+    "config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
+    "impact": ("Impact", "with_and_without"),
     "market": ("Market", "Result", "simulate"),
     "prices": ("reference_prices",),
     "records": ("Cond", "CrossKind", "Event", "EventKind", "OrderType", "Phase", "Reject", "Side"),
+    "results": ("AgentResult", "Position"),
+    "scenario": ("load_scenario",),
     "sessions": ("format_ts", "parse_ts"),
     "tape": ("NullSink", "RunInfo", "Sink"),
     "universe": ("load_universe",),
@@ -33,6 +52,7 @@ _HOMES = {
 __all__ = [
     "Accepted",
     "AgentError",
+    "AgentResult",
     "AgentSpec",
     "Cancelled",
     "Cond",
@@ -40,7 +60,9 @@ __all__ = [
     "Event",
     "EventKind",
     "Expired",
+    "Fees",
     "Fill",
+    "Impact",
     "InputError",
     "LimitError",
     "LimitOrderBook",
@@ -50,7 +72,11 @@ __all__ = [
     "NullSink",
     "OrderEntry",
     "OrderType",
+    "OwnOrder",
     "Phase",
+    "PhaseChange",
+    "Position",
+    "Quote",
     "Rates",
     "Reject",
     "Rejected",
@@ -61,12 +87,15 @@ __all__ = [
     "Side",
     "Sink",
     "SinkError",
+    "Trade",
     "Wait",
     "format_ts",
+    "load_scenario",
     "load_universe",
     "parse_ts",
     "reference_prices",
     "simulate",
+    "with_and_without",
 ]
 
 

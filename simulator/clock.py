@@ -4,11 +4,12 @@ Before the next Python event, at time t, is processed, the flow runs all its eve
 hear of something; then an earlier Python event may have come up, and the clock looks again.
 
 Ties at one instant are decided by rule, through SimPy's priorities: phase changes, then crosses, then messages to venues (each
-venue sorts its own by agent name and sequence), then everything that agents wait for, and the background last.
+venue sorts its own by agent name and sequence), then the agents wake in order of name, and the background is last.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,10 @@ from simulator.flow import FULL, NOTICE, Flow
 
 DAY, PHASE, CROSS, MESSAGE = -4, -3, -2, -1
 """Priorities; SimPy's own URGENT and NORMAL, 0 and 1, come after them."""
+AGENT = 16
+"""The first agent, by name, wakes with this priority, the next one with one more."""
+CANCELLED_MIN = 64
+"""Alarms that may lie cancelled in the queue before it is tidied, however short it is."""
 
 
 def check_ns(what: str, value: object) -> int:
@@ -33,6 +38,13 @@ def check_ns(what: str, value: object) -> int:
     return value
 
 
+class Alarm(Event):
+    """An event of ``Clock.alarm``."""
+
+    ts_ns: int
+    is_cancelled = False
+
+
 class Clock(simpy.Environment):
     """Time is ``now``: int nanoseconds since the epoch, UTC."""
 
@@ -40,6 +52,7 @@ class Clock(simpy.Environment):
         super().__init__(check_ns("The clock's start", start_ns))
         self._flow = flow
         self._slice_ns = slice_ns
+        self._cancelled = 0
         self.on_notice: Callable[[], None] = lambda: None
         """Called when the flow has left notices for Python."""
         self.on_full: Callable[[], None] = lambda: None
@@ -60,6 +73,29 @@ class Clock(simpy.Environment):
         event._value = None
         self.schedule(event, priority, ts_ns - self.now)
         return event
+
+    def alarm(self, ts_ns: int, priority: int, ring: Callable[[Event], None]) -> Alarm:
+        """Calls ``ring`` at ``ts_ns``, now or later, unless it is cancelled."""
+        event = Alarm(self)
+        event._ok = True
+        event._value = None
+        event.ts_ns = ts_ns
+        event.callbacks = [ring]
+        self.schedule(event, priority, ts_ns - self.now)
+        return event
+
+    def cancel(self, alarm: Alarm) -> None:
+        """It will not ring. At most half of the queue, and ``CANCELLED_MIN``, are ever cancelled alarms."""
+        alarm.is_cancelled = True
+        alarm.callbacks = [self._skip]
+        self._cancelled += 1
+        if self._cancelled > max(CANCELLED_MIN, len(self._queue) // 2):
+            self._queue[:] = [item for item in self._queue if not (isinstance(item[3], Alarm) and item[3].is_cancelled)]
+            heapq.heapify(self._queue)  # equal times keep their order: it is in the items
+            self._cancelled = 0
+
+    def _skip(self, _event: Event) -> None:
+        self._cancelled -= 1
 
     @property
     def now(self) -> int:

@@ -55,7 +55,8 @@ TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_
 
 # notice: int64[8]: what a Python agent, or somebody who watches, must hear of
 NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_SIDE, NOTE_OWNER = range(8)
-NOTE_FILL, NOTE_QUOTE, NOTE_TRADE, NOTE_EXPIRE = 0, 1, 2, 3
+NOTE_FILL, NOTE_TAKEN, NOTE_CROSSED, NOTE_QUOTE, NOTE_TRADE, NOTE_EXPIRE = 0, 1, 2, 3, 4, 5
+"""The first three are fills: of a resting order, of the aggressor, in a cross."""
 
 ROOM_MD, ROOM_OTHER = 64, 4096
 """Rows kept free: no flow event writes more."""
@@ -312,9 +313,10 @@ def finish_action(
                 owner = bk.log[i, LOG_OWNER]
                 side = bk.log[i, LOG_SIDE]
                 if owner >= BACKGROUND_OWNERS:
-                    notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
+                    what = NOTE_CROSSED if crossed else NOTE_FILL
+                    notice(out, ts, b, what, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
                 if taker >= BACKGROUND_OWNERS and not crossed:
-                    notice(out, ts, b, NOTE_FILL, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
+                    notice(out, ts, b, NOTE_TAKEN, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
         elif kind == EXPIRE and out.used[WANT_NOTICES] != 0 and bk.log[i, LOG_OWNER] >= BACKGROUND_OWNERS:
             notice(out, max(ts, first_ts), b, NOTE_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], 0, bk.log[i, LOG_OWNER])
     row = 0

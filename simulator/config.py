@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any, Literal
 
 from simulator.errors import InputError, explain
 from simulator.prices import Bracket
-from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US
+from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US, Liquidity
 from simulator.universe import Universe
 
 OffsessionTrades = Literal["none", "trickle", "full"]
 RATE_MAX = 5_000_000
 AGENT_NUMBERS = 16_000
+PRICE_WINDOW_MIN = 64
+MAX_ORDERS_MIN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,56 @@ class AgentSpec:
 
     name: str
     make: Callable[..., Any]
-    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     symbols: tuple[str, ...] = ()
     """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
-    latency_ns: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"*": 100 * NS_PER_US}))
+    latency_ns: Mapping[str, int] = field(default_factory=lambda: {"*": 100 * NS_PER_US})
+    max_messages_per_s: int = 10_000
+    """Commands in each whole second; more are refused with ``Reject.FLOOD``."""
+    keep_orders: bool = True
+    """Whether each order and fill is kept for the results, or only their sums."""
+    max_wake_s: float = 60.0
+    """Wall time that the agent may take between two yields; then it is stopped, for a loop without a yield would never end."""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name in BACKGROUND_NAMES:
+            taken = ", ".join(BACKGROUND_NAMES)
+            limit = f"not empty, and none of {taken}"
+            raise InputError(explain("agent name", self.name, limit, "These are the background's: choose another."))
+        for what, value, is_right, limit, remedy in (
+            ("max_messages_per_s", self.max_messages_per_s, type(self.max_messages_per_s) is int and self.max_messages_per_s > 0,
+             "a whole number, at least 1", "10,000 is the default."),
+            ("max_wake_s", self.max_wake_s, isinstance(self.max_wake_s, int | float) and self.max_wake_s > 0, "more than 0 s",
+             "60 is the default."),
+        ):  # fmt: skip
+            if not is_right:
+                raise InputError(explain(f"{what} of agent {self.name}", value, limit, remedy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fees:
+    """USD a share that agents pay; negative: what they get. The background pays none.
+
+    Defaults: round figures near Nasdaq's price list for shares of 1 USD and more (Equity 7, Section 118); removing may cost
+    0.0030 at most (Regulation NMS, Rule 610(c)).
+    """
+
+    maker_usd: float = -0.0020
+    """For a fill of an order that stood in a book."""
+    taker_usd: float = 0.0030
+    """For a fill of an order as it arrives."""
+    cross_usd: float = 0.0015
+    """For a fill in an opening or closing cross."""
+
+    def __post_init__(self) -> None:
+        for name in ("maker_usd", "taker_usd", "cross_usd"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
+                raise InputError(explain(f"fees: {name}", value, "USD a share, -1 to 1", "0.003 is a usual fee, -0.002 a usual rebate."))
+
+    def usd(self, liquidity: Liquidity) -> float:
+        """A share's."""
+        return (self.maker_usd, self.taker_usd, self.cross_usd)[liquidity]
 
 
 def agent_number(name: str) -> int:
@@ -103,6 +150,8 @@ class Scenario:
     """Simulate just these symbols of the universe; their rows are those of the full run."""
     profile: str = "spec"
     """Name of a file of flow parameters in ``simulator/profiles``, or a path."""
+    populations: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that differ from the profile's."""
     background: bool = True
     """Whether the compiled flow takes part."""
     agents: tuple[AgentSpec, ...] = ()
@@ -112,6 +161,8 @@ class Scenario:
     """Ticks that the resting prices of one book may span."""
     history: int = 4096
     """Recent states of each book kept for Python agents; it must span the longest latency."""
+    fees: Fees = field(default_factory=Fees)
+    """Of the agents; they change no row."""
     slice_ns: int | None = None
     """Longest stretch for which the flow runs without returning; changes no row. None: as far as the next event."""
 
@@ -130,6 +181,12 @@ class Scenario:
             raise InputError(explain("--offsession_trades", self.offsession_trades, "none, trickle or full", "none is the default."))
         if self.slice_ns is not None and self.slice_ns < 1:
             raise InputError(explain("slice_ns", self.slice_ns, "at least 1 ns", "Leave it out to run as far as the next event."))
+        if self.price_window < PRICE_WINDOW_MIN or self.price_window & (self.price_window - 1):
+            limit = f"a power of two, at least {PRICE_WINDOW_MIN:,} ticks"
+            raise InputError(explain("price_window", self.price_window, limit, "16384 is the default."))
+        if self.max_orders < MAX_ORDERS_MIN or self.history < 1:
+            limit = f"max_orders is at least {MAX_ORDERS_MIN}, history at least 1"
+            raise InputError(explain("max_orders, history", (self.max_orders, self.history), limit, "2048 and 4096 are the defaults."))
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
             raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))

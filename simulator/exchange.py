@@ -36,6 +36,7 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.columns import (
+    ALL_ROWS,
     NOTICES,
     RING_PRINTS,
     RING_ROWS,
@@ -43,6 +44,7 @@ from simulator.columns import (
     ROWS_OR,
     ROWS_TH,
     ROWS_TR,
+    SHARES_CROSSED,
     SYMBOL,
     TICK_UNITS,
     VENUE,
@@ -264,6 +266,17 @@ class Exchange:
         rows = {batch.table: len(batch) for batch in batches}
         keep_rest(self.columns, rows.get("market_data", 0), rows.get("trades", 0), rows.get("orders", 0), rows.get("truth", 0))
 
+    def written(self) -> I64:
+        """int64[B, 4] over the run: book rows, prints, shares, shares crossed that were drained; not what still waits to be."""
+        out, venues = self.columns, self.venues
+        counts: I64 = out.facts[:, ALL_ROWS : SHARES_CROSSED + 1].copy()
+        place = {symbol: k for k, symbol in enumerate(self.symbols)}
+        for symbol, venue in out.md_key[: out.used[ROWS_MD], :2].tolist():
+            counts[place[symbol] * venues + venue, 0] -= 1
+        for symbol, venue, _, size, _, cond in out.tr[: out.used[ROWS_TR]].tolist():
+            counts[place[symbol] * venues + venue, 1:] -= (1, size, size if cond else 0)
+        return counts
+
     def take_notices(self) -> list[list[int]]:
         """What Python must hear of, in order; rows as in ``columns.notice``."""
         n = int(self.columns.used[NOTICES])
@@ -309,6 +322,18 @@ class Exchange:
             return None
         row: list[int] = self.columns.last_trade[b, r].tolist()
         return row
+
+    def trades_at(self, b: int, ts_ns: int, count: int) -> list[list[int]]:
+        """Up to ``count`` of the last prints as of ``ts_ns``, the newest first; as ``trade_at`` each."""
+        ring = self.columns.last_trade[b]
+        newest = self._newest(ring[:, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
+        if newest < 0:
+            return []
+        made, size = int(self.columns.facts[b, RING_PRINTS]), len(ring)
+        age = (made - 1 - newest) % size
+        kept = min(made, size) - age
+        rows: list[list[int]] = ring[[(newest - back) % size for back in range(min(count, kept))]].tolist()
+        return rows
 
     def next_row_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first book row after ``ts_ns`` that already exists; None if there is none yet."""

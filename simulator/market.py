@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator.agents.crosser import auction_crosser
-from simulator.clock import CROSS, DAY, Clock
+from simulator.agents.making import make_agent
+from simulator.clock import AGENT, CROSS, DAY, Clock
 from simulator.columns import (
-    ALL_ROWS,
     NOTE_BOOK,
+    NOTE_CROSSED,
     NOTE_EXPIRE,
     NOTE_FILL,
     NOTE_ID,
@@ -21,21 +23,29 @@ from simulator.columns import (
     NOTE_PRICE,
     NOTE_QUOTE,
     NOTE_SIZE,
+    NOTE_TAKEN,
+    NOTE_TRADE,
     NOTE_TS,
-    WATCH_QUOTES,
-    WATCH_TRADES,
 )
-from simulator.config import Refresh, Scenario, agent_number
+from simulator.config import AgentSpec, Refresh, Scenario, agent_number
 from simulator.desk import Desk
 from simulator.digest import Digest
-from simulator.errors import InputError, LimitError, explain
+from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
-from simulator.records import BATCH_TYPES, Batch, CrossKind, Phase, Side, columns
+from simulator.mistakes import where_raised
+from simulator.records import BATCH_TYPES, PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side, columns
+from simulator.results import AgentResult, agent_result
 from simulator.rng import stream
+from simulator.runner import Runner
 from simulator.sessions import continuous_days, trading_days
 from simulator.tape import RunInfo, Sink
 from simulator.venue import Crossing, Post, Venue
+from simulator.watchdog import Watchdog
+from simulator.watches import PHASE, QUOTE, TRADE, Watches
+
+LIQUIDITY = {NOTE_FILL: Liquidity.MAKER, NOTE_TAKEN: Liquidity.TAKER, NOTE_CROSSED: Liquidity.CROSS}
+WATCHED = {NOTE_QUOTE: QUOTE, NOTE_TRADE: TRADE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,8 @@ class Result:
     """(day, symbol, table) to a hash of its rows."""
     totals: list[VenueTotals]
     crosses: list[Crossing]
+    agents: dict[str, AgentResult]
+    """By name; those of this worker."""
 
 
 class BookView:
@@ -126,7 +138,10 @@ class Market:
             self.clock.process(crosser)
         for refresh in scenario.refreshes:
             self.refresh(refresh)
+        self._watches = Watches(self.exchange)
+        self._watchdog = Watchdog()
         self.desks = self._make_desks()
+        self._desk_of = {desk.owner: desk for desk in self.desks}
         for venue in self.venues:
             venue.on_phase.append(self._tell_phase)
 
@@ -140,8 +155,9 @@ class Market:
         return self.venues[0].phase
 
     def run_until(self, ts_ns: int) -> None:
-        """Simulate everything before ``ts_ns`` and hand it to the sink."""
-        self.clock.run_until(ts_ns)
+        """Simulate everything before ``ts_ns`` and hand it to the sink. Raises ``AgentError`` for what an agent does wrong."""
+        with self._watchdog.watching() if self.desks else nullcontext():
+            self.clock.run_until(ts_ns)
         self._flush_before(min(ts_ns, self.flow.next_ns, self._next_python_ns()))
 
     def refresh(self, refresh: Refresh) -> None:
@@ -178,12 +194,37 @@ class Market:
         """What the run has come to so far."""
         universe = self.scenario.universe
         totals = []
-        for b, (rows, prints, shares, crossed) in enumerate(self.exchange.columns.facts[:, ALL_ROWS:].tolist()):
+        for b, (rows, prints, shares, crossed) in enumerate(self.exchange.written().tolist()):
             k, v = divmod(b, len(universe.venues))
             symbol, venue = universe.symbols[self.symbols[k]].name, universe.venues[v].name
             totals.append(VenueTotals(symbol=symbol, venue=venue, book_rows=rows, prints=prints, shares=shares, shares_crossed=crossed))
         crosses = sorted((c for venue in self.venues for c in venue.crosses), key=lambda c: (c.ts_ns, c.symbol))
-        return Result(rows=dict(self.rows), digest_parts=self._digest.parts(), totals=totals, crosses=crosses)
+        return Result(rows=dict(self.rows), digest_parts=self._digest.parts(), totals=totals, crosses=crosses, agents=self.agents())
+
+    def agents(self) -> dict[str, AgentResult]:
+        """What each agent has come to so far, by name: by the venues' fills, whether or not they have reached the agent."""
+        universe = self.scenario.universe
+        simulated = [universe.symbols[i] for i in self.symbols]
+        names, venues = [s.name for s in simulated], [v.name for v in universe.venues]
+        marks_usd = [self.mark_usd(name) for name in names] if self.desks else []
+        return {
+            desk.spec.name: agent_result(
+                desk.spec.name, desk.ledger, self.scenario.fees, names, venues, [s.tick_units for s in simulated], marks_usd
+            )
+            for desk in self.desks
+        }
+
+    def mark_usd(self, symbol: str) -> float:
+        """The midpoint of the best quotes over the venues, now; for want of one side, the last print's price; else the reference close."""
+        k = self.symbols.index(self.scenario.universe.symbol_index(symbol))
+        venues = self.exchange.venues
+        quotes = [self.exchange.best_now(k * venues + v) for v in range(venues)]
+        bid, asks = max(bid for bid, _ in quotes), [ask for _, ask in quotes if ask]
+        units = self.scenario.universe.symbols[self.symbols[k]].tick_units / PRICE_UNITS_PER_USD
+        if bid and asks:
+            return (bid + min(asks)) * units / 2
+        prints = [row for v in range(venues) if (row := self.exchange.trade_at(k * venues + v, self.now_ns)) is not None]
+        return max(prints)[1] * units if prints else self.scenario.prices[symbol].close
 
     def close(self, complete: bool = True) -> Result:
         """Close the sink; what was simulated has been handed to it."""
@@ -201,23 +242,35 @@ class Market:
     def _make_desks(self) -> list[Desk]:
         """The agents whose symbols this worker has; in order of name, whatever the order in the scenario.
 
-        Raises ``InputError`` for a symbol that the universe does not have.
+        Raises ``InputError`` for a symbol that the universe does not have, ``AgentError`` for an agent that cannot be made.
         """
         universe = self.scenario.universe
         names = [universe.symbols[i].name for i in self.symbols]
-        desks = []
+        listings = [universe.listing_index(i) for i in self.symbols]
+        desks: list[Desk] = []
         for spec in sorted(self.scenario.agents, key=lambda a: a.name):
             for name in spec.symbols:
                 universe.symbol_index(name)
             if spec.symbols and not set(spec.symbols) & set(names):
                 continue
-            rng = stream(self.scenario.seed, "agent", spec.name)
             desk = Desk(
-                spec, agent_number(spec.name), self.clock, self.exchange, self.venues, rng, names, [v.name for v in universe.venues]
+                spec, agent_number(spec.name), self.clock, self.exchange, self.venues, names, [v.name for v in universe.venues], listings
             )
-            desk.rewatch = self._rewatch  # type: ignore[method-assign]
+            agent = self._make_agent(spec, desk)
+            desk.runner = Runner(desk, agent, self.clock, self.exchange, self.venues, self._watches, self._watchdog, AGENT + len(desks))
             desks.append(desk)
         return desks
+
+    def _make_agent(self, spec: AgentSpec, desk: Desk) -> Generator[Any, Any, Any]:
+        try:
+            return make_agent(spec.make, desk, desk, stream(self.scenario.seed, "agent", spec.name), spec.arguments)
+        except Exception as error:
+            what = str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
+            given = dict(spec.arguments)
+            raise AgentError(
+                f"Agent {spec.name!r} could not be made from {spec.make!r} with {given}: {what.rstrip('.')}{where_raised(error, '')}. "
+                "Check its arguments."
+            ) from error
 
     def _run_days(self) -> Generator[Any, Any, None]:
         """At each day's start: fresh books, a new digest, and the flow's new day. Before all else at that instant."""
@@ -232,10 +285,19 @@ class Market:
             self.flow.start_day(day, start_ns)
 
     def _end_agents_orders(self, ts_ns: int) -> None:
-        """Day orders of agents expire with their day."""
+        """The day's books are gone, and all that stood in them."""
         for b in range(len(self.symbols) * self.exchange.venues):
             for order_id, owner, left in self.exchange.guests(b):
-                self._desk(owner).traded(NOTE_EXPIRE, ts_ns, b, order_id, 0, left)
+                self._desk_of[owner].expired(ts_ns, b, order_id, left)
+
+    def _end_day_orders(self, venue: Venue, ts_ns: int) -> None:
+        """Day orders of agents end with the post-close, in order of the agents' names."""
+        for desk in self.desks:
+            for b, order_id, slot in desk.resting_orders():
+                if b % self.exchange.venues == venue.index:
+                    answer = self.exchange.cancel(b, ts_ns, slot, order_id)
+                    desk.expired(answer.ts_ns, b, order_id, answer.taken_off)
+        self._dispatch()
 
     def _call_cross(self, kind: CrossKind) -> None:
         """Cross every symbol at its listing venue."""
@@ -255,31 +317,21 @@ class Market:
         price = self.flow.efficient_price(k) or self.scenario.prices[symbol.name].close
         return max(1, dollars_to_ticks(price, symbol.tick_units))
 
-    def _desk(self, owner: int) -> Desk:
-        return next(d for d in self.desks if d.owner == owner)
-
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""
         for row in self.exchange.take_notices():
             kind, ts_ns, b = row[NOTE_KIND], row[NOTE_TS], row[NOTE_BOOK]
-            if kind in (NOTE_FILL, NOTE_EXPIRE):
-                self._desk(row[NOTE_OWNER]).traded(kind, ts_ns, b, row[NOTE_ID], row[NOTE_PRICE], row[NOTE_SIZE])
-                continue
-            watched = "quote" if kind == NOTE_QUOTE else "trade"
-            self.exchange.watch(b, WATCH_QUOTES if kind == NOTE_QUOTE else WATCH_TRADES, False)
-            for desk in self.desks:
-                if desk.watching(watched, b):
-                    desk.happened(ts_ns, b % self.exchange.venues)
-
-    def _rewatch(self) -> None:
-        """A wait has ended and has switched its book's watch off: switch on what others still wait for."""
-        for desk in self.desks:
-            desk.keep_watch()
+            if kind in WATCHED:
+                self._watches.happened(WATCHED[kind], b, ts_ns)
+            elif kind == NOTE_EXPIRE:
+                self._desk_of[row[NOTE_OWNER]].expired(ts_ns, b, row[NOTE_ID], row[NOTE_SIZE])
+            else:
+                self._desk_of[row[NOTE_OWNER]].filled(ts_ns, b, row[NOTE_ID], row[NOTE_PRICE], row[NOTE_SIZE], LIQUIDITY[kind])
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
-        for desk in self.desks:
-            if desk.watching("phase", venue.index):
-                desk.happened(ts_ns, venue.index)
+        if len(venue.phases) > 1 and venue.phases[-2][1] == Phase.POST_CLOSE:
+            self._end_day_orders(venue, ts_ns)
+        self._watches.happened(PHASE, venue.index, ts_ns)
 
     def _flush_settled(self) -> None:
         """Between two events: hand the rows that no later event can precede to digest and sink."""

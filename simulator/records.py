@@ -132,6 +132,16 @@ class Reject(IntEnum):
     """An order that waits for a cross can be cancelled or reduced, not replaced."""
     CLOSED = 11
     """The venue is closed: it takes cancels only."""
+    FLOOD = 12
+    """More messages in one second than the agent may send (``AgentSpec.max_messages_per_s``)."""
+
+
+class Liquidity(IntEnum):
+    """What an own fill did to the book; fees hang on it."""
+
+    MAKER = 0
+    TAKER = 1
+    CROSS = 2
 
 
 class Phase(IntEnum):

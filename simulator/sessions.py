@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ from simulator.records import NS_PER_S, Phase
 NEW_YORK = ZoneInfo("America/New_York")
 DATE_MIN = dt.date(1990, 1, 1)
 DATE_MAX = dt.date(2035, 12, 31)
+DEFAULT_DATE = dt.date(2025, 7, 1)
+"""Simulated when no time is given."""
 DAY_STARTS = dt.time(4)
 POST_CLOSE_ENDS = dt.time(20)
 POST_CLOSE_ENDS_EARLY = dt.time(17)
@@ -79,6 +82,32 @@ def session_bounds(date: dt.date) -> tuple[int, int]:
     if not day.is_session:
         raise InputError(_no_session(date, date.isoformat()))
     return day.start_ns, day.segments[-1].start_ns
+
+
+def run_bounds(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    """What is not given is the beginning (04:00) or the end (20:00, early 17:00) of that trading day; of ``DEFAULT_DATE`` if neither is."""
+    if start_ns is None and end_ns is None:
+        return session_bounds(DEFAULT_DATE)
+    if end_ns is None:
+        assert start_ns is not None
+        day = trading_days(start_ns, start_ns + 1)[0]
+        evening_ns = day.segments[-1].start_ns if day.is_session else day.end_ns
+        end_ns = evening_ns if start_ns < evening_ns else day.end_ns
+    if start_ns is None:
+        start_ns = trading_days(end_ns - 1, end_ns)[0].start_ns
+    return start_ns, end_ns
+
+
+def parse_dates(dates: Sequence[str]) -> tuple[str, str]:
+    """Start and end, as ``parse_ts`` reads them, of a date, or of the first and the last one. Raises ``InputError``."""
+    try:
+        days = [dt.date.fromisoformat(date) for date in dates]
+        if not 1 <= len(days) <= 2 or days[-1] < days[0]:
+            raise ValueError("a date, or the first and the last one")
+    except ValueError as error:
+        limit = "a date is written YYYY-MM-DD, and there is one, or the first and the last one"
+        raise InputError(explain("dates", list(dates), limit, "For example 2025-07-01, or [2025-07-01, 2025-07-03].")) from error
+    return format_ts(session_bounds(days[0])[0]), format_ts(session_bounds(days[-1])[1])
 
 
 def nearest_sessions(date: dt.date) -> tuple[dt.date, dt.date]:

@@ -99,7 +99,7 @@ def load_universe(path: Path | None = None) -> Universe:
         what = " ".join(str(error).split())
         remedy = "Compare it with simulator/data/universe.yaml."
         raise InputError(explain("The universe file is not valid YAML", where, what, remedy)) from error
-    _check_relations(where, universe)
+    check_universe(where, universe)
     return universe
 
 
@@ -114,7 +114,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _check_relations(where: str, universe: Universe) -> None:
+def check_universe(where: str, universe: Universe) -> None:
     """What no single value shows: names that repeat, listings that are no venue. Raises ``InputError``."""
     venue_names = [venue.name for venue in universe.venues]
     kinds: tuple[tuple[Literal["venues", "symbols"], list[str]], ...] = (

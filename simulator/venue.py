@@ -36,6 +36,8 @@ class Command(NamedTuple):
     price_ticks: int
     size: int
     display: int
+    floods: bool
+    """Whether it is one too many for its second."""
 
 
 class Crossing(NamedTuple):
@@ -148,7 +150,9 @@ class Venue:
         """A command has arrived."""
         desk, exchange, now = command.desk, self._exchange, self._clock.now
         efficient_price = self._flow.efficient_price(command.book // exchange.venues)
-        if self.phase == Phase.CLOSED and command.what != CANCEL:
+        if command.floods:
+            answer = Answer(now, Reject.FLOOD, 0, 0, 0, 0)
+        elif self.phase == Phase.CLOSED and command.what != CANCEL:
             answer = Answer(now, Reject.CLOSED, 0, 0, 0, 0)
         elif command.what == ADD:
             answer = exchange.submit(

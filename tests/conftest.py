@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+CACHE = Path(__file__).parent.parent / ".cache"
+
 if os.environ.get("NUMBA_DISABLE_JIT") != "1":
     os.environ.setdefault("NUMBA_BOUNDSCHECK", "1")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".cache" / "numba-boundscheck"))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / f"numba-boundscheck-{os.environ['NUMBA_BOUNDSCHECK']}"))

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
-from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, scripted_run
+from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, order_rows, scripted_run
 
-from simulator import desk as desk_module
-from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
+from simulator import runner as runner_module
+from simulator.agents import Accepted, Cancelled, Expired, Fill, PhaseChange, Quote, Rejected, Trade
 from simulator.config import AgentSpec, agent_number
 from simulator.errors import AgentError, InputError, LimitError
-from simulator.records import OrderType, Phase, Reject, Side, TruthBatch
+from simulator.records import EventKind, OrderType, Phase, Reject, Side, TruthBatch
 from simulator.sessions import parse_ts
 
 BUY, SELL = Side
@@ -70,22 +70,26 @@ def test_quotes_and_trades_are_seen_a_latency_late_and_exactly_then(venue: str) 
                 seen.append((quote.bid_ticks, quote.bid_size, quote.ts_ns - BASE_NS, market.depth("AAPL", venue, BUY)[:1]))
                 assert quote.ts_ns <= market.now_ns - latency
                 trade = market.last_trade("AAPL", venue)
-                assert trade is None or trade[0] <= market.now_ns - latency
+                assert trade is None or trade.ts_ns <= market.now_ns - latency
 
     def wait(market: Any, orders: Any, rng: Any) -> Any:
         for ts_ns in (times[0], times[1], times[2] + 2):
-            assert (yield market.quote("AAPL", venue)) is True
+            quote = yield market.quote("AAPL", venue)
             assert market.now_ns == BASE_NS + ts_ns + latency
-            assert market.best("AAPL", venue).ts_ns == BASE_NS + ts_ns
+            assert quote == market.best("AAPL", venue)
+            assert (quote.ts_ns, quote.symbol, quote.venue) == (BASE_NS + ts_ns, "AAPL", venue)
         assert (yield market.quote("AAPL", venue, limit_ns=50)) is None
         seen.append("waited")
 
     def prints(market: Any, orders: Any, rng: Any) -> Any:
         """The first of the sweep's two prints ends the first wait, the second is on its way then."""
         for k in range(2):
-            assert (yield market.trade("AAPL", venue)) is True
+            trade = yield market.trade("AAPL", venue)
             assert market.now_ns == BASE_NS + times[2] + k + latency
-            assert market.last_trade("AAPL", venue)[0] == BASE_NS + times[2] + k
+            assert trade == market.last_trade("AAPL", venue)
+            assert trade == Trade(BASE_NS + times[2] + k, (9_991, 9_990)[k], (200, 150)[k], SELL, "AAPL", venue)
+            assert market.last_trades("AAPL", venue)[0] == trade
+            assert len(market.last_trades("AAPL", venue)) == k + 1
         seen.append("printed")
 
     makers = {"look": look, "wait": wait, "prints": prints}
@@ -109,7 +113,9 @@ def test_what_is_on_its_way_ends_a_wait_that_begins_now() -> None:
             yield market.until(BASE_NS + happened_ns + MS)
             before = market.phase("NASDAQ")
             wait = market.phase_change("NASDAQ", limit_ns=2 * 10**9) if kind == "phase" else getattr(market, kind)(*A, limit_ns=2 * 10**9)
-            assert (yield wait) is True
+            came = yield wait
+            assert type(came) is {"phase": PhaseChange, "quote": Quote, "trade": Trade}[kind]
+            assert came.ts_ns == BASE_NS + happened_ns
             woke.append((kind, market.now_ns - BASE_NS - happened_ns))
             assert kind != "phase" or (before, market.phase("NASDAQ")) == (Phase.PRE_OPEN, Phase.CONTINUOUS)
 
@@ -164,7 +170,7 @@ def test_messages_left_unread_cost_nothing() -> None:
                 heard.append((yield market.message(Cancelled)).ref)
 
     began = process_time()
-    scripted_run([], lone(make, latency_ns={"*": 1_000}), extra_tables=())
+    scripted_run([], lone(make, latency_ns={"*": 1_000}, max_messages_per_s=10**6), extra_tables=())
     assert heard == list(range(1, 10_001))
     assert process_time() - began < 20
 
@@ -273,19 +279,24 @@ def test_each_order_comes_to_its_whole_size() -> None:
     assert market.desks[0].cash_ticks("AAPL") == 0
 
 
-def test_day_orders_expire_with_their_day_and_their_numbers_are_nobodys() -> None:
-    """Order numbers start at 1 again at 04:00: a cancel of yesterday's order 1 took off another's order 1."""
-    night = parse_ts("2025-07-02T08:00:00Z") - BASE_NS
-    acts = [Act(night - 10 * 3600 * 10**9, "buy", (*A, 9_990, 300)), Act(night + 10 * MS, "cancel", (1,))]
+@pytest.mark.parametrize(("offsession", "expire_h"), [("none", 0), ("full", 0), ("full", 8)])
+def test_day_orders_end_with_the_post_close_and_those_of_the_night_with_it(offsession: str, expire_h: int) -> None:
+    """At 20:00 New York time, midnight UTC; order numbers start at 1 again at 04:00: a cancel of yesterday's order 1 took off another's order 1."""
+    midnight, hour = parse_ts("2025-07-02T00:00:00Z") - BASE_NS, 3600 * 10**9
+    night = midnight + 8 * hour
+    acts = [Act(midnight + (expire_h - 1) * hour, "buy", (*A, 9_990, 300)), Act(night + 10 * MS, "cancel", (1,))]
     strokes = [Stroke(night + MS, *A, BUY, 9_000, 100)]
     heard: list[tuple[int, Any]] = []
     start = "2025-07-01T19:59:00Z"
-    market = scripted_run(strokes, actor(acts, heard), start=start, run_ns=night + 10**9 - (parse_ts(start) - BASE_NS))
+    run_ns = night + 10**9 - (parse_ts(start) - BASE_NS)
+    market = scripted_run(strokes, actor(acts, heard), start=start, run_ns=run_ns, offsession_trades=offsession)
     accepted, expired, refused = (m for _, m in heard)
     assert isinstance(accepted, Accepted)
-    assert expired == Expired(BASE_NS + night, 1, 300)
+    assert expired == Expired(BASE_NS + midnight + expire_h * hour, 1, 300)
     assert refused.reason == Reject.UNKNOWN_ORDER
     assert market.book(*A).levels(BUY) == [(9_000, 100)]
+    kinds = [(kind, order_id) for _, kind, order_id, *_ in order_rows(market, *A)]
+    assert ((EventKind.CANCEL, 1) in kinds) == (expire_h == 0)
 
 
 # --- mistakes ----------------------------------------------------------------------------------------------------------
@@ -323,7 +334,7 @@ def half_shares(market: Any, orders: Any, rng: Any) -> Any:
 
 def goes_back(market: Any, orders: Any, rng: Any) -> Any:
     yield market.wait(5)
-    yield market.until(market.now_ns - 1)
+    yield market.wait(-1)
 
 
 def waits_anew(market: Any, orders: Any, rng: Any) -> Any:
@@ -351,16 +362,16 @@ def never_rests(market: Any, orders: Any, rng: Any) -> Any:
         (rubbish, "yielded 17.*yield 17"),
         (misspells, "did you mean 'AAPL'"),
         (misnames, "did you mean 'NASDAQ'"),
-        (floats, "wait.ns. = 1000000.0; it is an int"),
+        (floats, "ns = 1000000.0; it is an int"),
         (half_shares, "size = np.int64.5."),
-        (goes_back, "until"),
+        (goes_back, "ns = -1; it is an int of at least 0"),
         (waits_anew, "its time is over.*yield wait"),
         (unknown_ref, "order reference 1"),
         (never_rests, "woke 100 times"),
     ],
 )
 def test_a_mistake_names_agent_time_and_line(make: Callable[..., Any], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk_module, "WAKES_AT_ONE_INSTANT_MAX", 100)
+    monkeypatch.setattr(runner_module, "WAKES_AT_ONE_INSTANT_MAX", 100)
     with pytest.raises(AgentError, match=says) as caught:
         scripted_run([], AgentSpec(name="guilty", make=make))
     text = str(caught.value)
@@ -405,7 +416,8 @@ def test_an_agent_that_ends_leaves_its_orders_and_the_run_goes_on() -> None:
 
     market = scripted_run([Stroke(5 * MS, *A, SELL, 9_990, 40)], lone(make))
     assert market.book(*A).levels(BUY) == [(9_990, 60)]
-    assert market.desks[0].position("AAPL") == 40
+    (position,) = market.agents()["lone"].positions
+    assert (position.shares, position.shares_maker, position.cash_usd, position.fees_usd) == (40, 40, -40 * 99.90, -40 * 0.002)
 
 
 def test_more_messages_at_one_instant_than_the_columns_hold_are_an_error() -> None:
@@ -415,7 +427,7 @@ def test_more_messages_at_one_instant_than_the_columns_hold_are_an_error() -> No
         yield market.wait(10**9)
 
     with pytest.raises(LimitError, match="Let it wait in between"):
-        scripted_run([], lone(make), extra_tables=())
+        scripted_run([], lone(make, max_messages_per_s=10**6), extra_tables=())
 
 
 @pytest.mark.parametrize("look", ["best", "depth", "quote", "last_trade", "trade"])

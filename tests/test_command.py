@@ -129,7 +129,8 @@ def test_manifest_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> N
 
 def test_manifest_keeps_every_flag_that_determines_rows() -> None:
     elsewhere = {"start_ts", "end_ts", "prices", "total_market_data_events"}
-    no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit", "mode", "speed", "incremental", "yahoo_refresh_secs"}
+    no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit", "mode", "speed", "incremental"}
+    no_matter |= {"yahoo_refresh_secs", "check_scenario", "print_scenario_schema"}
     databases = set(QUESTDB_FLAGS)
     assert set(Flags.model_fields) == {*REPEATED, *elsewhere, *no_matter, *databases}
 

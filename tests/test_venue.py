@@ -291,18 +291,17 @@ def test_a_closed_venue_takes_cancels_only(start: str) -> None:
     assert answer[2:] == (Reject.CLOSED, Phase.CLOSED)
 
 
-def test_cancels_work_when_the_venue_has_closed() -> None:
+def test_a_day_order_is_gone_when_the_venue_has_closed() -> None:
     evening = at("2025-07-02T00:00:00Z")
     acts = [
         Act(evening - 2 * MS, "buy", (*A, 9_000, 100)),
         Act(evening + MS, "reduce", (1, 30)),
         Act(evening + 2 * MS, "cancel", (1,)),
-        Act(evening + 3 * MS, "cancel", (1,)),
     ]
-    accepted, refused, cancelled, gone = heard_in("2025-07-01T23:59:59Z", acts, run_ns=2 * 10**9)
+    accepted, expired, refused, gone = heard_in("2025-07-01T23:59:59Z", acts, run_ns=2 * 10**9)
     assert isinstance(accepted, Accepted)
     assert refused[2:] == (Reject.CLOSED, Phase.CLOSED)
-    assert cancelled[1:] == (1, 100)
+    assert expired == Expired(BASE_NS + evening, 1, 100)
     assert gone[1:] == (1, Reject.UNKNOWN_ORDER, Phase.CLOSED)
 
 

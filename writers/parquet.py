@@ -31,6 +31,7 @@ ROW_GROUP_ROWS = 65_536
 FORMAT = "equities-market-simulator/1"
 MANIFEST = "manifest.json"
 PREFIX = "equities_"
+OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
 OUR_FILE = re.compile(r"date=\d{4}-\d\d-\d\d/hour=\d\d/(part-\d+\.parquet|\.part-\d+\.parquet\.partial)")
 
 
@@ -199,8 +200,9 @@ def _is_ours(entry: Path) -> bool:
         return False
     if entry.is_file():
         return entry.name == f".{MANIFEST}.partial" or (entry.name == MANIFEST and _is_manifest(entry))
-    return entry.name.startswith(PREFIX) and all(
-        OUR_FILE.fullmatch(path.relative_to(entry).as_posix()) for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()
+    pattern = OUR_RESULT if entry.name == "agents" else OUR_FILE
+    return (entry.name == "agents" or entry.name.startswith(PREFIX)) and all(
+        pattern.fullmatch(path.relative_to(entry).as_posix()) for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()
     )
 
 

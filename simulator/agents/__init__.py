@@ -1,15 +1,39 @@
-"""The user's extension point: what an agent sees, what it can do, how it waits. Agents are generator functions."""
+"""The user's extension point: what an agent sees, what it can do, how it waits; and the roles, written to be read and copied."""
 
 from simulator.agents.interface import (
+    BEST,
     Accepted,
+    Agent,
     Cancelled,
     Expired,
     Fill,
     MarketView,
     Message,
     OrderEntry,
+    OwnOrder,
+    PhaseChange,
+    Quote,
     Rejected,
+    Trade,
     Wait,
 )
+from simulator.agents.making import agent_parameters
 
-__all__ = ["Accepted", "Cancelled", "Expired", "Fill", "MarketView", "Message", "OrderEntry", "Rejected", "Wait"]
+__all__ = [
+    "BEST",
+    "Accepted",
+    "Agent",
+    "Cancelled",
+    "Expired",
+    "Fill",
+    "MarketView",
+    "Message",
+    "OrderEntry",
+    "OwnOrder",
+    "PhaseChange",
+    "Quote",
+    "Rejected",
+    "Trade",
+    "Wait",
+    "agent_parameters",
+]

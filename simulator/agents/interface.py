@@ -1,23 +1,32 @@
 """The narrow interface of a Python agent: ``MarketView`` to look, ``OrderEntry`` to act, ``Wait`` to yield.
 
-An agent is a generator function ``make(market, orders, rng, **arguments)``. It yields what it waits for and gets back what came:
+An agent is a generator function ``make(market, orders, rng, **arguments)``, or a class whose objects, made from the arguments,
+have such a method ``run(market, orders, rng)``. It yields what it waits for and gets back what came:
 
     def agent(market, orders, rng, symbol):
         while True:
-            yield market.wait(1_000_000_000)
             quote = market.best(symbol, "NASDAQ")
-            orders.buy(symbol, "NASDAQ", quote.bid_ticks, 100)
-            message = yield market.message(limit_ns=1_000_000)
+            ref = orders.buy(symbol, "NASDAQ", quote.bid_ticks, 100)
+            came = yield market.any_of(market.message(Fill, Rejected), market.trade(symbol, "NASDAQ"), limit_ns=1_000_000_000)
+            if came is None:  # a second has passed, and nothing else
+                orders.cancel(ref)
 
-Everything it sees is the past, by its latency to the venue; everything it sends arrives after the same latency.
+Everything it sees is the past, by its latency to the venue; everything it sends arrives after the same latency. Prices are in
+ticks, sizes in shares, times in ns since the epoch (UTC).
+
+What reaches an agent at one instant has reached it before it wakes at that instant. Where several things end a wait at one
+instant, it gets the first of: a message (by arrival), a change of phase, a trade, a quote; the time limit comes last, and gives None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from simulator.records import OrderType, Phase, Reject, Side
+
+BEST = "BEST"
+"""In place of a venue: the one with the best displayed price (see ``OrderEntry``)."""
 
 
 class Accepted(NamedTuple):
@@ -26,6 +35,8 @@ class Accepted(NamedTuple):
     ts_ns: int
     """The venue's stamp; the message arrives later."""
     ref: int
+    old_ref: int = 0
+    """The order that this one replaces, which is gone; 0 for a new one."""
 
 
 class Rejected(NamedTuple):
@@ -59,7 +70,7 @@ class Cancelled(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """What was left of an order is gone: an immediate order's rest, after its cross, or at the end of the day."""
+    """What was left of an order is gone: an immediate order's rest, after its cross, or at the end of the day's post-close."""
 
     ts_ns: int
     ref: int
@@ -69,32 +80,92 @@ class Expired(NamedTuple):
 Message = Accepted | Rejected | Fill | Cancelled | Expired
 
 
-class Wait(NamedTuple):
-    """What an agent yields. Made by ``MarketView``'s methods."""
+class Quote(NamedTuple):
+    """The best displayed levels of one venue; 0 where a side shows nothing."""
 
-    kind: str
-    """time, message, quote, trade or phase."""
+    ts_ns: int
+    bid_ticks: int
+    bid_size: int
+    ask_ticks: int
+    ask_size: int
+    symbol: str = ""
+    venue: str = ""
+
+
+class Trade(NamedTuple):
+    """A print."""
+
+    ts_ns: int
+    price_ticks: int
+    size: int
+    side: Side
+    """Of the aggressor; in a cross, of the imbalance."""
+    symbol: str
+    venue: str
+
+
+class PhaseChange(NamedTuple):
+    """A venue has entered a phase."""
+
+    ts_ns: int
+    phase: Phase
+    venue: str
+
+
+class OwnOrder(NamedTuple):
+    """An own order as the agent knows it from the messages that have arrived."""
+
+    ref: int
+    symbol: str
+    venue: str
+    side: Side
+    type: OrderType
+    price_ticks: int
+    size: int
+    left: int
+    """Shares not filled, cancelled or expired yet."""
+    is_accepted: bool
+    """False while no answer has arrived."""
+
+
+class Wait:
+    """What an agent yields. ``MarketView``'s methods make it; it cannot be made or changed by hand."""
+
+    __slots__ = ("kinds", "owner", "phases", "quotes", "trades", "until_ns")
+
+    owner: int
+    """Number of the agent that it was made for."""
     until_ns: int
-    """Give up then; for ``time``, the time itself. -1: never."""
-    messages: tuple[type, ...] = ()
-    """Types of message that end the wait; empty: any."""
-    book: int = -1
-    venue: int = -1
+    """Give up then; -1: never."""
+    kinds: tuple[type, ...] | None
+    """Types of message that end the wait, any if empty; None: no message does."""
+    quotes: tuple[int, ...]
+    trades: tuple[int, ...]
+    phases: tuple[int, ...]
 
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise TypeError("a Wait is not made by hand: use market.wait, until, message, quote, trade, phase_change or any_of")
 
-class QuoteLike(Protocol):
-    """The best displayed levels; 0 where a side shows nothing."""
+    @classmethod
+    def made(
+        cls, owner: int, until_ns: int, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (), trades: tuple[int, ...] = (),
+        phases: tuple[int, ...] = (),
+    ) -> Wait:  # fmt: skip
+        """For the desk, which knows what its numbers mean."""
+        wait = object.__new__(cls)
+        values = {"owner": owner, "until_ns": until_ns, "kinds": kinds, "quotes": quotes, "trades": trades, "phases": phases}
+        for name, value in values.items():
+            object.__setattr__(wait, name, value)
+        return wait
 
-    @property
-    def ts_ns(self) -> int: ...
-    @property
-    def bid_ticks(self) -> int: ...
-    @property
-    def bid_size(self) -> int: ...
-    @property
-    def ask_ticks(self) -> int: ...
-    @property
-    def ask_size(self) -> int: ...
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Wait cannot be changed: make another one")
+
+    def __repr__(self) -> str:
+        parts = [] if self.kinds is None else [" or ".join(k.__name__ for k in self.kinds) or "any message"]
+        parts += [name for name in ("quotes", "trades", "phases") if getattr(self, name)]
+        parts += [f"until {self.until_ns} ns"] if self.until_ns >= 0 else []
+        return f"<Wait: {', '.join(parts)}>"
 
 
 class MarketView(Protocol):
@@ -107,7 +178,7 @@ class MarketView(Protocol):
     @property
     def venues(self) -> Sequence[str]: ...
 
-    def best(self, symbol: str, venue: str) -> QuoteLike:
+    def best(self, symbol: str, venue: str) -> Quote:
         """Best bid and ask of one venue."""
 
     def depth(self, symbol: str, venue: str, side: Side, levels: int = 10) -> list[tuple[int, int]]:
@@ -116,48 +187,97 @@ class MarketView(Protocol):
     def nbbo(self, symbol: str) -> tuple[int, int]:
         """Best bid and ask in ticks over the venues, 0 where there is none. (Each venue's as it reached the agent.)"""
 
-    def last_trade(self, symbol: str, venue: str) -> tuple[int, int, int, Side] | None:
-        """(ts_ns, price in ticks, shares, aggressor) of the last print."""
+    def last_trade(self, symbol: str, venue: str) -> Trade | None:
+        """The last print of a venue, None if the day has none yet."""
+
+    def last_trades(self, symbol: str, venue: str, count: int = 10) -> list[Trade]:
+        """Up to ``count`` of the day's last prints, the newest first; at most as many as the scenario's ``history`` keeps."""
 
     def phase(self, venue: str) -> Phase: ...
+
+    def own_orders(self, symbol: str | None = None, venue: str | None = None) -> list[OwnOrder]:
+        """The orders that are alive, or on their way to the venue, in the order in which they were sent."""
+
+    def own_order(self, ref: int) -> OwnOrder | None:
+        """None once it is filled, cancelled, expired or refused."""
 
     def position(self, symbol: str) -> int:
         """Shares held, by the fills that have arrived."""
 
     def cash_ticks(self, symbol: str) -> int:
-        """Received less paid for a symbol, in ticks times shares."""
+        """Received less paid for a symbol, in ticks times shares, without fees."""
+
+    def read(self, *kinds: type) -> list[Message]:
+        """Take all unread messages (of these kinds), oldest first, without waiting.
+
+        Messages that nobody reads wait in line; of more than 100,000 the oldest are dropped, and the results count them.
+        """
 
     def wait(self, ns: int) -> Wait:
-        """For some time; yields None."""
+        """For some time; gives None."""
 
-    def until(self, ts_ns: int) -> Wait: ...
+    def until(self, ts_ns: int) -> Wait:
+        """For a time, which is at once if it is over; gives None."""
 
     def message(self, *kinds: type, limit_ns: int = -1) -> Wait:
-        """For an own message (of these kinds): yields it, or None after ``limit_ns``. Messages that came unasked wait in line."""
+        """For an own message (of these kinds): gives the oldest unread one, at once if there is one, or None after ``limit_ns``."""
 
-    def quote(self, symbol: str, venue: str, limit_ns: int = -1) -> Wait:
-        """For the next book row of a venue to arrive; yields True, or None after ``limit_ns``."""
+    def quote(self, symbol: str, venue: str | None = None, limit_ns: int = -1) -> Wait:
+        """For the next book row of a venue (None: of any) to arrive; gives the ``Quote``, or None after ``limit_ns``."""
 
-    def trade(self, symbol: str, venue: str, limit_ns: int = -1) -> Wait: ...
+    def trade(self, symbol: str, venue: str | None = None, limit_ns: int = -1) -> Wait:
+        """For the next print; gives the ``Trade``, or None after ``limit_ns``."""
 
-    def phase_change(self, venue: str, limit_ns: int = -1) -> Wait: ...
+    def phase_change(self, venue: str, limit_ns: int = -1) -> Wait:
+        """For the next phase; gives the ``PhaseChange``, or None after ``limit_ns``."""
+
+    def any_of(self, *waits: Wait, limit_ns: int = -1) -> Wait:
+        """For whatever of these comes first, at most for ``limit_ns``; gives what that wait gives. None: the time is over."""
 
 
 class OrderEntry(Protocol):
-    """How an agent acts. Commands return at once; what came of them arrives as messages."""
+    """How an agent acts. Commands return at once; what came of them arrives as messages.
+
+    ``venue``: a name; or None or "BEST": the venue with the best displayed price on the side that the order would trade with,
+    as this agent sees it now; ties go to the larger displayed size, then to the universe's order of venues. Orders for a cross, and
+    any order if no venue displays that side, go to the symbol's listing venue.
+
+    An agent may send ``max_messages_per_s`` commands (``AgentSpec``) in each whole second; more are refused with ``Reject.FLOOD``.
+    """
 
     def buy(
-        self, symbol: str, venue: str, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None
+        self, symbol: str, venue: str | None, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None
     ) -> int:
-        """Send an order; returns the agent's own reference, by which messages name it. ``price_ticks`` is 0 for market orders."""
+        """Send an order; returns the agent's own reference, by which messages name it. ``price_ticks`` is 0 for market orders.
+
+        ``display``: shares shown at a time, all of them if None, none if 0 (hidden). An order that is not filled stands until 20:00
+        New York time (17:00 after an early close); entered later, until 04:00.
+        """
 
     def sell(
-        self, symbol: str, venue: str, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None
+        self, symbol: str, venue: str | None, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None
     ) -> int: ...
+
+    def add(
+        self, side: Side, symbol: str, venue: str | None, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT,
+        display: int | None = None,
+    ) -> int:  # fmt: skip
+        """``buy`` or ``sell``, by ``side``."""
 
     def cancel(self, ref: int) -> None: ...
 
-    def reduce(self, ref: int, size: int) -> None: ...
+    def cancel_all(self, symbol: str | None = None, venue: str | None = None) -> int:
+        """Cancel each order of ``MarketView.own_orders``, one command each; returns how many."""
+
+    def reduce(self, ref: int, size: int) -> None:
+        """Take ``size`` shares off an order, which keeps its place; nothing left is a cancel."""
 
     def replace(self, ref: int, price_ticks: int, size: int) -> int:
         """Give an order a new price and size: returns the new order's reference. Refused, the old one stands."""
+
+
+class Agent(Protocol):
+    """What the objects of an agent class have."""
+
+    def run(self, market: MarketView, orders: OrderEntry, rng: Any) -> Any:
+        """A generator, as an agent function's."""

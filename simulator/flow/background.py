@@ -55,7 +55,7 @@ class BackgroundFlow:
         self._symbols = symbols
         self._books = books
         self._columns = columns
-        self._profile = load_profile(scenario.profile)
+        self._profile = load_profile(scenario.profile, scenario.populations)
         self._state = _empty_state(scenario, symbols, self._profile)
         self._day: TradingDay | None = None
         self._block_start_ns = 0

@@ -1,0 +1,99 @@
+"""An agent's books as the venues know them: totals always, and each order and fill if they are to be kept."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.records import I64, Liquidity, OrderType, Reject, Side
+
+NOT_YET = -1
+"""In place of a time."""
+
+
+ORDER_COLUMNS = (
+    "ref", "replaces", "book", "side", "type", "price_ticks", "size", "display", "sent_ns", "answered_ns", "closed_ns", "reason",
+    "filled", "cancelled", "expired",
+)  # fmt: skip
+"""``answered_ns``: the venue's stamp of acceptance or refusal; ``closed_ns``: of what left nothing of it. -1: not yet."""
+FILL_COLUMNS = ("ts_ns", "ref", "book", "side", "price_ticks", "size", "liquidity")
+UNREAD_DROPPED, COMMANDS, REFUSED, FLOODED = range(4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What one agent came to in one book (a symbol at a venue). Shares, and ticks times shares."""
+
+    position: int
+    cash_ticks: int
+    shares: tuple[int, int, int]
+    """Traded, by ``Liquidity``."""
+    fills: int
+
+
+class Ledger:
+    """Written by the desk at the venues' stamps, whatever has reached the agent."""
+
+    def __init__(self, keep: bool) -> None:
+        self.keep = keep
+        self.counts = [0, 0, 0, 0]
+        """Unread messages dropped, commands sent, refused, and refused as flood."""
+        self._orders: Mapping[str, array[int]] = {name: array("q") for name in ORDER_COLUMNS}
+        self._fills: Mapping[str, array[int]] = {name: array("q") for name in FILL_COLUMNS}
+        self._accounts: dict[int, list[int]] = {}
+
+    def ordered(
+        self, ref: int, replaces: int, book: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, now_ns: int
+    ) -> None:
+        """Orders come with the references 1, 2, 3 ..., which are their places."""
+        if self.keep:
+            row = (ref, replaces, book, side, kind, price_ticks, size, display, now_ns, NOT_YET, NOT_YET, 0, 0, 0, 0)
+            for column, value in zip(self._orders.values(), row, strict=True):
+                column.append(max(-(2**63), min(int(value), 2**63 - 1)))  # more is refused by the venue all the same
+
+    def answered(self, ref: int, ts_ns: int, reason: Reject) -> None:
+        """A new or replacing order was accepted or refused."""
+        if self.keep:
+            self._orders["answered_ns"][ref - 1] = ts_ns
+            self._orders["reason"][ref - 1] = reason
+            if reason:
+                self._orders["closed_ns"][ref - 1] = ts_ns
+
+    def closed(self, ref: int, ts_ns: int) -> None:
+        if self.keep:
+            self._orders["closed_ns"][ref - 1] = ts_ns
+
+    def taken_off(self, ref: int, name: str, size: int) -> None:
+        """``name``: cancelled or expired."""
+        if self.keep:
+            self._orders[name][ref - 1] += size
+
+    def filled(self, ts_ns: int, ref: int, book: int, side: Side, price_ticks: int, size: int, liquidity: Liquidity) -> None:
+        account = self._accounts.setdefault(book, [0, 0, 0, 0, 0, 0])
+        signed = size if side == Side.BUY else -size
+        account[0] += signed
+        account[1] -= signed * price_ticks
+        account[2 + liquidity] += size
+        account[5] += 1
+        if self.keep:
+            self._orders["filled"][ref - 1] += size
+            for column, value in zip(self._fills.values(), (ts_ns, ref, book, side, price_ticks, size, liquidity), strict=True):
+                column.append(int(value))
+
+    def accounts(self) -> dict[int, Account]:
+        """By book, those that were traded."""
+        return {
+            book: Account(position=position, cash_ticks=cash, shares=(maker, taker, cross), fills=fills)
+            for book, (position, cash, maker, taker, cross, fills) in sorted(self._accounts.items())
+        }
+
+    def orders(self) -> dict[str, I64]:
+        """Copies of the columns."""
+        return {name: np.array(column, np.int64) for name, column in self._orders.items()}
+
+    def fills(self) -> dict[str, I64]:
+        """Copies of the columns."""
+        return {name: np.array(column, np.int64) for name, column in self._fills.items()}

@@ -1,0 +1,45 @@
+"""From ``module:callable`` to the callable, as scenario files and ``--writer`` name it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError, explain
+from simulator.yaml_file import nearest
+
+
+def find(name: str, what: str, folder: Path | None = None) -> Any:
+    """What ``module:callable`` names. Raises ``InputError`` with what is there and the nearest name; ``what`` begins the message.
+
+    Modules beside the file that names them are found first: ``folder`` is put in front of ``sys.path``, as Python does with the
+    folder of a script, and stays there, because worker processes import them again. A folder that is a package is not.
+    """
+    module_name, _, path = name.partition(":")
+    if not module_name or not path:
+        raise InputError(explain(what, name, "it is written module:callable", "For example my_agent:momentum."))
+    if folder is not None and str(folder) not in sys.path and not (folder / "__init__.py").exists():
+        sys.path.insert(0, str(folder))
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise InputError(_fails(what, name, error)) from error
+        where = "the current folder" if folder is None else f"{folder} and the current folder"
+        remedy = f"Modules in {where} count, and installed ones."
+        raise InputError(explain(what, name, f"there is no module {module_name}", remedy)) from error
+    except Exception as error:
+        raise InputError(_fails(what, name, error)) from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            there = sorted(key for key, value in vars(found).items() if callable(value) and not key.startswith("_"))
+            limit = f"{module_name} has {', '.join(there) or 'nothing callable'}"
+            raise InputError(explain(what, name, limit, nearest(part, there)))
+        found = getattr(found, part)
+    return found
+
+
+def _fails(what: str, name: str, error: Exception) -> str:
+    return explain(what, name, f"the module cannot be imported: {type(error).__name__}: {error}", "Mend it, or name another one.")

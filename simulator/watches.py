@@ -1,0 +1,49 @@
+"""Who waits for the next row or print of which book, or for the next phase of which venue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.columns import WATCH_QUOTES, WATCH_TRADES
+from simulator.exchange import Exchange
+
+if TYPE_CHECKING:
+    from simulator.runner import Runner
+
+PHASE, TRADE, QUOTE = range(3)
+"""What can be watched, in the order in which an agent gets them at one instant."""
+FLAGS = {QUOTE: WATCH_QUOTES, TRADE: WATCH_TRADES}
+
+
+class Watches:
+    """By (kind, book or venue). A book is watched, and stops the flow at its rows, only while somebody waits for one."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._waiting: dict[tuple[int, int], dict[int, Runner]] = {}
+
+    def begin(self, kind: int, index: int, runner: Runner) -> None:
+        """``runner`` is told of the next one, once."""
+        waiting = self._waiting.setdefault((kind, index), {})
+        if not waiting and kind in FLAGS:
+            self._exchange.watch(index, FLAGS[kind], True)
+        waiting[id(runner)] = runner
+
+    def end(self, kind: int, index: int, runner: Runner) -> None:
+        """It no longer waits, or has been told."""
+        waiting = self._waiting.get((kind, index))
+        if waiting is not None and waiting.pop(id(runner), None) is not None and not waiting:
+            self._forget(kind, index)
+
+    def happened(self, kind: int, index: int, ts_ns: int) -> None:
+        """Tell all who wait for it."""
+        waiting = self._waiting.get((kind, index))
+        if waiting:
+            self._forget(kind, index)
+            for runner in waiting.values():
+                runner.happened(kind, index, ts_ns)
+
+    def _forget(self, kind: int, index: int) -> None:
+        del self._waiting[kind, index]
+        if kind in FLAGS:
+            self._exchange.watch(index, FLAGS[kind], False)

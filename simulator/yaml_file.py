@@ -1,0 +1,186 @@
+"""Strict YAML: what a file says wrong is told with file, line, key, what is allowed and the nearest name.
+
+Narrower than YAML 1.1, where it surprises: only ``true`` and ``false`` are booleans (``ON`` is a symbol), times are text (a
+datetime would lose its nanoseconds), ``13:30`` is no number, and a key occurs once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from simulator.errors import InputError, explain
+
+Place = tuple[str | int, ...]
+"""Keys and positions from the top of a file."""
+INLINE, NAMED = "<inline>", "<named>"
+"""Tags of the branches of a union: written out in the file, or named there. No keys."""
+
+
+def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    return int(str(loader.construct_scalar(node)).replace("_", ""))  # as it reads: 010 is ten
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """By the first character of a plain word: what it may be."""
+    kinds = (
+        ("bool", r"true|false", ["t", "f"]),
+        ("null", r"~|null|", ["~", "n", ""]),
+        ("int", r"[-+]?[0-9][0-9_]*", list("-+0123456789")),
+        ("float", r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|\.(inf|nan))", list("-+.0123456789")),
+        ("merge", r"<<", ["<"]),
+    )
+    table: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for kind, pattern, first in kinds:
+        for character in first:
+            table.setdefault(character, []).append((f"tag:yaml.org,2002:{kind}", re.compile(f"^(?:{pattern})$")))
+    return table
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with fewer surprises."""
+
+    yaml_implicit_resolvers = _resolvers()
+    yaml_constructors = {**yaml.SafeLoader.yaml_constructors, "tag:yaml.org,2002:int": _whole}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} occurs twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A file's values, and where each stands."""
+
+    where: str
+    data: Any
+    lines: dict[Place, int]
+    text: str
+
+    def at(self, place: Place) -> str:
+        """``momentum.yaml line 12: agents[0].use``; of the nearest place above, where the file does not say it."""
+        known = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in self.lines), ())
+        line = f" line {self.lines[known]}" if known else ""
+        return f"{self.where}{line}" + (f": {dotted(place)}" if place else "")
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Raises ``InputError`` for what is no readable YAML."""
+    where = path.name
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(explain("Cannot read the file", str(path), reason, "Name a readable YAML file in UTF-8.")) from error
+    return parse_yaml(text, where)
+
+
+def parse_yaml(text: str, where: str) -> YamlFile:
+    """The same from text; ``where`` is for messages."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        lines = dict(_lines(node, (), ())) if node is not None else {}
+        data = loader.construct_document(node) if node is not None else {}
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line = f" line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise InputError(f"{where}{line}: not valid YAML: {problem}. Compare it with the examples in docs/scenarios.md.") from error
+    finally:
+        loader.dispose()
+    return YamlFile(where, data, lines, text)
+
+
+def validate(kind: type, file: YamlFile) -> Any:
+    """The file's values as ``kind``, a pydantic model. Raises ``InputError`` for the first thing that does not fit."""
+    if not isinstance(file.data, dict):
+        raise InputError(explain(file.where, type(file.data).__name__, "the file is a mapping of keys to values", "Write key: value."))
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        # By way of JSON, because a list is a good tuple there even to a strict check.
+        return adapter.validate_json(json.dumps(file.data), strict=True)
+    except ValidationError as error:
+        raise InputError(_explain_first(kind, file, error)) from None
+    except (TypeError, ValueError) as error:
+        remedy = "Keys are text; values are text, numbers, lists and mappings."
+        raise InputError(explain(file.where, "a value", str(error), remedy)) from error
+
+
+def dotted(place: Place) -> str:
+    """``agents[0].use``"""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """What to do about an unknown name."""
+    close = get_close_matches(name, known, 1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else "Name one of those." if known else "Leave it out."
+
+
+def _lines(node: yaml.Node, place: Place, above: tuple[int, ...]) -> Iterator[tuple[Place, int]]:
+    """Each place with the line of its key."""
+    if id(node) in above:
+        raise yaml.constructor.ConstructorError(None, None, "an alias that contains itself", node.start_mark)
+    above = (*above, id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            yield here, key.start_mark.line + 1
+            yield from _lines(value, here, above)
+    elif isinstance(node, yaml.SequenceNode):
+        for n, value in enumerate(node.value):
+            yield (*place, n), value.start_mark.line + 1
+            yield from _lines(value, (*place, n), above)
+
+
+def _explain_first(kind: type, file: YamlFile, error: ValidationError) -> str:
+    """An unknown key goes before the key that it leaves missing."""
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    first = min(error.errors(include_url=False, include_context=False), key=lambda complaint: complaint["type"] not in unknown)
+    place: Place = tuple(part for part in first["loc"] if part not in (INLINE, NAMED))
+    allowed = list(_fields(_model_at(kind, place)))
+    if first["type"] in unknown:
+        limit = f"unknown key; the keys there are {', '.join(allowed)}"
+        return explain(file.at(place), first["input"], limit, nearest(str(place[-1]), allowed))
+    if first["type"] in ("missing", "missing_argument"):
+        return f"{file.at(place)} is missing. The keys there are {', '.join(allowed)}."
+    said = first["msg"].removeprefix("Value error, ")
+    return explain(file.at(place), first["input"], said[:1].lower() + said[1:], "docs/scenarios.md has every key with its default.")
+
+
+def _model_at(kind: Any, place: Place) -> Any:
+    """The model that has, or has not, the last key of a place."""
+    for part in place[:-1]:
+        annotation = _fields(kind).get(str(part))
+        inner = _inner_model(annotation) if annotation is not None else None
+        kind = kind if inner is None else inner
+    return kind
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """Keys of a model with their types."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+    if dataclasses.is_dataclass(kind):
+        return get_type_hints(kind, include_extras=True)
+    return {}
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _inner_model(each)) is not None), None)
