@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from simulator.universe import load_universe
 
 _HOMES = {
-    "agents": ("Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange", "Quote", "Rejected", "Trade", "Wait"),
+    "agents": (
+        "Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange", "Quote", "Rejected", "Trade", "Wait",
+    ),  # fmt: skip
     "book.limit_order_book": ("LimitOrderBook",),
     "config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
