@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents": (
-        "Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange", "Quote", "Rejected", "Trade", "Wait",
-    ),  # fmt: skip
+        "Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange",
+        "Quote", "Rejected", "Trade", "Wait",
+    ),
     "book.limit_order_book": ("LimitOrderBook",),
     "config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
