@@ -66,7 +66,7 @@ def start(flags: Flags, console: Console) -> int:
         print(scenario_schema(), end="")
         return 0
     if flags.check_scenario:
-        print_plan(summary_console(), make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}), said=said))
+        print_plan(summary_console(), make_plan(flags, said=said))
         return 0
     if flags.writer != "questdb":
         return run(make_plan(flags, said=said), console)

@@ -162,7 +162,8 @@ class Exchange:
         self.columns = make_columns(
             count,
             levels=scenario.levels,
-            rows=16384 if scenario.levels <= 20 else 8192,
+            # Rows of one instant cannot be drained before it is over, and agents may send many orders at once.
+            rows=(16384 if scenario.levels <= 20 else 8192) * (4 if scenario.agents else 1),
             orders="orders" in scenario.extra_tables,
             truth="truth" in scenario.extra_tables,
             agents=bool(scenario.agents),

@@ -251,7 +251,7 @@ def load_scenario(path: Path | str, **changes: Any) -> Scenario:
 def scenario_schema() -> str:
     """The JSON Schema of scenario files, for completion in editors."""
     schema = ScenarioKeys.model_json_schema(by_alias=True)
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Scenario", **schema}, indent=1) + "\n"
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "Scenario"}, indent=1) + "\n"
 
 
 def _at(file: YamlFile, place: Place, check: Any, value: Any) -> Any:

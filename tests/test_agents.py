@@ -422,7 +422,7 @@ def test_an_agent_that_ends_leaves_its_orders_and_the_run_goes_on() -> None:
 
 def test_more_messages_at_one_instant_than_the_columns_hold_are_an_error() -> None:
     def make(market: Any, orders: Any, rng: Any) -> Any:
-        for _ in range(9_000):
+        for _ in range(35_000):
             orders.cancel(orders.buy(*A, 9_000, 100))
         yield market.wait(10**9)
 

@@ -278,8 +278,8 @@ def test_python_agents_and_a_compiled_flow_with_the_same_decisions_give_the_same
         assert_same_tapes(python_market(agents).tape(), compiled)
 
 
-def test_slices_do_not_move_a_row_of_either(slice_ns: int = 77_777) -> None:
-    assert_same_tapes(compiled_market(slice_ns=slice_ns).tape(), python_market(specs()).tape())
+def test_slices_do_not_move_a_row_of_either() -> None:
+    assert_same_tapes(compiled_market(slice_ns=77_777).tape(), python_market(specs()).tape())
 
 
 def test_the_comparison_notices_one_nanosecond_of_latency() -> None:

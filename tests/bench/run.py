@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import date
@@ -106,6 +107,31 @@ def wakes_rate() -> float:
     return 3_000_000_000 / 10_000 / (time.perf_counter() - start_s)
 
 
+def holder(market: Any, orders: Any, rng: Any, live: int) -> Generator[Any, Any, None]:
+    """Keeps ``live`` orders alive, always another one for the oldest."""
+    refs: deque[int] = deque()
+    while True:
+        while len(refs) < live:
+            for _ in range(10):
+                refs.append(orders.buy("AAPL", "NASDAQ", 20_000 - len(refs) % 300, 100))
+            yield market.wait(1_000_000)
+        orders.cancel(refs.popleft())
+        refs.append(orders.buy("AAPL", "NASDAQ", 20_000 - len(refs) % 300, 100))
+        yield market.wait(1_000_000)
+        market.read()
+
+
+def commands_rate(live: int) -> float:
+    """Commands a second of wall time of twenty agents with ``live`` orders each, answers read."""
+    agents = tuple(AgentSpec(name=f"holder {n}", make=holder, arguments={"live": live}) for n in range(20))
+    scenario = base("2025-07-01T14:00:00Z", "2025-07-01T14:00:03Z", only=("AAPL",), agents=agents, max_orders=32_768)
+    market = Market(scenario, NullSink())
+    market.run_until(scenario.start_ns + 1_000_000_000)
+    start_s = time.perf_counter()
+    market.run_until(scenario.end_ns)
+    return 20 * 2 * 2_000 / (time.perf_counter() - start_s)
+
+
 def timeouts_rate() -> float:
     """What SimPy alone does: processes' timeouts a second."""
     import simpy
@@ -192,6 +218,9 @@ def main() -> None:
             )
     wakes, timeouts = wakes_rate(), timeouts_rate()
     table.add_row("agents that look at one book each time", f"{wakes:,.0f} wake-ups/s", f"{wakes / timeouts:.2f} of SimPy's timeouts alone")
+    few, many = commands_rate(50), commands_rate(1_000)
+    table.add_row("20 agents with 50 live orders each", f"{few:,.0f} commands/s", "1")
+    table.add_row("20 agents with 1,000 live orders each", f"{many:,.0f} commands/s", f"{many / few:.2f} of those with 50")
     for row in of_the_command:
         table.add_row(*row)
     console = Console(width=150)

@@ -1,0 +1,317 @@
+"""Scenario files: what they say, what they say wrong, and who wins over whom."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from scenarios import run as command
+from scenarios.command import parse_flags
+from scenarios.plan import make_plan, with_scenario
+from scenarios.ready import find_scenario, ready_scenarios
+from simulator.config import Fees, Scenario
+from simulator.errors import InputError
+from simulator.scenario import load_scenario, read_scenario, scenario_schema
+from simulator.yaml_file import parse_yaml
+
+ROOT = Path(__file__).parent.parent
+AGENTS = '''
+def buyer(market, orders, rng, symbol, size=100, *, every_ns=1_000_000_000):
+    while True:
+        yield market.wait(every_ns)
+        bid, ask = market.nbbo(symbol)
+        orders.buy(symbol, None, ask or 1, size)
+        market.read()
+
+class Seller:
+    def __init__(self, symbol):
+        self.symbol = symbol
+    def run(self, market, orders, rng):
+        while True:
+            yield market.wait(1_000_000_000)
+            bid, ask = market.nbbo(self.symbol)
+            orders.sell(self.symbol, None, bid or 1, 100)
+
+def plain(market, orders):
+    yield 1
+
+def make_sink(folder, worker, *, name):
+    from simulator import NullSink
+    (folder / name).write_text(str(worker))
+    return NullSink()
+
+number = 7
+'''
+GOOD = """\
+about: two agents
+symbols: [AAPL, JPM, XOM]
+start_ts: 2025-07-01T14:00:00Z
+end_ts: 2025-07-01T14:00:20Z
+seed: 5
+levels: 6
+rates: {market_data_min_eps: 60, market_data_max_eps: 120, trades_min_eps: 5, trades_max_eps: 30}
+populations: {reserve_share: 0.2, level_shares: {1: 300, 2: 400, 3: 500, 10: 2000, 40: 3000}}
+prices: builtin
+fees: {maker_usd: -0.001}
+limits: {max_orders: 1024, price_window: 8192, history: 2048}
+agents:
+  - name: buyer
+    use: my_agents:buyer
+    with: {symbol: AAPL, size: 200}
+    symbols: [AAPL]
+    latency_ns: 40_000
+  - name: seller
+    use: my_agents:Seller
+    with: {symbol: JPM}
+    symbols: [JPM]
+    latency_ns: {NYSE: 10_000, "*": 90_000}
+    copies: 2
+extra_tables: [truth]
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the Python beside which scenario files lie."""
+    (tmp_path / "my_agents.py").write_text(AGENTS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("my_agents", None)
+
+
+def write(home: Path, text: str) -> Path:
+    path = home / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+def run_command(*flags: str) -> int:
+    return command.main(list(flags))
+
+
+# --- what it says ---------------------------------------------------------------------------------------------------------
+
+
+def test_everything_a_file_says_is_in_the_scenario(home: Path) -> None:
+    scenario = load_scenario(write(home, GOOD))
+    assert [s.name for s in scenario.universe.symbols] == ["AAPL", "JPM", "XOM"]
+    assert (scenario.seed, scenario.levels, scenario.end_ns - scenario.start_ns) == (5, 6, 20 * 10**9)
+    assert (scenario.rates.market_data_min_eps, scenario.rates.trades_max_eps) == (60, 30)
+    assert scenario.populations["reserve_share"] == 0.2
+    assert scenario.fees == Fees(maker_usd=-0.001)
+    assert (scenario.max_orders, scenario.price_window, scenario.history) == (1024, 8192, 2048)
+    assert [a.name for a in scenario.agents] == ["buyer", "seller-1", "seller-2"]
+    assert scenario.agents[0].latency_ns == {"*": 40_000}
+    assert scenario.agents[0].arguments == {"symbol": "AAPL", "size": 200}
+    assert scenario.agents[2].latency_ns == {"NYSE": 10_000, "*": 90_000}
+    assert scenario.extra_tables == ("truth",)
+    assert load_scenario(write(home, GOOD), seed=8).seed == 8
+
+
+def test_a_universe_and_prices_of_its_own_inline_or_beside(home: Path) -> None:
+    venues = "[{name: ONE, size_multiplier: 1.0, latency_ns: 1000}]"
+    symbols = "[{name: ON, sector: s, listing: ONE, mega_cap: false, beta: 1.0, daily_volatility: 0.02, daily_volume: 100_000}]"
+    tail = "dates: 2025-07-01\nprices: {ON: {low: 9.0, high: 11.0, close: 10.0}}\n"
+    inline = load_scenario(write(home, f"universe:\n  venues: {venues}\n  symbols: {symbols}\n{tail}"))
+    assert [s.name for s in inline.universe.symbols] == ["ON"]
+    assert inline.prices["ON"].close == 10.0
+    (home / "own.yaml").write_text(f"venues: {venues}\nsymbols: {symbols.replace('ON,', '*on,').replace('*on', chr(39) + 'ON' + chr(39))}\n")
+    (home / "own.csv").write_text("symbol,low,high,close,date\nON,9,11,10.5,2025-06-30\n")
+    beside = load_scenario(write(home, "universe: own.yaml\ndates: [2025-07-01, 2025-07-02]\nprices: own.csv\n"))
+    assert beside.universe == inline.universe
+    assert beside.prices["ON"].close == 10.5
+    assert beside.end_ns - beside.start_ns == 40 * 3600 * 10**9
+
+
+def test_the_file_of_the_full_day_says_the_defaults() -> None:
+    plain = make_plan(parse_flags([]))
+    flags, said = with_scenario(parse_flags(["--scenario", "full_day"]))
+    assert not said
+    assert make_plan(flags).scenario == plain.scenario
+    assert load_scenario(find_scenario("full_day")) == plain.scenario
+
+
+@pytest.mark.parametrize("name", ready_scenarios())
+def test_the_ready_scenarios_are_right(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("--scenario", name, "--check_scenario", "true") == 0
+    said = capsys.readouterr().out
+    assert read_scenario(find_scenario(name)).about in said
+    assert "Nothing was run." in said
+    assert (ROOT / "docs" / "scenarios" / f"{name}.md").is_file() or name == "full_day"
+
+
+def test_what_would_run_is_said_and_nothing_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(home, GOOD)
+    assert run_command("--scenario", str(path), "--check_scenario", "true", "--seed", "9", "--out", str(home / "out")) == 0
+    said = capsys.readouterr().out
+    for part in (
+        "two agents", "3: AAPL, JPM, XOM", "10:00:00 to 2025-07-01 10:00:20", "60 to 120 book rows", "my_agents:buyer", "'size': 200",
+        "seller-2", "NYSE 10,000 ns", "--seed 9 wins over 5 (mine.yaml line 5: seed)", "reserve_share",
+    ):  # fmt: skip
+        assert part in said
+    assert not (home / "out").exists()
+
+
+# --- who wins -------------------------------------------------------------------------------------------------------------
+
+
+def test_flags_win_over_the_file_and_the_summary_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(home, GOOD)
+    flags = ("--scenario", str(path), "--out", str(home / "out"), "--processes", "2")
+    assert run_command(*flags, "--seed", "7", "--market_data_max_eps", "150", "--levels", "6") == 0
+    said = capsys.readouterr().out
+    assert "--seed 7 wins over 5 (mine.yaml line 5: seed)." in said
+    assert "--market_data_max_eps 150 wins over 120 (mine.yaml line 7: rates.market_data_max_eps)." in said
+    assert "--levels" not in said
+    for part in ("buyer", "seller-1", "seller-2", "PnL"):
+        assert part in said
+    first = json.loads((home / "out" / "manifest.json").read_text())
+    assert (first["settings"]["seed"], first["settings"]["scenario"]) == (7, str(path))
+    assert {p.name for p in (home / "out" / "agents").iterdir()} == {"buyer", "seller-1", "seller-2"}
+
+    again = ("--prices", str(home / "out" / "manifest.json"), "--out", str(home / "again"))
+    assert run_command(*again) == 0
+    assert json.loads((home / "again" / "manifest.json").read_text())["digest"] == first["digest"]
+    assert "is not as it was" not in capsys.readouterr().out
+    write(home, GOOD + "# and a remark\n")
+    assert run_command(*again, "--overwrite", "true") == 0
+    assert "mine.yaml is not as it was in the run to repeat" in capsys.readouterr().out
+    assert (home / "again" / "agents" / "buyer" / "fills.parquet").is_file()
+
+
+def test_a_writer_of_ones_own_gets_its_arguments(home: Path) -> None:
+    path = write(home, GOOD + "writer: {use: my_agents:make_sink, with: {name: said}}\n")
+    assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0
+    assert (home / "out" / "said").read_text() == "0"
+    assert run_command("--scenario", str(path), "--out", str(home / "null"), "--writer", "null") == 0
+
+
+def test_a_profile_with_other_parameters_gives_other_rows(home: Path) -> None:
+    from simulator.market import Market
+
+    def rows(scenario: Scenario) -> Any:
+        market = Market(replace(scenario, agents=()))
+        market.run_until(scenario.end_ns)
+        return market.tape()["market_data"].quotes[:, 1].mean()  # type: ignore[union-attr]
+
+    scenario = load_scenario(write(home, GOOD))
+    assert rows(scenario) < 0.97 * rows(replace(scenario, populations={}))
+
+
+# --- what is wrong --------------------------------------------------------------------------------------------------------
+
+WRONG = [
+    ("seed: 5", "sed: 5", ["line 5: sed", "unknown key", "Did you mean seed?"]),
+    ("seed: 5", "seed: five", ["line 5: seed", "'five'", "integer"]),
+    ("seed: 5", "seed: 5.5", ["line 5: seed", "5.5"]),
+    ("seed: 5", "seed: '5'", ["line 5: seed", "'5'", "integer"]),
+    ("seed: 5", "seed: 5\nseed: 6", ["line 6", "'seed' occurs twice"]),
+    ("levels: 6", "levels: 3", ["--levels", "got 3", "4 to 40"]),
+    ("trades_min_eps: 5", "trade_min_eps: 5", ["line 7: rates.trade_min_eps", "Did you mean trades_min_eps?"]),
+    ("trades_max_eps: 30", "trades_max_eps: 3", ["--trades_min_eps", "got 5"]),
+    ("[AAPL, JPM, XOM]", "[AAPL, JMP, XOM]", ["line 2: symbols[1]", "'JMP'", "Did you mean JPM?"]),
+    ("[AAPL, JPM, XOM]", "AAPL", ["line 2: symbols", "'AAPL'"]),
+    ("14:00:00Z", "14:00:00", ["line 3: start_ts", "with a zone"]),
+    ("2025-07-01T14:00:20Z", "2025-07-01T13:00:20Z", ["after the start"]),
+    ("reserve_share: 0.2", "reserve_shares: 0.2", ["line 8: populations", "'reserve_shares'", "Did you mean reserve_share?"]),
+    ("reserve_share: 0.2", "reserve_share: 2", ["line 8: populations", "reserve_share is 2", "less than or equal to 1"]),
+    ("prices: builtin", "prices: {AAPL: {low: 1.0, high: 2.0}}", ["line 9: prices.AAPL.close", "missing"]),
+    ("prices: builtin", "prices: {AAPL: {low: 1.0, high: 2.0, close: 3.0}}", ["line 9: prices.AAPL", "low <= close <= high"]),
+    ("prices: builtin", "prices: {AAPL: {low: 1.0, high: 2.0, close: 2.0}}", ["there are none for JPM, XOM"]),
+    ("prices: builtin", "prices: {APL: {low: 1.0, high: 2.0, close: 2.0}}", ["line 9: prices.APL", "Did you mean AAPL?"]),
+    ("maker_usd: -0.001", "maker: 0.1", ["line 10: fees.maker", "maker_usd"]),
+    ("maker_usd: -0.001", "maker_usd: -3", ["line 10: fees", "maker_usd", "-1 to 1"]),
+    ("max_orders: 1024", "max_orders: 3", ["line 11: limits.max_orders", "greater than or equal to 64"]),
+    ("price_window: 8192", "price_window: 8000", ["price_window", "power of two"]),
+    ("use: my_agents:buyer", "use: my_agent:buyer", ["line 14: agents[0].use", "no module my_agent"]),
+    ("use: my_agents:buyer", "use: my_agents:byer", ["line 14: agents[0].use", "Did you mean buyer?"]),
+    ("use: my_agents:buyer", "use: my_agents", ["line 14: agents[0].use", "module:callable"]),
+    ("use: my_agents:buyer", "use: my_agents:number", ["line 14: agents[0].use", "not a function"]),
+    ("use: my_agents:buyer", "use: my_agents:plain", ["line 14: agents[0].use", "market, orders and rng"]),
+    ("use: my_agents:buyer", "uses: my_agents:buyer", ["line 14: agents[0].uses", "Did you mean use?"]),
+    ("size: 200", "sice: 200", ["line 15: agents[0].with.sice", "an argument it does not take", "symbol, size, every_ns", "Did you mean size?"]),
+    ("{symbol: AAPL, size: 200}", "{size: 200}", ["line 15: agents[0].with", "my_agents:buyer needs symbol"]),
+    ("symbols: [AAPL]", "symbols: [APPL]", ["line 16: agents[0].symbols[0]", "Did you mean AAPL?"]),
+    ("latency_ns: 40_000", "latency_ns: 0", ["line 17: agents[0].latency_ns", "greater than or equal to 1"]),
+    ("latency_ns: 40_000", "latency_ns: 40.5", ["line 17: agents[0].latency_ns", "40.5"]),
+    ("NYSE: 10_000", "NSYE: 10_000", ["line 22: agents[1].latency_ns.NSYE", "Did you mean NYSE?"]),
+    ('"*": 90_000', "IEX: 90_000", ["line 22: agents[1].latency_ns", "lacks NASDAQ, ARCA, BATS"]),
+    ("name: seller", "name: buyer-1", []),
+    ("name: buyer", "name: seller-1", ["line 18: agents[1].name", "'seller-1'", "a name of its own"]),
+    ("name: buyer", "name: taker", ["line 13: agents[0].name", "'taker'", "background"]),
+    ("extra_tables: [truth]", "extra_tables: [truths]", ["truths", "orders, truth"]),
+    ("about: two agents", "about: [", ["not valid YAML"]),
+    ("about: two agents", "about: &a [*a]", ["not valid YAML", "contains itself"]),
+    ("about: two agents", "- 1", ["mine.yaml"]),
+    ("about: two agents", "writer: {use: 'my_agents:make_sink'}", ["line 1: writer.with", "needs name"]),
+    ("about: two agents", "writer: {use: 'my_agents:make_sinc'}", ["line 1: writer.use", "Did you mean make_sink?"]),
+    ("about: two agents", "writer: parket", ["--writer", "did you mean parquet"]),
+    ("about: two agents", "dates: 2025-07-01", ["line 1: dates", "start_ts and end_ts"]),
+    ("about: two agents", "profile: specs", ["line 1: profile", "known are spec"]),
+    ("about: two agents", "universe: nowhere.yaml", ["line 1: universe", "nowhere.yaml"]),
+    ("about: two agents", "universe: {venues: []}", ["line 1: universe.venues", "at least 1 item"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), WRONG, ids=[f"{new}" for _, new, _ in WRONG])
+def test_what_is_wrong_is_told_with_line_and_key(
+    home: Path, old: str, new: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in GOOD
+    path = write(home, GOOD.replace(old, new, 1))
+    code = run_command("--scenario", str(path), "--check_scenario", "true")
+    said = " ".join(capsys.readouterr().err.split())
+    if not expected:
+        assert code == 0
+        return
+    assert code == 2
+    assert "Traceback" not in said
+    for part in expected:
+        assert part in said
+    if any(part.startswith("line ") for part in expected):
+        assert "mine.yaml line " in said
+
+
+def test_a_scenario_that_is_not_there_names_the_ready_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("--scenario", "momentun") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Did you mean momentum?" in said
+    assert "thin_book" in said
+
+
+def test_a_module_that_fails_says_how(home: Path) -> None:
+    (home / "my_agents.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(InputError, match="cannot be imported: ModuleNotFoundError: No module named 'nothing_of_that_name'"):
+        read_scenario(write(home, GOOD))
+    (home / "my_agents.py").write_text("def f(:\n")
+    with pytest.raises(InputError, match="cannot be imported: SyntaxError"):
+        read_scenario(write(home, GOOD))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("ON", "ON"), ("yes", "yes"), ("true", True), ("010", 10), ("1_000", 1000), ("13:30", "13:30"), ("2025-07-01", "2025-07-01"),
+     ("1e3", 1000.0), ("1.5", 1.5), ("-.5", -0.5), ("~", None), ("'5'", "5"), ("0x10", "0x10"), (".nan", None)],
+)  # fmt: skip
+def test_plain_words_mean_what_they_look_like(text: str, value: object) -> None:
+    got = parse_yaml(f"key: {text}", "here").data["key"]
+    assert (type(got), got) == (type(value), value) or text == ".nan"
+
+
+def test_the_schema_for_editors_is_the_one_in_the_docs() -> None:
+    assert (ROOT / "docs" / "scenario.schema.json").read_text() == scenario_schema()
+    schema = json.loads(scenario_schema())
+    assert "with" in schema["$defs"]["AgentKeys"]["properties"]
+    assert schema["additionalProperties"] is False
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.start(parse_flags(["--print_scenario_schema", "true"]), Console(stderr=True)) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Scenario"
