@@ -71,7 +71,7 @@ def main() -> int:
     scenario = load_scenario(find_scenario("parent_order"))
     (spec,) = scenario.agents
     columns = ("patience", "done", "over arrival, bps", "over VWAP, bps", "impact, bps", "standing", "fees, bps")
-    table = Table(*columns, title=f"Buying 75,000 JPM in five minutes: means over {SEEDS} seeds (± their standard error)")
+    table = Table(*columns, title=f"Buying 75,000 JPM in five minutes: means over {SEEDS} seeds")
     for patience in PATIENCES:
         patient = replace(spec, arguments={**spec.arguments, "patience": patience})
         costs = [cost_of(replace(scenario, agents=(patient,), seed=seed)) for seed in range(1, SEEDS + 1)]

@@ -63,7 +63,7 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
     """A row per agent, in order of name; where their orders and fills are."""
     table = Table(title="Agents", title_justify="left")
     table.add_column("agent")
-    for name in ("orders sent", "refused", "fills", "shares", "position", "fees USD", "PnL USD"):
+    for name in ("messages", "refused", "fills", "shares", "position", "fees USD", "PnL USD"):
         table.add_column(name, justify="right")
     for name, result in sorted(agents.items()):
         held = [f"{p.shares:,} {p.symbol}" for p in result.positions if p.shares]

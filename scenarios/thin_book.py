@@ -59,7 +59,7 @@ def main() -> int:
     """Print both books' answers to the same sweeps."""
     thin = load_scenario(find_scenario("thin_book"))
     columns = ("book", "mean fill", "worst fill", *(f"midpoint after {seconds} s" for seconds in AFTER_S))
-    table = Table(*columns, title=f"Sweeps of 5,000 AAPL, in ticks beyond the midpoint: means over {SEEDS} hours (± standard error)")
+    table = Table(*columns, title=f"Sweeps of 5,000 AAPL, in ticks beyond the midpoint: means over {SEEDS} hours")
     for name, scenario in (("thin", thin), ("usual", replace(thin, populations={}))):
         found = [sweep for seed in range(1, SEEDS + 1) for sweep in sweeps(replace(scenario, seed=seed), "AAPL")]
         errors = np.std(found, axis=0, ddof=1) / len(found) ** 0.5

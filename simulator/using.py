@@ -20,8 +20,8 @@ def find(name: str, what: str, folder: Path | None = None) -> Any:
     module_name, _, path = name.partition(":")
     if not module_name or not path:
         raise InputError(explain(what, name, "it is written module:callable", "For example my_agent:momentum."))
-    if folder is not None and str(folder) not in sys.path and not (folder / "__init__.py").exists():
-        sys.path.insert(0, str(folder))
+    if folder is not None and not (folder / "__init__.py").exists():
+        _put_first(folder, module_name.partition(".")[0])
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -39,6 +39,19 @@ def find(name: str, what: str, folder: Path | None = None) -> Any:
             raise InputError(explain(what, name, limit, nearest(part, there)))
         found = getattr(found, part)
     return found
+
+
+def _put_first(folder: Path, module: str) -> None:
+    """In front of ``sys.path``; a module of that name that another folder has given before is forgotten."""
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    sys.path.insert(0, str(folder))
+    is_here = (folder / f"{module}.py").exists() or (folder / module).is_dir()
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    if is_here and loaded is not None and folder not in Path(loaded).parents:
+        for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
 
 
 def _fails(what: str, name: str, error: Exception) -> str:

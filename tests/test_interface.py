@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -289,10 +290,8 @@ def test_an_agent_that_never_yields_is_stopped_with_its_name() -> None:
     def make(market: Any, orders: Any, rng: Any) -> Any:
         yield market.wait(5)
         while True:
-            try:
+            with suppress(Exception):  # an agent that catches everything is stopped all the same
                 len(market.symbols)
-            except Exception:  # noqa: BLE001, S110
-                pass
 
     with pytest.raises(AgentError, match=r"Agent 'lone' at .*has been running for 0.3 s without a yield") as caught:
         scripted_run([], lone(make, max_wake_s=0.3))

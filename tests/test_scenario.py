@@ -230,7 +230,7 @@ WRONG = [
     ("maker_usd: -0.001", "maker_usd: -3", ["line 10: fees", "maker_usd", "-1 to 1"]),
     ("max_orders: 1024", "max_orders: 3", ["line 11: limits.max_orders", "greater than or equal to 64"]),
     ("price_window: 8192", "price_window: 8000", ["price_window", "power of two"]),
-    ("use: my_agents:buyer", "use: my_agent:buyer", ["line 14: agents[0].use", "no module my_agent"]),
+    ("use: my_agents:buyer", "use: nobodys:buyer", ["line 14: agents[0].use", "no module nobodys"]),
     ("use: my_agents:buyer", "use: my_agents:byer", ["line 14: agents[0].use", "Did you mean buyer?"]),
     ("use: my_agents:buyer", "use: my_agents", ["line 14: agents[0].use", "module:callable"]),
     ("use: my_agents:buyer", "use: my_agents:number", ["line 14: agents[0].use", "not a function"]),
@@ -284,6 +284,16 @@ def test_a_scenario_that_is_not_there_names_the_ready_ones(capsys: pytest.Captur
     said = " ".join(capsys.readouterr().err.split())
     assert "Did you mean momentum?" in said
     assert "thin_book" in said
+
+
+def test_each_file_gets_the_module_beside_it(home: Path) -> None:
+    """Two folders with modules of one name, one after the other in one process."""
+    other = home / "other"
+    other.mkdir()
+    (other / "my_agents.py").write_text(AGENTS.replace("size=100", "size=333"))
+    for folder, size in ((home, 100), (other, 333), (home, 100)):
+        make = load_scenario(write(folder, GOOD)).agents[0].make
+        assert make.__defaults__ == (size,)
 
 
 def test_a_module_that_fails_says_how(home: Path) -> None:

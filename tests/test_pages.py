@@ -1,0 +1,77 @@
+"""The pages about scenarios and agents: their commands run and show what the pages say, their Python runs, their YAML is right."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios import run as command
+from simulator.scenario import ScenarioKeys
+from simulator.yaml_file import parse_yaml, validate
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs" / "scenarios").glob("*.md"))
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+def flat(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_scenarios_commands_show_what_its_page_says(page: Path, tmp_path: Path) -> None:
+    text = page.read_text()
+    lines = [line for block in blocks(text, "bash") for line in block.splitlines()]
+    said: list[str] = []
+    assert any(f"--scenario {page.stem}" in line for line in lines)
+    for line in lines:
+        program, *words = line.split()
+        assert program == "python"
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        said += flat(done.stdout)
+    shown = [line for block in blocks(text, "text") for line in flat(block)]
+    assert shown
+    assert [line for line in shown if line not in said] == []
+    for code in blocks(text, "python"):
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout
+
+
+def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Word by word: the file, the scenario, the commands, then each piece of Python."""
+    text = (ROOT / "docs" / "agents.md").read_text()
+    agent, library, calls, waits, as_class, impact = blocks(text, "python")
+    (tmp_path / "my_agent.py").write_text("\n".join((agent, calls, waits, as_class)))
+    (tmp_path / "narrow.yaml").write_text(blocks(text, "yaml")[0])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for line in blocks(text, "bash")[0].splitlines():
+        assert command.main(line.split("#")[0].split()[3:]) == 0
+    said = capsys.readouterr().out
+    assert "my_agent:narrow" in said
+    assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {"orders.parquet", "fills.parquet", "positions.parquet"}
+    for code in (library, impact):
+        exec(compile(code, "agents.md", "exec"), {})
+    assert "[5 rows x 7 columns]" in capsys.readouterr().out
+    for name in ("shows_all_calls", "tells_apart", "Narrow"):
+        arguments = "with: {symbol: AAPL}" if name == "Narrow" else ""
+        scenario = (tmp_path / "narrow.yaml").read_text().replace("my_agent:narrow", f"my_agent:{name}").replace("with: {symbol: AAPL}", arguments)
+        (tmp_path / "other.yaml").write_text(scenario.replace("14:05:00", "14:00:02"))
+        assert command.main(["--scenario", "other.yaml", "--out", name]) == 0
+
+
+def test_the_scenario_that_has_every_key_is_right() -> None:
+    (text,) = blocks((ROOT / "docs" / "scenarios.md").read_text(), "yaml")
+    keys = validate(ScenarioKeys, parse_yaml(text, "docs/scenarios.md"))
+    missing = set(ScenarioKeys.model_fields) - set(parse_yaml(text, "docs/scenarios.md").data) - {"start_ts", "end_ts"}
+    assert not missing
+    assert keys.agents[0].name == "mine"
