@@ -46,9 +46,9 @@ def _put_first(folder: Path, module: str) -> None:
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
-    is_here = (folder / f"{module}.py").exists() or (folder / module).is_dir()
+    here = [folder / f"{module}.py", folder / module / "__init__.py"]
     loaded = getattr(sys.modules.get(module), "__file__", None)
-    if is_here and loaded is not None and folder not in Path(loaded).parents:
+    if loaded is not None and Path(loaded) not in here and any(path.exists() for path in here):
         for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
             del sys.modules[name]
         importlib.invalidate_caches()
