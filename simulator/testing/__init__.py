@@ -3,10 +3,27 @@
 twin.py      TwinBook: the rules of the book in dicts and lists, to be read
 streams.py   Command, apply, and the hypothesis strategy ``commands`` (needs the extra ``test``)
 checks.py    assert_valid, assert_same, draw: for any book with the twin's interface
+compare.py   assert_same_run: any book against the twin; CheckedBook: both as one
+fixtures.py  pytest fixtures: make_book, checked_book (needs the extra ``test``)
 """
 
 from simulator.testing.checks import assert_same, assert_valid, draw
-from simulator.testing.streams import Command, Nth, apply, commands
+from simulator.testing.compare import CheckedBook, assert_same_run
+from simulator.testing.streams import Command, Nth, apply, commands, resolve
 from simulator.testing.twin import Book, OrderRow, TwinBook
 
-__all__ = ["Book", "Command", "Nth", "OrderRow", "TwinBook", "apply", "assert_same", "assert_valid", "commands", "draw"]
+__all__ = [
+    "Book",
+    "CheckedBook",
+    "Command",
+    "Nth",
+    "OrderRow",
+    "TwinBook",
+    "apply",
+    "assert_same",
+    "assert_same_run",
+    "assert_valid",
+    "commands",
+    "draw",
+    "resolve",
+]

@@ -24,7 +24,7 @@ from simulator.records import (
     Side,
 )
 
-OrderRow = tuple[int, int, int, int, int, int, OrderType | None, int]
+OrderRow = tuple[int, int, int, int, int, int, int | None, int]
 """order_id, side, price_ticks, displayed, hidden, peak (0 unless a reserve), waits_for, owner."""
 
 _ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)

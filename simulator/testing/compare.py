@@ -1,0 +1,103 @@
+"""Two books driven together: any book against the slow twin, command by command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from simulator.records import CrossKind, Event, Indication, OrderType, Side
+from simulator.testing.checks import assert_same, draw
+from simulator.testing.streams import Command, apply, resolve
+from simulator.testing.twin import Book, OrderRow, TwinBook
+
+
+def assert_same_run(book: Any, commands: Iterable[Command], *, events: bool = True, twin: TwinBook | None = None) -> None:
+    """Give the commands to ``book`` and to the twin; raise ``AssertionError`` at the first that they answer differently.
+
+    ``book`` needs the methods that the commands call and ``levels(side, count)``; its order ids must count accepted orders from 1,
+    as the twin's do. ``events`` false compares only levels, for a book that reports otherwise.
+    """
+    twin = TwinBook() if twin is None else twin
+    done: list[str] = []
+    for command in commands:
+        resolved = resolve(twin, command)
+        done.append(f"{resolved.name}{resolved.args!r}")
+        expected, got = apply(twin, resolved), apply(book, resolved)
+        if events and [_plain(e) for e in got] != [_plain(e) for e in expected]:
+            raise _told(done, f"the events are\n{_lines(got)}\nand should be\n{_lines(expected)}", book, twin)
+        most = len(twin.orders()) + 10
+        for side in Side:
+            here, there = ([tuple(map(int, level)) for level in b.levels(side, most)] for b in (book, twin))
+            if here != there:
+                raise _told(done, f"{side.name} levels are\n{here}\nand should be\n{there}", book, twin)
+
+
+class CheckedBook:
+    """A book beside the twin, to be used as one: every command goes to both, and what they say and hold is compared at once."""
+
+    def __init__(self, book: Book, twin: Book) -> None:
+        self.book = book
+        self.twin = twin
+
+    @property
+    def trading(self) -> bool:
+        return self.book.trading
+
+    @trading.setter
+    def trading(self, value: bool) -> None:
+        self.book.trading = self.twin.trading = value
+
+    def add(
+        self, side: Side, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None, owner: int = 0
+    ) -> list[Event]:
+        options: dict[str, Any] = {"type": type, "display": display, "owner": owner}
+        return self._both("add", side, price_ticks, size, **options)
+
+    def cancel(self, order_id: int) -> list[Event]:
+        return self._both("cancel", order_id)
+
+    def reduce(self, order_id: int, size: int) -> list[Event]:
+        return self._both("reduce", order_id, size)
+
+    def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
+        return self._both("replace", order_id, price_ticks, size)
+
+    def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
+        return self._both("cross", kind, reference_ticks)
+
+    def indicative(self, kind: CrossKind, reference_ticks: int) -> Indication:
+        found, expected = (b.indicative(kind, reference_ticks) for b in (self.book, self.twin))
+        assert tuple(found) == tuple(expected), f"indicative is {found} and should be {expected}"
+        return found
+
+    def levels(self, side: Side, count: int) -> list[tuple[int, int]]:
+        return self.book.levels(side, count)
+
+    def orders(self) -> list[OrderRow]:
+        return self.book.orders()
+
+    def state_hash(self) -> int:
+        return self.book.state_hash()
+
+    def _both(self, name: str, *args: Any, **options: Any) -> list[Event]:
+        got: list[Event] = getattr(self.book, name)(*args, **options)
+        expected: list[Event] = getattr(self.twin, name)(*args, **options)
+        if [_plain(e) for e in got] != [_plain(e) for e in expected]:
+            what = f"the events are\n{_lines(got)}\nand should be\n{_lines(expected)}"
+            raise _told([f"{name}{(*args, options)!r}"], what, self.book, self.twin)
+        assert_same(self.book, self.twin)
+        return got
+
+
+def _plain(event: Event) -> tuple[int, ...]:
+    return tuple(map(int, event))
+
+
+def _lines(events: list[Event]) -> str:
+    return "\n".join(f"  {tuple(event)}" for event in events) or "  (none)"
+
+
+def _told(done: list[str], what: str, book: Any, twin: TwinBook | Book) -> AssertionError:
+    shown = "\n".join(done[-10:])
+    count = f"after {len(done)} commands, the last of which are" if len(done) > 10 else "after"
+    return AssertionError(f"{count}\n{shown}\n{what}\nthe book:\n{draw(book)}\nthe twin:\n{draw(twin)}")

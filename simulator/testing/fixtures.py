@@ -1,0 +1,26 @@
+"""Pytest fixtures, for a ``conftest.py``: ``pytest_plugins = ["simulator.testing.fixtures"]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simulator.book.limit_order_book import LimitOrderBook
+from simulator.testing.checks import assert_valid
+from simulator.testing.compare import CheckedBook
+from simulator.testing.twin import Book, TwinBook
+
+
+@pytest.fixture
+def make_book() -> Callable[[], Book]:
+    """Makes the book under test. Override it in your ``conftest.py`` to test your own."""
+    return LimitOrderBook
+
+
+@pytest.fixture
+def checked_book(make_book: Callable[[], Book]) -> CheckedBook:
+    """An empty book that is compared with the slow twin after each command; a difference fails the test with both drawn."""
+    book = make_book()
+    assert_valid(book)
+    return CheckedBook(book, TwinBook())

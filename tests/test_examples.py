@@ -1,0 +1,91 @@
+"""Each example prints what is stored beside it; the page about testing books can be followed; the fixtures notice what they should."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from simulator import LimitOrderBook, OrderType, Reject, Side
+from simulator.testing import CheckedBook, TwinBook, apply, assert_same_run, commands
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_prints_what_is_stored(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out == (ROOT / "examples" / "outputs" / f"{example.stem}.txt").read_text()
+
+
+def test_every_stored_output_has_its_example() -> None:
+    assert [path.stem for path in sorted((ROOT / "examples" / "outputs").glob("*"))] == [path.stem for path in EXAMPLES]
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing_your_book.md").read_text(), re.DOTALL)
+
+
+def test_the_page_can_be_followed(pytester: pytest.Pytester) -> None:
+    """Word by word, by pytest in a folder of its own."""
+    uses_ours, adapter, with_streams, plugins, make_book, uses_fixture = python_blocks()
+    pytester.makeconftest(plugins + make_book)
+    pytester.makepyfile(test_ours=uses_ours, test_yours=adapter + with_streams, test_fixture=uses_fixture)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=4)
+
+
+def test_the_page_shows_a_real_failure() -> None:
+    shown = re.findall(r"```text\n(.*?)```", (ROOT / "docs" / "testing_your_book.md").read_text(), re.DOTALL)[0]
+    assert (ROOT / "examples" / "outputs" / "compare_your_book.txt").read_text().startswith(shown)
+
+
+
+
+def test_a_book_of_ones_own_that_is_wrong_fails_the_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        'pytest_plugins = ["simulator.testing.fixtures"]\nimport pytest\nfrom simulator import LimitOrderBook\n'
+        "class Forgetful(LimitOrderBook):\n    def cancel(self, order_id):\n        return [] if order_id == 2 else super().cancel(order_id)\n"
+        "@pytest.fixture\ndef make_book():\n    return Forgetful\n"
+    )
+    pytester.makepyfile(
+        "from simulator import Side\n"
+        "def test_one(checked_book):\n    checked_book.add(Side.BUY, 100, 10)\n    checked_book.cancel(1)\n"
+        "def test_two(checked_book):\n    checked_book.add(Side.BUY, 100, 10)\n    checked_book.add(Side.BUY, 99, 10)\n    checked_book.cancel(2)\n"
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*the events are*", "*and should be*", "*the twin:*", "*100 | 10 |*"])
+
+
+def test_a_checked_book_notices_a_state_that_differs() -> None:
+    checked = CheckedBook(LimitOrderBook(), TwinBook())
+    checked.add(Side.BUY, 100, 10)
+    checked.book.add(Side.BUY, 99, 5)
+    with pytest.raises(AssertionError, match="events are"):
+        checked.add(Side.BUY, 98, 5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(commands(names=("add", "cancel", "replace"), types=(OrderType.LIMIT, OrderType.FOK), hides=False, nonsense=False))
+def test_a_restricted_stream_has_only_what_was_asked_for(stream) -> None:  # type: ignore[no-untyped-def]
+    assert {command.name for command in stream} <= {"add", "cancel", "replace"}
+    twin = TwinBook()
+    for command in stream:
+        if command.name == "add":
+            _, price_ticks, size, kind, display, _ = command.args
+            assert kind in (OrderType.LIMIT, OrderType.FOK)
+            assert min(price_ticks, size) > 0
+            assert display is None
+        reasons = {event.a for event in apply(twin, command) if event.kind == 9}
+        assert reasons <= {Reject.NOT_FILLABLE, Reject.UNKNOWN_ORDER}
+
+
+@settings(max_examples=30, deadline=None)
+@given(commands())
+def test_our_book_runs_as_the_twin_does(stream) -> None:  # type: ignore[no-untyped-def]
+    assert_same_run(LimitOrderBook(), stream)
