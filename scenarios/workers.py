@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from scenarios.pacing import Pace, Pacer
 from scenarios.tally import Counts, Gate, Tally, day_starts
 from simulator.config import AgentSpec, Refresh, Scenario
-from simulator.errors import MarketSimError, SinkError
+from simulator.errors import AgentError, MarketSimError, SinkError
 from simulator.records import NS_PER_MINUTE, NS_PER_S
 from simulator.results import AgentResult
 from simulator.tape import RunInfo, Sends, Sink
@@ -210,7 +210,11 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
             break
         for refresh in link.refreshes():
             market.refresh(refresh)
-        market.run_until(until_ns)
+        try:
+            market.run_until(until_ns)
+        except AgentError:
+            state.until_ns = market.now_ns
+            raise
         if gate:
             answer = link.ask(Waiting(job.worker, until_ns, gate.book_rows(until_ns)))
             if answer is None:

@@ -156,8 +156,12 @@ class Market:
 
     def run_until(self, ts_ns: int) -> None:
         """Simulate everything before ``ts_ns`` and hand it to the sink. Raises ``AgentError`` for what an agent does wrong."""
-        with self._watchdog.watching() if self.desks else nullcontext():
-            self.clock.run_until(ts_ns)
+        try:
+            with self._watchdog.watching() if self.desks else nullcontext():
+                self.clock.run_until(ts_ns)
+        except AgentError:
+            self._flush_before(self.clock.now)  # the market up to the mistake
+            raise
         self._flush_before(min(ts_ns, self.flow.next_ns, self._next_python_ns()))
 
     def refresh(self, refresh: Refresh) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -325,3 +326,49 @@ def test_the_schema_for_editors_is_the_one_in_the_docs() -> None:
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.start(parse_flags(["--print_scenario_schema", "true"]), Console(stderr=True)) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Scenario"
+
+
+# --- agents that fail in a run --------------------------------------------------------------------------------------------
+
+FAILING = '''
+def fails(market, orders, rng):
+    yield market.wait(4_000_000_000)
+    prices = {}
+    orders.buy("AAPL", "NASDAQ", prices["AAPL"], 100)
+
+def hangs(market, orders, rng):
+    yield market.wait(4_000_000_000)
+    while True:
+        market.nbbo("AAPL")
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("fails", ["raised KeyError: 'AAPL'", "line 5", 'orders.buy("AAPL", "NASDAQ", prices["AAPL"], 100)']),
+        ("hangs", ["has been running for 0.5 s without a yield", 'market.nbbo("AAPL")']),
+    ],
+)
+def test_an_agent_that_fails_ends_the_run_with_1_and_what_is_written_is_complete(
+    home: Path, name: str, says: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "my_agents.py").write_text(FAILING)
+    agents = f"agents:\n  - {{name: guilty, use: 'my_agents:{name}', symbols: [AAPL], max_wake_s: 0.5}}\n"
+    path = write(home, GOOD.split("agents:")[0] + agents)
+    assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "2") == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Traceback" not in said
+    for part in ("Agent 'guilty' at ", "2025-07-01T14:00:04.000000000Z", str(home / "my_agents.py"), *says):
+        assert part in said
+    manifest = json.loads((home / "out" / "manifest.json").read_text())
+    assert manifest["complete"] is False
+    assert "guilty" in manifest["reason"]
+    newest = []
+    for table in ("market_data", "trades"):
+        rows = pq.read_table(home / "out" / f"equities_{table}").to_pandas()
+        whole = rows[rows["symbol"] == "AAPL"]
+        assert whole["timestamp_ns"].is_monotonic_increasing
+        newest.append(whole["timestamp_ns"].max())
+    assert str(max(newest)).startswith("2025-07-01 14:00:03.9")
+    assert not list((home / "out").rglob("*.partial"))
