@@ -39,8 +39,8 @@ def home_of(agent: Generator[Any, Any, Any]) -> str:
 
 
 def is_users(filename: str, home: str) -> bool:
-    """Neither Python's, nor an installed package's, nor this one's."""
-    return filename == home or not (filename.startswith("<frozen") or filename.startswith(_library_folders()))
+    """Neither Python's, nor an installed package's, nor this one's; ``<string>`` is what makes named tuples."""
+    return filename == home or not filename.startswith(("<frozen", "<string>", *_library_folders()))
 
 
 @cache
