@@ -261,7 +261,7 @@ def paces(plan: Plan, outcome: Outcome) -> list[str]:
 def summary_console() -> Console:
     """Stdout; wide enough for the table when it is no terminal."""
     console = Console()
-    return console if console.is_terminal else Console(width=110)
+    return console if console.is_terminal else Console(width=120)
 
 
 def why_incomplete(jobs: Sequence[Job], outcome: Outcome) -> str:
