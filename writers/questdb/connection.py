@@ -202,7 +202,7 @@ class Sql:
                     at = f"{self._connection.host}:{self._connection.pg_port}"
                     raise SinkError(
                         f"QuestDB at {at} does not answer any more: {' '.join(str(error).split()).rstrip('.')}. "
-                        "Its log says why; a full disk ends it, for example. What it has stays: start it again and go on with --incremental true."
+                        "Its log says why (a full disk, perhaps). What it has stays: start it again and go on with --incremental true."
                     ) from None
                 time.sleep(0.2)
 
