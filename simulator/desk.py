@@ -39,6 +39,8 @@ UNREAD_MAX = 100_000
 """Messages that wait for an agent who does not read them."""
 ABSORB_ABOVE = 4_096
 """Messages on the way; more are looked through for what has arrived meanwhile, though the agent sleeps."""
+FLOOD_FACTOR_MAX = 100
+"""Times its rate: an agent that sends so much in a second answers refusals with more, and would go on for ever."""
 COMMANDS_A_WAKE_MAX = 100_000
 """Commands without a yield; more are a loop that would never end."""
 FOR_A_CROSS = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
@@ -47,7 +49,7 @@ FOR_A_CROSS = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN, OrderType.MARK
 class Order:
     """One order, as its venue has it and as its agent knows it."""
 
-    __slots__ = ("book", "is_accepted", "left", "order_id", "price_ticks", "seen_left", "side", "size", "slot", "type")
+    __slots__ = ("book", "is_accepted", "is_refused", "left", "order_id", "price_ticks", "seen_left", "side", "size", "slot", "type")
 
     def __init__(self, book: int, side: Side, type: OrderType, price_ticks: int, size: int) -> None:
         self.book = book
@@ -60,6 +62,8 @@ class Order:
         self.slot = 0
         self.seen_left = size
         self.is_accepted = False
+        self.is_refused = False
+        """By its venue, whether or not the agent has heard of it."""
 
 
 class Desk:
@@ -267,6 +271,9 @@ class Desk:
             self._second, self._sent_in_second = now // NS_PER_S, 0
         self._sent_in_second += 1
         floods = self._sent_in_second > self.spec.max_messages_per_s
+        if self._sent_in_second > FLOOD_FACTOR_MAX * self.spec.max_messages_per_s:
+            rate = f"{FLOOD_FACTOR_MAX:,} times its max_messages_per_s of {self.spec.max_messages_per_s:,}"
+            raise AgentError(f"sent {rate} within one second. Let it wait after a rejection for Reject.FLOOD")
         self.ledger.counts[COMMANDS] += 1
         self.ledger.counts[FLOODED] += floods
         v = book % self._exchange.venues
@@ -308,6 +315,8 @@ class Desk:
             self.ledger.answered(ref, answer.ts_ns, answer.reject)
         if answer.reject:
             self.ledger.counts[REFUSED] += 1
+            if is_order:
+                self._orders[ref].is_refused = True
             self._deliver(v, Rejected(answer.ts_ns, ref, answer.reject, venue.phase))
         elif is_order:
             replaced = command.old_ref if command.what == REPLACE else 0
@@ -431,7 +440,7 @@ class Desk:
                 self._orders.pop(message.old_ref, None)
             return
         if isinstance(message, Rejected):
-            if order is not None and not order.is_accepted:
+            if order is not None and order.is_refused:  # the order itself, not what was asked of it
                 del self._orders[message.ref]
             return
         if isinstance(message, Fill):

@@ -286,6 +286,24 @@ def test_a_flood_is_refused_and_told_so_and_the_next_second_is_free() -> None:
     assert result.arrow("orders")["reason"].to_pylist().count("FLOOD") == 20
 
 
+def test_a_refused_cancel_that_overtakes_the_acceptance_leaves_the_order_known() -> None:
+    """Four orders at one instant are stamped 1 ns apart; the refusal of a fifth command carries the instant itself and arrives first."""
+    looks: list[Any] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        refs = [orders.buy(*A, 9_000, 100) for _ in range(4)]
+        orders.cancel(refs[3])
+        yield market.wait(10 * MS)
+        looks.append([type(m) for m in market.read()])
+        looks.append([order.ref for order in market.own_orders()])
+        yield market.wait(SECOND // 2)
+        looks.append(market.position("AAPL"))
+
+    market = scripted_run([Stroke(100 * MS, *A, SELL, 8_000, 1_000)], lone(make, max_messages_per_s=4))
+    assert looks == [[Accepted, Rejected, Accepted, Accepted, Accepted], [1, 2, 3, 4], 400]
+    assert market.agents()["lone"].positions[0].shares == 400
+
+
 def test_an_agent_that_never_yields_is_stopped_with_its_name() -> None:
     def make(market: Any, orders: Any, rng: Any) -> Any:
         yield market.wait(5)
@@ -311,6 +329,16 @@ def test_an_agent_that_takes_its_time_is_not_stopped() -> None:
 
     market = scripted_run([], lone(make, max_wake_s=0.6))
     assert market.agents()["lone"].commands == 1
+
+
+def test_an_agent_that_answers_refusals_with_more_is_stopped() -> None:
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        while True:
+            orders.buy(*A, 9_000, 100)
+            yield market.message()
+
+    with pytest.raises(AgentError, match=r"sent 100 times its max_messages_per_s of 20 within one second.*Reject.FLOOD"):
+        scripted_run([], lone(make, max_messages_per_s=20))
 
 
 def test_endless_commands_without_a_yield_are_stopped() -> None:
