@@ -290,8 +290,8 @@ class Desk:
         venues = self._exchange.venues
         best, at = None, self._listings[k]
         for v in range(venues if kind not in FOR_A_CROSS else 0):
-            quote = self._exchange.quote_at(k * venues + v, self._clock.now - self.latency_ns[v])
-            price, size = (quote.ask_ticks, quote.ask_size) if side == Side.BUY else (-quote.bid_ticks, quote.bid_size)
+            _, bid, bid_size, ask, ask_size = self._exchange.quote_at(k * venues + v, self._clock.now - self.latency_ns[v])
+            price, size = (ask, ask_size) if side == Side.BUY else (-bid, bid_size)
             if price and (best is None or (price, -size) < best):
                 best, at = (price, -size), v
         return k * venues + at

@@ -134,17 +134,7 @@ class Answer(NamedTuple):
     """Shares cancelled, reduced or expired."""
 
 
-class Quote(NamedTuple):
-    """The best displayed levels of a book at a time; a side that shows nothing is 0."""
-
-    ts_ns: int
-    bid_ticks: int
-    bid_size: int
-    ask_ticks: int
-    ask_size: int
-
-
-NO_QUOTE = Quote(0, 0, 0, 0, 0)
+NO_QUOTE = (0, 0, 0, 0, 0)
 
 
 class Exchange:
@@ -298,14 +288,14 @@ class Exchange:
         """Ring place of the newest book row of ``b`` stamped at or before ``ts_ns``; -1 if the day has none yet."""
         return self._newest(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
 
-    def quote_at(self, b: int, ts_ns: int) -> Quote:
-        """The best levels as of ``ts_ns``."""
+    def quote_at(self, b: int, ts_ns: int) -> tuple[int, int, int, int, int]:
+        """Stamp, bid in ticks, its shares, ask in ticks, its shares as of ``ts_ns``; a side that shows nothing is 0."""
         r = self.row_at(b, ts_ns)
         if r < 0:
             return NO_QUOTE
         top = self.columns.ring_quotes[b, r, :, 0].tolist()
         units = int(self.columns.facts[b, TICK_UNITS])
-        return Quote(int(self.columns.ring_ts[b, r]), top[0] // units, top[1], top[2] // units, top[3])
+        return int(self.columns.ring_ts[b, r]), top[0] // units, top[1], top[2] // units, top[3]
 
     def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
         """(price in ticks, shares) of the best displayed levels as of ``ts_ns``."""
