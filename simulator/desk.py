@@ -1,7 +1,8 @@
 """A desk: what stands between one Python agent and the market. It carries its messages and knows its orders.
 
-The desk satisfies ``agents.MarketView`` and ``agents.OrderEntry``; the agent gets nothing else. What a venue knows of an order
-(``Order.order_id``) and what the agent knows of it (``Order.seen_left``) are a latency apart, and kept apart here.
+The desk satisfies ``agents.MarketView`` and ``agents.OrderEntry``, and the agent gets just those two sides of it (``Port``). What
+a venue knows of an order (``Order.order_id``) and what the agent knows of it (``Order.seen_left``) are a latency apart, and kept
+apart here.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from simulator.agents.interface import (
     BEST,
@@ -64,6 +65,41 @@ class Order:
         self.is_accepted = False
         self.is_refused = False
         """By its venue, whether or not the agent has heard of it."""
+
+
+VIEW = (
+    "best", "depth", "nbbo", "last_trade", "last_trades", "phase", "own_orders", "own_order", "position", "cash_ticks", "read", "wait",
+    "until", "message", "quote", "trade", "phase_change", "any_of", "symbols", "venues",
+)  # fmt: skip
+ENTRY = ("buy", "sell", "add", "cancel", "cancel_all", "reduce", "replace")
+
+
+class Port:
+    """Some of a desk's methods, and nothing else of it. It cannot be changed."""
+
+    __slots__ = (*VIEW, *ENTRY, "_now", "_there")
+
+    _now: Callable[[], int]
+    _there: tuple[str, ...]
+
+    def __init__(self, desk: Desk, names: tuple[str, ...]) -> None:
+        for name in names:
+            object.__setattr__(self, name, getattr(desk, name))
+        object.__setattr__(self, "_now", lambda: desk.now_ns)
+        object.__setattr__(self, "_there", names)
+
+    @property
+    def now_ns(self) -> int:
+        return self._now()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name!r} cannot be set here: keep it in a variable of the agent's own")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # what Python itself asks for, to copy it for example
+            raise AttributeError(name)
+        near = get_close_matches(name, self._there, 1)
+        raise AttributeError(f"there is no {name!r} here" + (f"; did you mean {near[0]}?" if near else f", only {', '.join(self._there)}"))
 
 
 class Desk:

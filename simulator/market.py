@@ -28,7 +28,7 @@ from simulator.columns import (
     NOTE_TS,
 )
 from simulator.config import AgentSpec, Refresh, Scenario, agent_number
-from simulator.desk import Desk
+from simulator.desk import ENTRY, VIEW, Desk, Port
 from simulator.digest import Digest
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
@@ -267,7 +267,8 @@ class Market:
 
     def _make_agent(self, spec: AgentSpec, desk: Desk) -> Generator[Any, Any, Any]:
         try:
-            return make_agent(spec.make, desk, desk, stream(self.scenario.seed, "agent", spec.name), spec.arguments)
+            view, entry = Port(desk, VIEW), Port(desk, ENTRY)
+            return make_agent(spec.make, view, entry, stream(self.scenario.seed, "agent", spec.name), spec.arguments)
         except Exception as error:
             what = str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
             given = dict(spec.arguments)

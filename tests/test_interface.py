@@ -233,9 +233,27 @@ def any_of_rubbish(market: Any, orders: Any, rng: Any) -> Any:
     yield market.any_of(market.wait(1), 5)
 
 
+def reaches_the_desk(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(1)
+    orders.ledger.counts[0] = 7
+
+
+def misspells_a_method(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(1)
+    market.last_trad("AAPL", "NASDAQ")
+
+
+def sets_something(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(1)
+    market.mood = "bullish"
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        (reaches_the_desk, "there is no 'ledger' here.*only buy, sell.*orders.ledger.counts"),
+        (misspells_a_method, "there is no 'last_trad' here; did you mean last_trade"),
+        (sets_something, "'mood' cannot be set here"),
         (makes_a_wait, "not made by hand.*yield Wait.5"),
         (changes_a_wait, "cannot be changed.*wait.until_ns = 7"),
         (changes_a_message, "AttributeError.*message.ref = 5"),
