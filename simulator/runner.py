@@ -13,6 +13,7 @@ from simulator.agents.interface import PhaseChange, Wait
 from simulator.clock import Alarm, Clock
 from simulator.errors import AgentError, MarketSimError
 from simulator.exchange import Exchange
+from simulator.flow import NEVER_NS
 from simulator.mistakes import home_of, where_raised, where_yielded
 from simulator.sessions import format_ts
 from simulator.venue import Venue
@@ -157,9 +158,10 @@ class Runner:
         if wait.kinds is not None and (message := self._desk.take(wait.kinds)) is not None:
             return True, message
         now = self._clock.now
-        arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
-        if arrived:
-            return True, self._describe(*min(arrived))
+        if self._due:
+            arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
+            if arrived:
+                return True, self._describe(*min(arrived))
         return 0 <= wait.until_ns <= now, None
 
     def _describe(self, kind: int, index: int) -> Any:
@@ -173,6 +175,8 @@ class Runner:
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
+        if not (wait.quotes or wait.trades or wait.phases):
+            return
         for kind, indices in ((QUOTE, wait.quotes), (TRADE, wait.trades), (PHASE, wait.phases)):
             for index in indices:
                 coming_ns = self._on_its_way(kind, index)
@@ -197,16 +201,18 @@ class Runner:
 
     def _sleep(self, wait: Wait) -> None:
         """Set the alarm to when the wait may end, as far as is known."""
-        times = list(self._due.values())
-        if wait.until_ns >= 0:
-            times.append(wait.until_ns)
+        earliest_ns = wait.until_ns if wait.until_ns >= 0 else NEVER_NS
+        if self._due:
+            earliest_ns = min(earliest_ns, *self._due.values())
         if wait.kinds is not None and (arrival_ns := self._desk.next_arrival_ns()) is not None:
-            times.append(arrival_ns)
-        if times:
-            self._ring_by(min(times))
+            earliest_ns = min(earliest_ns, arrival_ns)
+        if earliest_ns < NEVER_NS:
+            self._ring_by(earliest_ns)
 
     def _end(self, wait: Wait) -> None:
         self._wait = None
+        if not (wait.quotes or wait.trades or wait.phases):
+            return
         self._due.clear()
         for kind, indices in ((QUOTE, wait.quotes), (TRADE, wait.trades), (PHASE, wait.phases)):
             for index in indices:

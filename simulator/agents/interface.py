@@ -128,10 +128,8 @@ class OwnOrder(NamedTuple):
     """False while no answer has arrived."""
 
 
-class Wait:
-    """What an agent yields. ``MarketView``'s methods make it; it cannot be made or changed by hand."""
-
-    __slots__ = ("kinds", "owner", "phases", "quotes", "trades", "until_ns")
+class _Wait(NamedTuple):
+    """What a ``Wait`` holds."""
 
     owner: int
     """Number of the agent that it was made for."""
@@ -140,10 +138,18 @@ class Wait:
     kinds: tuple[type, ...] | None
     """Types of message that end the wait, any if empty; None: no message does."""
     quotes: tuple[int, ...]
+    """Books."""
     trades: tuple[int, ...]
     phases: tuple[int, ...]
+    """Venues."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+
+class Wait(_Wait):
+    """What an agent yields. ``MarketView``'s methods make it; it cannot be made or changed by hand."""
+
+    __slots__ = ()
+
+    def __new__(cls, *args: object, **kwargs: object) -> Wait:
         raise TypeError("a Wait is not made by hand: use market.wait, until, message, quote, trade, phase_change or any_of")
 
     @classmethod
@@ -152,11 +158,7 @@ class Wait:
         phases: tuple[int, ...] = (),
     ) -> Wait:  # fmt: skip
         """For the desk, which knows what its numbers mean."""
-        wait = object.__new__(cls)
-        values = {"owner": owner, "until_ns": until_ns, "kinds": kinds, "quotes": quotes, "trades": trades, "phases": phases}
-        for name, value in values.items():
-            object.__setattr__(wait, name, value)
-        return wait
+        return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a Wait cannot be changed: make another one")
