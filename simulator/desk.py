@@ -8,6 +8,7 @@ apart here.
 from __future__ import annotations
 
 import heapq
+import operator
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -228,6 +229,8 @@ class Desk:
         for wait in waits:
             if type(wait) is not Wait or wait.owner != self.owner:
                 raise AgentError(f"any_of takes what this agent's market.message(...), .quote(...) and so on return, got {wait!r}")
+        if not waits and limit_ns == -1:
+            raise AgentError("any_of() without a wait would never end. Give it what to wait for, or a limit_ns")
         limits = [limit for limit in (self._limit(limit_ns), *(w.until_ns for w in waits)) if limit >= 0]
         heard = [w.kinds for w in waits if w.kinds is not None]
         return Wait.made(
@@ -257,8 +260,8 @@ class Desk:
     ) -> int:  # fmt: skip
         kind = _member("type", type, OrderType)
         side = _member("side", side, Side)
-        _whole("price_ticks", price_ticks)
-        _whole("size", size)
+        price_ticks = _whole("price_ticks", price_ticks)
+        size = _whole("size", size)
         shown = size if display is None else _whole("display", display)
         book = self._route(side, symbol, kind) if venue is None or venue == BEST else self._find(symbol, venue)
         ref = self._new_order(Order(book, side, kind, price_ticks, size), 0, shown)
@@ -279,8 +282,8 @@ class Desk:
 
     def replace(self, ref: int, price_ticks: int, size: int) -> int:
         book, old = self._book_of(ref), self._orders.get(ref)
-        _whole("price_ticks", price_ticks)
-        _whole("size", size)
+        price_ticks = _whole("price_ticks", price_ticks)
+        size = _whole("size", size)
         side, kind = (Side.BUY, OrderType.LIMIT) if old is None else (old.side, old.type)
         new_ref = self._new_order(Order(book, side, kind, price_ticks, size), ref, size)
         self._send(REPLACE, book, new_ref, ref, side, OrderType.LIMIT, price_ticks, size, size)
@@ -537,11 +540,15 @@ def _up_to(count: int) -> str:
 
 
 def _whole(what: str, value: Any, least: int | None = None) -> int:
+    """``value`` as an int; numpy's integers are as good as Python's, floats and booleans are not."""
+    if type(value) is not int and type(value) is not bool and hasattr(value, "__index__"):
+        value = operator.index(value)
     if type(value) is not int or (least is not None and value < least):
         bound = "" if least is None else f" of at least {least}"
         hint = ", so give int(...) of it" if hasattr(value, "__int__") and type(value) is not int else ""
         raise AgentError(f"gave {what} = {value!r}; it is an int{bound}{hint}")
-    return value
+    number: int = value
+    return number
 
 
 def _member(what: str, value: Any, kind: Any) -> Any:

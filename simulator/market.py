@@ -33,7 +33,7 @@ from simulator.digest import Digest
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
-from simulator.mistakes import where_raised
+from simulator.mistakes import where_defined, where_raised
 from simulator.records import BATCH_TYPES, PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side, columns
 from simulator.results import AgentResult, agent_result
 from simulator.rng import stream
@@ -269,12 +269,13 @@ class Market:
         try:
             view, entry = Port(desk, VIEW), Port(desk, ENTRY)
             return make_agent(spec.make, view, entry, stream(self.scenario.seed, "agent", spec.name), spec.arguments)
-        except Exception as error:
-            what = str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
-            given = dict(spec.arguments)
+        except MarketSimError as error:
+            raise AgentError(f"Agent {spec.name!r}: {str(error).rstrip('.')}{where_defined(spec.make)}.") from error
+        except (Exception, SystemExit) as error:
+            what = f"{type(error).__name__}: {error}".rstrip(".")
+            place = where_raised(error, "") or where_defined(spec.make)
             raise AgentError(
-                f"Agent {spec.name!r} could not be made from {spec.make!r} with {given}: {what.rstrip('.')}{where_raised(error, '')}. "
-                "Check its arguments."
+                f"Agent {spec.name!r} could not be made with {dict(spec.arguments)}: {what}{place}. Check its arguments."
             ) from error
 
     def _run_days(self) -> Generator[Any, Any, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sysconfig
 import traceback
@@ -17,8 +18,18 @@ def where_raised(error: BaseException, home: str) -> str:
     ``home``: the file of the agent's function, which is the user's wherever it lies.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if is_users(frame.filename, home)] or frames[-1:]
+    own = [frame for frame in frames if is_users(frame.filename, home)]
+    if not own and error.__cause__ is not None:  # Python makes a RuntimeError of a StopIteration that an agent raises
+        return where_raised(error.__cause__, home)
     return _place(own[-1].filename, own[-1].lineno or 0) if own else ""
+
+
+def where_defined(made: Any) -> str:
+    """Where a function or class of the user's stands; empty if it has no source."""
+    try:
+        return _place(inspect.getsourcefile(made) or "", inspect.getsourcelines(made)[1])
+    except (TypeError, OSError):
+        return ""
 
 
 def where_yielded(agent: Generator[Any, Any, Any], home: str) -> str:

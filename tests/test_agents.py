@@ -329,7 +329,7 @@ def floats(market: Any, orders: Any, rng: Any) -> Any:
 
 def half_shares(market: Any, orders: Any, rng: Any) -> Any:
     yield market.wait(5)
-    orders.buy(*A, 100, np.int64(5))
+    orders.buy(*A, 100, np.float64(5))
 
 
 def goes_back(market: Any, orders: Any, rng: Any) -> Any:
@@ -349,6 +349,16 @@ def unknown_ref(market: Any, orders: Any, rng: Any) -> Any:
     orders.cancel(1)
 
 
+def ends_wrongly(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(5)
+    raise StopIteration
+
+
+def waits_for_nothing(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(5)
+    yield market.any_of()
+
+
 def never_rests(market: Any, orders: Any, rng: Any) -> Any:
     yield market.wait(5)
     while True:
@@ -363,10 +373,12 @@ def never_rests(market: Any, orders: Any, rng: Any) -> Any:
         (misspells, "did you mean 'AAPL'"),
         (misnames, "did you mean 'NASDAQ'"),
         (floats, "ns = 1000000.0; it is an int"),
-        (half_shares, "size = np.int64.5."),
+        (half_shares, "size = np.float64.5.0.; it is an int, so give int"),
         (goes_back, "ns = -1; it is an int of at least 0"),
         (waits_anew, "its time is over.*yield wait"),
         (unknown_ref, "order reference 1"),
+        (ends_wrongly, "StopIteration.*line [0-9]+: raise StopIteration"),
+        (waits_for_nothing, "without a wait would never end"),
         (never_rests, "woke 100 times"),
     ],
 )
@@ -394,9 +406,9 @@ def takes_more(market: Any, orders: Any, rng: Any, symbol: str) -> Any:
 @pytest.mark.parametrize(
     ("kind", "says", "spec"),
     [
-        (AgentError, "must be a generator function", {"make": not_a_generator}),
-        (AgentError, "no such file", {"make": fails_at_once}),
-        (AgentError, "symbol", {"make": takes_more}),
+        (AgentError, r"test_agents:not_a_generator must be a generator function.*test_agents.py, line \d+: def not_a_gen", {"make": not_a_generator}),
+        (AgentError, r"no such file.*test_agents.py, line \d+: raise ValueError", {"make": fails_at_once}),
+        (AgentError, r"symbol.*test_agents.py, line \d+: def takes_more", {"make": takes_more}),
         (AgentError, "at least 1", {"make": raises, "latency_ns": {"*": 0}}),
         (AgentError, "at least 1", {"make": raises, "latency_ns": {"*": 1.0}}),
         (AgentError, "latency to NYSE is None", {"make": raises, "latency_ns": {"NASDAQ": 5}}),
@@ -407,6 +419,21 @@ def takes_more(market: Any, orders: Any, rng: Any, symbol: str) -> Any:
 def test_an_agent_that_cannot_be_made_is_refused_before_the_run(kind: type[Exception], says: str, spec: dict[str, Any]) -> None:
     with pytest.raises(kind, match=says):
         scripted_run([], lone(**spec), run_ns=0)
+
+
+def test_an_integer_is_an_integer_wherever_it_comes_from() -> None:
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        yield market.wait(np.int64(1))
+        ref = orders.buy(*A, np.int32(9_990), np.int64(100), display=np.uint8(50))
+        yield market.message(limit_ns=np.int64(MS))
+        orders.reduce(ref, np.int64(20))
+        orders.replace(ref, np.int64(9_991), np.int64(60))
+        yield market.wait(MS)
+
+    market = scripted_run([], lone(make))
+    assert market.book(*A).levels(BUY) == [(9_991, 50)]  # it shows 50 at a time, as before
+    sizes = market.agents()["lone"].arrow("orders")["size"].to_pylist()
+    assert sizes == [100, 60]
 
 
 def test_an_agent_that_ends_leaves_its_orders_and_the_run_goes_on() -> None:

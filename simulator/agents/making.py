@@ -35,8 +35,8 @@ def make_agent(
         if kind == "coroutine":
             agent.close()
         raise AgentError(
-            f"{make!r} must be a generator function (with yield in it), or a class whose run(market, orders, rng) is one, but it returned "
-            f"{kind}{hint}. Yield what the agent waits for, for example market.wait(1_000_000_000)."
+            f"{_name(make)} must be a generator function (with yield in it), or a class whose run(market, orders, rng) is one, but it "
+            f"returned {kind}{hint}. Yield what the agent waits for, for example market.wait(1_000_000_000)."
         )
     return agent
 
@@ -48,14 +48,20 @@ def agent_parameters(make: Callable[..., Any]) -> inspect.Signature:
     """
     if inspect.isclass(make):
         if not callable(getattr(make, "run", None)):
-            raise AgentError(f"{make!r} has no method run(market, orders, rng). Give it one, with yield in it.")
+            raise AgentError(f"{_name(make)} has no method run(market, orders, rng). Give it one, with yield in it.")
         return inspect.signature(make)
     called = make if inspect.isroutine(make) or not hasattr(make, "run") else make.run
     if not callable(called):
-        raise AgentError(f"{make!r} is not a function, nor a class or object with a method run. Name a generator function.")
+        raise AgentError(f"{_name(make)} is not a function, nor a class or object with a method run. Name a generator function.")
     signature = inspect.signature(called)
     parameters = list(signature.parameters.values())
     plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(plain) < GIVEN and not any(p.kind == p.VAR_POSITIONAL for p in parameters):
-        raise AgentError(f"{make!r} takes {signature}; an agent's first three parameters are market, orders and rng. Add them.")
+        raise AgentError(f"{_name(make)} takes {signature}; an agent's first three parameters are market, orders and rng. Add them.")
     return signature.replace(parameters=[p for p in parameters if p not in plain[:GIVEN]])
+
+
+def _name(make: Any) -> str:
+    """As the user calls it."""
+    name = getattr(make, "__qualname__", None)
+    return repr(make) if name is None else f"{make.__module__}:{name}"
