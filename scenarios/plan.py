@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ def with_scenario(given: Flags) -> tuple[Flags, tuple[str, ...]]:
     explicit = {name: getattr(given, name) for name in given.model_fields_set}
     won = [name for name in explicit if name in file.values and explicit[name] != file.values[name]]
     said = tuple(f"--{name} {_shown(explicit[name])} wins over {_shown(file.values[name])} ({file.lines[name]})." for name in won)
-    return check_flags({**file.values, **explicit, "scenario": str(file.path)}), said
+    if file.prices is not None and given.prices is not None:
+        said = (*said, f"--prices {given.prices} wins over those of {', '.join(file.prices)} ({file.lines['prices']}).")
+    with file.in_its_place(explicit):
+        return check_flags({**file.values, **explicit, "scenario": str(file.path)}), said
 
 
 def make_plan(given: Flags, history: History | None = None, now_ns: int | None = None, said: Sequence[str] = ()) -> Plan:
@@ -94,7 +98,8 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
     flags, notes, refreshes = _with_manifest(given)
     file = _file(flags)
     notes = [*said, *notes, *_changed_file_notes(flags, file)]
-    scenario = replace(_scenario(flags, file, *_times(flags, now_ns)), refreshes=refreshes)
+    with _in_its_place(flags, file):
+        scenario = replace(_scenario(flags, file, *_times(flags, now_ns)), refreshes=refreshes)
     if history is not None and history.newest_ns >= scenario.start_ns:
         scenario = _after(scenario, history.newest_ns, flags)
         notes.append(f"Starts after the newest row of the database, at {format_ts(scenario.start_ns)}.")
@@ -160,6 +165,13 @@ def _continued(given: Flags, history: History) -> Plan:
 
 def _file(flags: Flags) -> ScenarioFile | None:
     return None if flags.scenario is None else read_scenario(find_scenario(flags.scenario))
+
+
+def _in_its_place(flags: Flags, file: ScenarioFile | None) -> AbstractContextManager[None]:
+    """A complaint about what the file says names the file, one about a flag the flag."""
+    if file is None:
+        return nullcontext()
+    return file.in_its_place([name for name, value in file.values.items() if getattr(flags, name) != value])
 
 
 def _changed_file_notes(flags: Flags, file: ScenarioFile | None) -> list[str]:

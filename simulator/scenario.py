@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +28,7 @@ from simulator.universe import Universe, check_universe, load_universe
 from simulator.using import find
 from simulator.yaml_file import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
 
+MODEL = "the file with everything in docs/scenarios.md"
 LATENCY_NS_MAX = 60_000_000_000
 COPIES_MAX = 1_000
 
@@ -157,7 +160,18 @@ class ScenarioFile:
     limits: Mapping[str, Any]
     """Fields of ``Scenario``."""
     lines: Mapping[str, str]
-    """Of ``values``, by name: where it stands in the file, for messages."""
+    """Of ``values``, ``prices`` and ``limits``, by name: where it stands in the file, for messages."""
+
+    @contextmanager
+    def in_its_place(self, but: Collection[str] = ()) -> Iterator[None]:
+        """A complaint that begins with a flag, or a limit, is one about the file if the value comes from there; ``but``: what does not."""
+        try:
+            yield
+        except InputError as error:
+            flag = re.match(r"(?:--)?(\w+)", str(error))
+            if flag is None or flag[1] not in self.lines or flag[1] in but:
+                raise
+            raise InputError(self.lines[flag[1]] + str(error)[flag.end() :]) from error
 
     def fill(self, scenario: Scenario) -> Scenario:
         """The scenario with what no flag says."""
@@ -172,14 +186,14 @@ class ScenarioFile:
         missing = [name for name in symbols if name not in self.prices]
         if missing:
             limit = f"there are none for {', '.join(missing)}"
-            raise InputError(explain(f"{self.path.name}: prices", sorted(self.prices), limit, "Add them, or name a source of prices."))
+            raise InputError(explain(self.lines["prices"], sorted(self.prices), limit, "Add them, or name a source of prices."))
         return PriceTable({name: self.prices[name] for name in symbols}, "scenario", ())
 
 
 def read_scenario(path: Path | str) -> ScenarioFile:
     """Raises ``InputError`` with file, line, key and what is allowed."""
     path = Path(path).resolve()
-    file = read_yaml(path)
+    file = read_yaml(path, MODEL)
     keys: ScenarioKeys = validate(ScenarioKeys, file)
     universe = _universe(keys, file, path.parent)
     values: dict[str, Any] = {key: getattr(keys, key) for key in SAME_AS_FLAGS if getattr(keys, key) is not None}
@@ -187,6 +201,8 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     places: dict[str, Place] = {key: (key,) for key in values} | {key: ("rates", key) for key in keys.rates.model_dump()}
     for key in ("symbols", "only"):
         if key in values:
+            if not values[key]:
+                raise InputError(explain(file.at((key,)), [], "at least one is needed", "Name some, or leave the key out for all."))
             values[key] = _names(file, (key,), values[key], [s.name for s in universe.symbols])
     for key in ("only", "extra_tables"):
         if key in values:
@@ -197,14 +213,18 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     for key in ("start_ts", "end_ts"):
         if getattr(keys, key) is not None:
             _at(file, (key,), parse_ts, getattr(keys, key))
+    if keys.prices is not None:
+        places["prices"] = ("prices",)
     if isinstance(keys.prices, str):
         values["prices"] = _beside(path.parent, keys.prices)
-        places["prices"] = ("prices",)
+        if keys.prices not in ("builtin", "yahoo") and not Path(values["prices"]).exists():
+            limit = f"builtin, yahoo, or the path of a CSV file or manifest, and there is none in {path.parent}"
+            raise InputError(explain(file.at(("prices",)), keys.prices, limit, nearest(keys.prices, ["builtin", "yahoo"])))
     if keys.profile is not None:
         values["profile"] = _beside(path.parent, keys.profile)
     profile = values.get("profile", "spec")
     _at(file, ("profile",), load_profile, profile)
-    _at(file, ("populations",), lambda changes: load_profile(profile, changes), keys.populations)
+    load_profile(profile, file.part(("populations",), keys.populations))
     arguments: Mapping[str, Any] = {}
     if keys.writer is not None:
         places["writer"] = ("writer",)
@@ -212,13 +232,15 @@ def read_scenario(path: Path | str) -> ScenarioFile:
         if isinstance(keys.writer, UseKeys):
             arguments = keys.writer.with_
             _check_writer(keys.writer, file, path.parent)
+    limits = {name: value for name, value in keys.limits.model_dump().items() if value is not None}
+    places |= {name: ("limits", name) for name in limits}
     return ScenarioFile(
         path=path, text=file.text, about=keys.about, values=values, universe=universe,
         prices=_inline_prices(keys, file, universe), populations=keys.populations, background=keys.background,
         agents=_agents(keys, file, path.parent, universe), fees=_at(file, ("fees",), lambda fees: Fees(**fees), keys.fees.model_dump()),
         writer_arguments=arguments,
-        limits={name: value for name, value in keys.limits.model_dump().items() if value is not None},
-        lines={name: file.at(place) for name, place in places.items() if name in values},
+        limits=limits,
+        lines={name: file.at(place) for name, place in places.items() if name in values or name in limits or name == "prices"},
     )  # fmt: skip
 
 
@@ -239,13 +261,15 @@ def load_scenario(path: Path | str, **changes: Any) -> Scenario:
     if table is None:
         days = trading_days(start_ns, end_ns)
         table = reference_prices(values.get("prices", "builtin"), names, (days[0].date, days[-1].date))
-    rates = Rates(**{key: values[key] for key in RatesKeys.model_fields if key in values})
     same = ("only", "seed", "levels", "session_pacing", "offsession_trades", "profile", "extra_tables")
-    scenario = Scenario(
-        universe=universe, start_ns=start_ns, end_ns=end_ns, prices=table.brackets, rates=rates,
-        **{key: values[key] for key in same if key in values},
-    )  # fmt: skip
-    return replace(file.fill(scenario), **changes)
+    with file.in_its_place():
+        rates = Rates(**{key: values[key] for key in RatesKeys.model_fields if key in values})
+        scenario = Scenario(
+            universe=universe, start_ns=start_ns, end_ns=end_ns, prices=table.brackets, rates=rates,
+            **{key: values[key] for key in same if key in values},
+        )  # fmt: skip
+        scenario = file.fill(scenario)
+    return replace(scenario, **changes)
 
 
 def scenario_schema() -> str:
@@ -259,7 +283,7 @@ def _at(file: YamlFile, place: Place, check: Any, value: Any) -> Any:
     try:
         return check(value)
     except InputError as error:
-        raise InputError(f"{file.at(place)}: {error}") from None
+        raise InputError(f"{file.at(place)}: {str(error).removeprefix(f'--{place[-1]}: ')}") from None
 
 
 def _beside(folder: Path, name: str) -> str:
@@ -273,15 +297,17 @@ def _universe(keys: ScenarioKeys, file: YamlFile, folder: Path) -> Universe:
     if isinstance(keys.universe, str):
         universe: Universe = _at(file, ("universe",), load_universe, Path(_beside(folder, keys.universe)))
         return universe
-    check_universe(f"{file.at(('universe',))}", keys.universe)
+    check_universe(file.part(("universe",), keys.universe), keys.universe)
     return keys.universe
 
 
 def _names(file: YamlFile, place: Place, names: list[str], known: list[str]) -> tuple[str, ...]:
     for n, name in enumerate(names):
+        if name in names[:n]:
+            raise InputError(explain(file.at((*place, n)), name, "each name occurs once", "Remove one of the two."))
         if name not in known:
             raise InputError(explain(file.at((*place, n)), name, f"the universe has {', '.join(known)}", nearest(name, known)))
-    return tuple(dict.fromkeys(names))
+    return tuple(names)
 
 
 def _dates(keys: ScenarioKeys, file: YamlFile) -> dict[str, str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 
 from simulator.errors import InputError, explain
+from simulator.yaml_file import YamlFile, parse_yaml, read_yaml, validate
 
+DEFAULT_UNIVERSE = "simulator/data/universe.yaml"
 _STRICT = ConfigDict(strict=True, extra="forbid")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")]
 
@@ -84,37 +84,17 @@ class Universe:
 
 
 def load_universe(path: Path | None = None) -> Universe:
-    """Reads a universe file, the spec's one by default. Raises ``InputError`` with file, key and what is allowed."""
-    source = path if path is not None else files("simulator") / "data" / "universe.yaml"
-    where = str(path) if path is not None else "simulator/data/universe.yaml"
-    try:
-        data = yaml.load(source.read_text(encoding="utf-8"), _UniqueKeyLoader)
-        # By way of JSON, because a list is a good tuple there even to a strict check.
-        universe = TypeAdapter(Universe).validate_json(json.dumps(data, default=str))
-    except OSError as error:
-        raise InputError(explain("Cannot read the universe file", where, str(error.strerror), "Name a readable YAML file.")) from error
-    except ValidationError as error:
-        raise InputError(_explain_first(where, error)) from error
-    except (yaml.YAMLError, TypeError, ValueError) as error:  # the last two: not UTF-8, keys that are no text, a circle of aliases
-        what = " ".join(str(error).split())
-        remedy = "Compare it with simulator/data/universe.yaml."
-        raise InputError(explain("The universe file is not valid YAML", where, what, remedy)) from error
-    check_universe(where, universe)
+    """Reads a universe file, the spec's one by default. Raises ``InputError`` with file, line, key and what is allowed."""
+    if path is not None:
+        file = read_yaml(path, DEFAULT_UNIVERSE, str(path))
+    else:
+        file = parse_yaml((files("simulator") / "data" / "universe.yaml").read_text(encoding="utf-8"), DEFAULT_UNIVERSE, "the original")
+    universe: Universe = validate(Universe, file)
+    check_universe(file, universe)
     return universe
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML lets the last of two equal keys win; here that is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} occurs twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def check_universe(where: str, universe: Universe) -> None:
+def check_universe(file: YamlFile, universe: Universe) -> None:
     """What no single value shows: names that repeat, listings that are no venue. Raises ``InputError``."""
     venue_names = [venue.name for venue in universe.venues]
     kinds: tuple[tuple[Literal["venues", "symbols"], list[str]], ...] = (
@@ -124,25 +104,11 @@ def check_universe(where: str, universe: Universe) -> None:
     for kind, names in kinds:
         for i, name in enumerate(names):
             if name in names[:i]:
-                raise InputError(explain(f"{where}: {kind}[{i}].name", name, "each name occurs once", "Remove one of the two."))
+                raise InputError(explain(file.at((kind, i, "name")), name, "each name occurs once", "Remove one of the two."))
     for i, symbol in enumerate(universe.symbols):
         if symbol.listing not in venue_names:
             limit = f"the venues are {', '.join(venue_names)}"
-            raise InputError(explain(f"{where}: symbols[{i}].listing of {symbol.name}", symbol.listing, limit, "Name one of them."))
-
-
-def _explain_first(where: str, error: ValidationError) -> str:
-    """One complaint as one sentence with the key's path, "symbols[3].beta"; an unknown key goes before the key that it leaves missing."""
-    complaints = error.errors(include_url=False, include_context=False)
-    first = min(complaints, key=lambda complaint: complaint["type"] != "unexpected_keyword_argument")
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".") or "the file"
-    kind = Symbol if path.startswith("symbols[") else Venue if path.startswith("venues[") else Universe
-    value = sorted(first["input"]) if isinstance(first["input"], dict) else first["input"]
-    remedy = f"Keys there: {', '.join(kind.__dataclass_fields__)}."
-    if first["type"] == "string_type":
-        remedy += " A name that YAML reads as something else, such as ON, needs quotes."
-    problem = "unknown key" if first["type"] == "unexpected_keyword_argument" else first["msg"][:1].lower() + first["msg"][1:]
-    return explain(f"{where}: {path}", value, problem, remedy)
+            raise InputError(explain(file.at(("symbols", i, "listing")), symbol.listing, limit, "Name one of them."))
 
 
 def _index_of(kind: str, name: str, names: list[str]) -> int:

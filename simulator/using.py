@@ -34,11 +34,18 @@ def find(name: str, what: str, folder: Path | None = None) -> Any:
         raise InputError(_fails(what, name, error)) from error
     for part in path.split("."):
         if not hasattr(found, part):
-            there = sorted(key for key, value in vars(found).items() if callable(value) and not key.startswith("_"))
+            there = _callables(found)
             limit = f"{module_name} has {', '.join(there) or 'nothing callable'}"
             raise InputError(explain(what, name, limit, nearest(part, there)))
         found = getattr(found, part)
     return found
+
+
+def _callables(found: Any) -> list[str]:
+    """Public names: the module's own, or if it has none, what it imports too."""
+    named = {key: value for key, value in vars(found).items() if callable(value) and not key.startswith("_")}
+    own = [key for key, value in named.items() if getattr(value, "__module__", None) == getattr(found, "__name__", None)]
+    return sorted(own or named)
 
 
 def _put_first(folder: Path, module: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,18 @@ Place = tuple[str | int, ...]
 """Keys and positions from the top of a file."""
 INLINE, NAMED = "<inline>", "<named>"
 """Tags of the branches of a union: written out in the file, or named there. No keys."""
+
+KINDS = {
+    "list_type": "it is a list, as in [a, b]",
+    "tuple_type": "it is a list, as in [a, b]",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "it is a mapping, as in {key: value}"),
+    "bool_type": "it is true or false",
+    "int_type": "it is a whole number",
+    "int_from_float": "it is a whole number",
+    "float_type": "it is a number",
+    "string_type": "it is text (a name that reads as something else needs quotes)",
+}
+"""What YAML calls what pydantic found to be of the wrong type."""
 
 
 def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -67,28 +79,37 @@ class YamlFile:
 
     where: str
     data: Any
-    lines: dict[Place, int]
+    lines: Mapping[Place, int]
     text: str
+    model: str
+    """What to compare it with: one that is right."""
+    top: Place = ()
+    """Where in the file ``data`` stands."""
 
     def at(self, place: Place) -> str:
         """``momentum.yaml line 12: agents[0].use``; of the nearest place above, where the file does not say it."""
+        place = (*self.top, *place)
         known = next((place[:n] for n in range(len(place), 0, -1) if place[:n] in self.lines), ())
         line = f" line {self.lines[known]}" if known else ""
         return f"{self.where}{line}" + (f": {dotted(place)}" if place else "")
 
+    def part(self, place: Place, data: Any) -> YamlFile:
+        """What stands at a place (``data``, perhaps with more than the file says), with the file's lines."""
+        return dataclasses.replace(self, data=data, top=(*self.top, *place))
 
-def read_yaml(path: Path) -> YamlFile:
+
+def read_yaml(path: Path, model: str, where: str | None = None) -> YamlFile:
     """Raises ``InputError`` for what is no readable YAML."""
-    where = path.name
+    where = path.name if where is None else where
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(explain("Cannot read the file", str(path), reason, "Name a readable YAML file in UTF-8.")) from error
-    return parse_yaml(text, where)
+    return parse_yaml(text, where, model)
 
 
-def parse_yaml(text: str, where: str) -> YamlFile:
+def parse_yaml(text: str, where: str, model: str) -> YamlFile:
     """The same from text; ``where`` is for messages."""
     loader = _Loader(text)
     try:
@@ -99,10 +120,10 @@ def parse_yaml(text: str, where: str) -> YamlFile:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise InputError(f"{where}{line}: not valid YAML: {problem}. Compare it with the examples in docs/scenarios.md.") from error
+        raise InputError(f"{where}{line}: not valid YAML: {problem}. Compare it with {model}.") from error
     finally:
         loader.dispose()
-    return YamlFile(where, data, lines, text)
+    return YamlFile(where, data, lines, text, model)
 
 
 def validate(kind: type, file: YamlFile) -> Any:
@@ -158,8 +179,9 @@ def _explain_first(kind: type, file: YamlFile, error: ValidationError) -> str:
         return explain(file.at(place), first["input"], limit, nearest(str(place[-1]), allowed))
     if first["type"] in ("missing", "missing_argument"):
         return f"{file.at(place)} is missing. The keys there are {', '.join(allowed)}."
-    said = first["msg"].removeprefix("Value error, ")
-    return explain(file.at(place), first["input"], said[:1].lower() + said[1:], "docs/scenarios.md has every key with its default.")
+    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it is")
+    limit = KINDS.get(first["type"], said[:1].lower() + said[1:])
+    return explain(file.at(place), first["input"], limit, f"Compare it with {file.model}.")
 
 
 def _model_at(kind: Any, place: Place) -> Any:

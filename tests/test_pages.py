@@ -71,7 +71,7 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_scenario_that_has_every_key_is_right() -> None:
     (text,) = blocks((ROOT / "docs" / "scenarios.md").read_text(), "yaml")
-    keys = validate(ScenarioKeys, parse_yaml(text, "docs/scenarios.md"))
-    missing = set(ScenarioKeys.model_fields) - set(parse_yaml(text, "docs/scenarios.md").data) - {"start_ts", "end_ts"}
+    keys = validate(ScenarioKeys, parse_yaml(text, "docs/scenarios.md", ""))
+    missing = set(ScenarioKeys.model_fields) - set(parse_yaml(text, "docs/scenarios.md", "").data) - {"start_ts", "end_ts"}
     assert not missing
     assert keys.agents[0].name == "mine"

@@ -226,3 +226,13 @@ def test_the_path_is_that_of_the_tape() -> None:
                 asks.append(rows.quotes[mine[-1], 2, 0])  # type: ignore[union-attr]
         assert impact.mid_with_usd[n, 0] == (max(bids) + min(asks)) / 20_000
     assert impact.shares_with.sum() == trades.size.sum()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "../up", "~", "a\nb", "NUL", "über"])
+def test_an_agents_files_stay_in_the_runs_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        yield market.wait(1)
+
+    market = scripted_run([], AgentSpec(name=name, make=make))
+    write_results(tmp_path / "out", market.agents())
+    assert [path.parent.parent for path in tmp_path.rglob("positions.parquet")] == [tmp_path / "out" / "agents"]

@@ -89,15 +89,15 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
     ("old", "new", "expected"),
     [
         ("beta: 1", "betta: 1", ["symbols[0].betta", "unknown key", "beta, daily_volatility"]),
-        ("mega_cap: false, ", "", ["symbols[0].mega_cap", "required"]),
-        ("mega_cap: true", "mega_cap: 1", ["symbols[1].mega_cap", "got 1", "boolean"]),
+        ("mega_cap: false, ", "", ["symbols[0].mega_cap", "is missing"]),
+        ("mega_cap: true", "mega_cap: 1", ["line 4: symbols[1].mega_cap", "got 1", "true or false"]),
         ("beta: 1", "beta: '1'", ["symbols[0].beta", "got '1'", "number"]),
         ("beta: 1", "beta: .nan", ["symbols[0].beta", "finite"]),
         ("daily_volatility: 0.01", "daily_volatility: 1", ["symbols[0].daily_volatility", "less than or equal to 0.2"]),
-        ("10_000", "10_000.5", ["symbols[0].daily_volume", "integer"]),
+        ("10_000", "10_000.5", ["symbols[0].daily_volume", "whole number"]),
         ("tick_units: 50", "tick_units: 0", ["symbols[1].tick_units", "greater than or equal to 1"]),
         ("tick_units: 50", "tick_units: 1000", ["symbols[1].tick_units", "less than or equal to 100"]),
-        ("name: AA", "name: ON", ["symbols[0].name", "got True", "needs quotes"]),
+        ("name: AA", "name: true", ["symbols[0].name", "got True", "needs quotes"]),
         ("name: AA", "name: 'A A'", ["symbols[0].name", "'A A'"]),
         ("name: BB", "name: AA", ["symbols[1].name", "'AA'", "once"]),
         ("name: IEX", "name: NYSE", ["venues[1].name", "'NYSE'", "once"]),
@@ -107,7 +107,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ("beta: 1", "beta: 1, beta: 2", ["'beta' occurs twice", "line 3"]),
         ("symbols:", "symbols: []\nothers:", ["others", "unknown key", "venues, symbols"]),
         ("symbols:", "symbols: [", ["not valid YAML"]),
-        ("beta: 1", "2025-01-01: 1", ["not valid YAML", "keys must be"]),
+        ("beta: 1", "2025-01-01: 1", ["2025-01-01", "unknown key"]),
     ],
 )
 def test_a_wrong_file_names_file_key_and_what_is_allowed(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:

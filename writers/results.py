@@ -15,11 +15,17 @@ AGENTS = "agents"
 RESULT_TABLES = ("orders", "fills", "positions")
 
 
+def folder_of(name: str) -> str:
+    """An agent's name as that of a folder, whatever is in it; ``.`` and ``..`` are others."""
+    quoted = quote(name, safe=" ")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
 def write_results(folder: Path, agents: Mapping[str, AgentResult]) -> None:
     """Each file appears whole or not at all. Raises ``SinkError``."""
     try:
         for name, result in agents.items():
-            home = folder / AGENTS / quote(name, safe=" ")
+            home = folder / AGENTS / folder_of(name)
             home.mkdir(parents=True, exist_ok=True)
             for table in RESULT_TABLES:
                 partial = home / f".{table}.parquet.partial"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.errors import InputError, explain
 from simulator.records import F64
-from simulator.yaml_file import nearest
+from simulator.yaml_file import YamlFile, parse_yaml, read_yaml, validate
 
+SPEC_PROFILE = "simulator/profiles/spec.yaml"
 Share = Annotated[float, Field(ge=0, le=1)]
 Ticks = Annotated[float, Field(ge=0, le=100)]
 
@@ -61,36 +61,19 @@ class Profile(BaseModel):
         return np.asarray(np.where(levels <= 10, geometric, np.interp(levels, known, shares)), np.float64)
 
 
-def load_profile(name: str, changes: Mapping[str, Any] | None = None) -> Profile:
+def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None) -> Profile:
     """The profile of that name in ``simulator/profiles``, or in the file of that path, with ``changes``. Raises ``InputError``."""
     builtin = resources.files("simulator") / "profiles"
     known = sorted(entry.name.removesuffix(".yaml") for entry in builtin.iterdir() if entry.name.endswith(".yaml"))
     if name in known:
-        text = (builtin / f"{name}.yaml").read_text()
+        file = parse_yaml((builtin / f"{name}.yaml").read_text(), f"simulator/profiles/{name}.yaml", SPEC_PROFILE)
     elif Path(name).is_file():
-        text = Path(name).read_text()
+        file = read_yaml(Path(name), SPEC_PROFILE, name)
     else:
         raise InputError(explain("--profile", name, f"known are {', '.join(known)}, or the path of a YAML file", "Name one of those."))
-    known = list(Profile.model_fields)
-    for key in changes or {}:
-        if key not in known:
-            raise InputError(explain("populations", key, f"the parameters are {', '.join(known)}", nearest(key, known)))
-    try:
-        return Profile.model_validate(yaml.safe_load(text) | _whole_tables(changes or {}))
-    except (ValidationError, yaml.YAMLError, TypeError) as error:
-        raise InputError(explain("profile", name, _first_line(error), "Compare with simulator/profiles/spec.yaml.")) from error
-
-
-def _whole_tables(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has made text of the keys of tables by level."""
-    return {
-        name: {int(k) if str(k).isdigit() else k: v for k, v in value.items()} if isinstance(value, dict) else value
-        for name, value in changes.items()
-    }
-
-
-def _first_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))} is {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    profile: Profile = validate(Profile, file)
+    if not changes:
+        return profile
+    part = changes if isinstance(changes, YamlFile) else YamlFile("populations", changes, {}, "", SPEC_PROFILE)
+    changed: Profile = validate(Profile, part.part((), file.data | dict(part.data)))
+    return changed
