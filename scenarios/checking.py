@@ -21,7 +21,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     books = f"{rates.market_data_min_eps:,} to {rates.market_data_max_eps:,}"
     trades = f"{rates.trades_min_eps:,} to {rates.trades_max_eps:,}"
     changes = f" with {dict(scenario.populations)}" if scenario.populations else ""
-    shared = "" if len(dealt) == flags.processes else f" (of {flags.processes}: symbols that share an agent share one)"
+    why = "symbols that share an agent share one" if len(dealt) < len(names) else "a symbol is simulated by one"
+    shared = "" if len(dealt) == flags.processes else f" (of {flags.processes}: {why})"
     lines = [
         ("scenario", str(file.path) if file is not None else "none; the defaults and flags"),
         ("about", file.about if file is not None else ""),

@@ -93,9 +93,9 @@ class YamlFile:
         line = f" line {self.lines[known]}" if known else ""
         return f"{self.where}{line}" + (f": {dotted(place)}" if place else "")
 
-    def part(self, place: Place, data: Any) -> YamlFile:
+    def part(self, place: Place, data: Any, model: str | None = None) -> YamlFile:
         """What stands at a place (``data``, perhaps with more than the file says), with the file's lines."""
-        return dataclasses.replace(self, data=data, top=(*self.top, *place))
+        return dataclasses.replace(self, data=data, top=(*self.top, *place), model=self.model if model is None else model)
 
 
 def read_yaml(path: Path, model: str, where: str | None = None) -> YamlFile:

@@ -75,5 +75,5 @@ def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None)
     if not changes:
         return profile
     part = changes if isinstance(changes, YamlFile) else YamlFile("populations", changes, {}, "", SPEC_PROFILE)
-    changed: Profile = validate(Profile, part.part((), file.data | dict(part.data)))
+    changed: Profile = validate(Profile, part.part((), file.data | dict(part.data), SPEC_PROFILE))
     return changed
