@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
-from simulator import LimitOrderBook, OrderType, Reject, Side
+from simulator import Event, EventKind, LimitOrderBook, OrderType, Reject, Side
 from simulator.testing import CheckedBook, TwinBook, apply, assert_same_run, commands
 
 pytest_plugins = ["pytester"]
@@ -89,3 +90,51 @@ def test_a_restricted_stream_has_only_what_was_asked_for(stream) -> None:  # typ
 @given(commands())
 def test_our_book_runs_as_the_twin_does(stream) -> None:  # type: ignore[no-untyped-def]
     assert_same_run(LimitOrderBook(), stream)
+
+
+class TextIds:
+    """Our book for one whose ids are its own; ``fault`` lets a cancel take the order before it."""
+
+    def __init__(self, fault: int = 0) -> None:
+        self.book, self.fault, self.asked = LimitOrderBook(), fault, 0
+
+    def add(self, *args: Any, **options: Any) -> str | None:
+        return self._id(self.book.add(*args, **options))
+
+    def replace(self, order_id: str, price_ticks: int, size: int) -> str | None:
+        return self._id(self.book.replace(self._number(order_id), price_ticks, size))
+
+    def cancel(self, order_id: str) -> None:
+        self.book.cancel(self._number(order_id) - self.fault)
+
+    def reduce(self, order_id: str, size: int) -> None:
+        self.book.reduce(self._number(order_id), size)
+
+    def levels(self, side: Side, count: int) -> list[tuple[int, int]]:
+        return self.book.levels(side, count)
+
+    def _id(self, events: list[Event]) -> str | None:
+        first = events[0]
+        return None if first.kind == EventKind.REJECT else f"id-{first.b if first.kind == EventKind.REPLACE else first.order_id}"
+
+    def _number(self, order_id: str) -> int:
+        assert order_id.startswith("id-")
+        return int(order_id[3:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(commands(names=("add", "cancel", "reduce", "replace")))
+def test_a_book_may_have_ids_of_its_own(stream) -> None:  # type: ignore[no-untyped-def]
+    assert_same_run(TextIds(), stream, events=False, own_ids=True)
+
+
+def test_a_wrong_order_cancelled_is_found_by_its_own_id() -> None:
+    @settings(max_examples=200, deadline=None, database=None, phases=[Phase.generate])
+    @given(commands(names=("add", "cancel"), types=(OrderType.LIMIT,), hides=False, nonsense=False))
+    def compare(stream) -> None:  # type: ignore[no-untyped-def]
+        assert_same_run(TextIds(fault=1), stream, events=False, own_ids=True)
+
+    with pytest.raises(AssertionError, match="levels are"):
+        compare()
+    with pytest.raises(ValueError, match="Add events=False"):
+        assert_same_run(TextIds(), [], own_ids=True)

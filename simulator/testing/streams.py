@@ -105,9 +105,12 @@ def commands(
             return Command(name, (draw(st.sampled_from(CrossKind)), draw(references)))
         return Command(name, (draw(st.sampled_from([True, True, True, False])),))
 
-    # A list of hypothesis is short on average, and a least length would keep it from shrinking; so: bursts that may be empty.
-    bursts = st.tuples(*[st.lists(command(), max_size=10)] * (max_size // 5))
-    return bursts.map(lambda parts: [each for part in parts for each in part][:max_size])
+    @st.composite
+    def stream(draw: DrawFn) -> list[Command]:
+        # Hypothesis makes lists short; a length that it draws first is as often long, and still shrinks.
+        return [draw(command()) for _ in range(draw(st.integers(0, max_size)))]
+
+    return stream()
 
 
 def _far_prices(mid_ticks: int, price_window: int) -> list[int]:
