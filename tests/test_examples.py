@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-from simulator import Event, EventKind, LimitOrderBook, OrderType, Reject, Side
-from simulator.testing import CheckedBook, TwinBook, apply, assert_same_run, commands
+from simulator import CrossKind, Event, EventKind, LimitOrderBook, OrderType, Reject, Side
+from simulator.testing import CheckedBook, Command, TwinBook, apply, assert_same, assert_same_run, commands
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
@@ -138,3 +138,30 @@ def test_a_wrong_order_cancelled_is_found_by_its_own_id() -> None:
         compare()
     with pytest.raises(ValueError, match="Add events=False"):
         assert_same_run(TextIds(), [], own_ids=True)
+
+
+def test_the_commands_of_a_failure_can_be_pasted_into_a_test() -> None:
+    class Deaf(LimitOrderBook):
+        def cancel(self, order_id: int) -> list[Event]:
+            return []
+
+    stream = [
+        Command("trading", (False,)),
+        Command("trading", (True,)),
+        Command("add", (Side.SELL, 101, 30, OrderType.POST_ONLY, 10, 2)),
+        Command("add", (Side.BUY, 0, 10, OrderType.MARKET_ON_OPEN)),
+        Command("replace", (1, 102, 20)),
+        Command("reduce", (3, 5)),
+        Command("cross", (CrossKind.OPEN, 100)),
+        Command("cancel", (3,)),
+    ]
+    with pytest.raises(AssertionError, match="levels are") as told:
+        assert_same_run(Deaf(), stream, events=False)
+    lines = str(told.value).splitlines()[1:9]
+    assert lines[2] == "book.add(Side.SELL, 101, 30, type=OrderType.POST_ONLY, display=10, owner=2)"
+    names = {"book": LimitOrderBook(), "Side": Side, "OrderType": OrderType, "CrossKind": CrossKind}
+    exec("\n".join(lines), names)
+    twin = TwinBook()
+    for command in stream:
+        apply(twin, command)
+    assert_same(names["book"], twin)  # type: ignore[arg-type]

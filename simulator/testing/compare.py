@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 from simulator.records import CrossKind, Event, EventKind, Indication, OrderType, Side
@@ -30,7 +31,7 @@ def assert_same_run(
         named = asked.args[0] if asked.name in ("cancel", "reduce", "replace") else None
         if own_ids and named is not None and named not in ids:
             continue  # an order that was never there has no id in the book
-        done.append(f"{asked.name}{asked.args!r}")
+        done.append(_statement(asked.name, asked.args))
         expected = apply(twin, asked)
         got = apply(book, Command(asked.name, (ids[named], *asked.args[1:])) if own_ids and named is not None else asked)
         if own_ids:
@@ -97,9 +98,20 @@ class CheckedBook:
         expected: list[Event] = getattr(self.twin, name)(*args, **options)
         if [_plain(e) for e in got] != [_plain(e) for e in expected]:
             what = f"the events are\n{_lines(got)}\nand should be\n{_lines(expected)}"
-            raise _told([f"{name}{(*args, options)!r}"], what, self.book, self.twin)
+            raise _told([_statement(name, (*args, *options.values()))], what, self.book, self.twin)
         assert_same(self.book, self.twin)
         return got
+
+
+def _statement(name: str, args: tuple[Any, ...]) -> str:
+    """The command as Python, to be pasted into a test."""
+    words = [f"{type(arg).__name__}.{arg.name}" if isinstance(arg, Enum) else repr(arg) for arg in args]
+    if name == "trading":
+        return f"book.trading = {words[0]}"
+    if name == "add":
+        options = zip(("type", "display", "owner"), words[3:], ("OrderType.LIMIT", "None", "0"), strict=False)
+        words = words[:3] + [f"{option}={word}" for option, word, usual in options if word != usual]
+    return f"book.{name}({', '.join(words)})"
 
 
 def _plain(event: Event) -> tuple[int, ...]:
