@@ -1,6 +1,6 @@
 """A market as a library: built, run to a time, looked at, run on."""
 
-from simulator import Cond, Market, Side, format_ts, load_scenario
+from simulator import Market, format_ts, load_scenario
 from simulator.testing import draw
 
 
@@ -16,12 +16,10 @@ def main() -> None:
         print(f"{format_ts(market.now_ns)[:19]} {market.phase.name}: {bid} / {ask}, rows so far {rows}")
     print("\nAAPL at Nasdaq:")
     print(draw(market.book("AAPL", "NASDAQ"), 5))
-    trades = market.tape()["trades"]
     print("\nThe last prints:")
-    for n in range(-3, 0):
-        venue = scenario.universe.venues[trades.venue[n]].name
-        side, cond = Side(trades.side[n]).code, Cond(trades.cond[n]).code
-        print(f"  {format_ts(int(trades.ts_ns[n]))[11:]} {venue:<6} {trades.price[n] / 10_000:.2f} x {trades.size[n]} {side} {cond}")
+    trades = market.pandas("trades").tail(3)
+    for row in trades.itertuples():
+        print(f"  {format_ts(row.timestamp_ns.value)[11:]} {row.venue:<6} {row.price:.2f} x {row.size} {row.side} {row.cond}")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from simulator.agents.crosser import auction_crosser
 from simulator.agents.making import make_agent
 from simulator.clock import AGENT, CROSS, DAY, Clock
@@ -33,8 +31,9 @@ from simulator.digest import Digest
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
 from simulator.exchange import Exchange, dollars_to_ticks
 from simulator.flow import NEVER_NS, Flow, NoFlow
+from simulator.kept import Kept
 from simulator.mistakes import where_defined, where_raised
-from simulator.records import BATCH_TYPES, PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side, columns
+from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
 from simulator.results import AgentResult, agent_result
 from simulator.rng import stream
 from simulator.runner import Runner
@@ -128,7 +127,8 @@ class Market:
         )
         self.rows = dict.fromkeys(scenario.tables, 0)
         self._sink = sink
-        self._kept: dict[str, list[Batch]] = {table: [] for table in scenario.tables}
+        self._kept = Kept()
+        self._kept.open(self.run_info)
         self._digest = Digest(self.run_info)
         self.clock.process(self._run_days())
         post = Post(self.clock)
@@ -186,13 +186,25 @@ class Market:
         return BookView(self.exchange, place * len(universe.venues) + universe.venue_index(venue))
 
     def tape(self) -> dict[str, Batch]:
-        """All rows so far by table, if the market was made without a sink. Tables without a row are left out."""
-        tapes = {}
-        for table, kept in self._kept.items():
-            if kept:
-                joined = {name: np.concatenate([getattr(b, name) for b in kept]) for name, _ in columns(kept[0])}
-                tapes[table] = BATCH_TYPES[table](**joined)
-        return tapes
+        """All rows so far by table, as numpy columns. Tables without a row are left out. Raises ``InputError`` as ``arrow`` does."""
+        return {table: rows for table in self.scenario.tables if len(rows := self._own_rows().numpy(table))}
+
+    def arrow(self, table: str) -> Any:
+        """All rows so far of a table as a ``pyarrow.Table``, as the Parquet files have them: names, prices in USD.
+
+        Raises ``InputError`` for a table that the run does not have, or if the market was made with a sink, which has the rows.
+        """
+        return self._own_rows().arrow(table)
+
+    def pandas(self, table: str) -> Any:
+        """The same as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
+        return self._own_rows().pandas(table)
+
+    def _own_rows(self) -> Kept:
+        if self._sink is not None:
+            limit = "the market hands its rows to that sink and keeps none"
+            raise InputError(explain("sink", type(self._sink).__name__, limit, "Ask the sink, or make the market without one."))
+        return self._kept
 
     def result(self) -> Result:
         """What the run has come to so far."""
@@ -353,10 +365,7 @@ class Market:
         for batch in batches:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)
-            if self._sink is not None:
-                self._sink.write(batch)
-            else:
-                self._kept[batch.table].append(type(batch)(**{name: column.copy() for name, column in columns(batch)}))  # type: ignore[arg-type]
+            (self._kept if self._sink is None else self._sink).write(batch)
         if batches:
             self.exchange.forget(batches)
         return bool(batches)

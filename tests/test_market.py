@@ -20,11 +20,13 @@ from simulator.columns import WATCH
 from simulator.config import AgentSpec, Rates, Scenario
 from simulator.errors import InputError, LimitError
 from simulator.flow import FULL
-from simulator.market import Market
+from simulator.market import Market, simulate
 from simulator.prices import reference_prices
 from simulator.records import Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
 from simulator.sessions import parse_ts
+from simulator.tape import NullSink
 from simulator.universe import load_universe
+from writers.memory import MemorySink
 
 EXTRA = ("orders", "truth")
 
@@ -74,6 +76,22 @@ def test_running_in_steps_changes_nothing() -> None:
     stepped.run_until(chosen.end_ns)
     assert_same_tapes(run(chosen).tape(), stepped.tape())
     assert stepped.result().digest_parts == run(chosen).result().digest_parts
+
+
+def test_a_market_without_a_sink_gives_its_rows_as_a_sink_in_memory_does() -> None:
+    chosen = scenario()
+    sink = MemorySink()
+    simulate(chosen, sink)
+    market = run(chosen)
+    for table in chosen.tables:
+        assert market.arrow(table).equals(sink.arrow(table))
+        assert market.pandas(table).columns.tolist() == sink.pandas(table).columns.tolist()
+    with pytest.raises(InputError, match="the run has market_data, trades"):
+        market.arrow("truth")
+    elsewhere = Market(chosen, NullSink())
+    for ask in (elsewhere.tape, lambda: elsewhere.pandas("trades")):
+        with pytest.raises(InputError, match="Ask the sink"):
+            ask()
 
 
 @pytest.mark.parametrize("levels", [4, 40])

@@ -76,7 +76,7 @@ class QuestDBSink:
 
     def write(self, batch: Batch) -> None:
         """Encode the rows and send what is due. Raises ``SinkError`` for what the server said about earlier ones."""
-        from writers.arrow import to_frame
+        from simulator.arrow import to_frame
 
         assert self._run is not None
         frame = to_frame(batch, self._run)

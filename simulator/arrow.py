@@ -1,4 +1,4 @@
-"""Batches as Arrow tables, with the names and types of the database: what Parquet and memory writers share."""
+"""Batches as Arrow tables, with the names and types of the database: what writers and kept rows share."""
 
 from __future__ import annotations
 
