@@ -51,10 +51,14 @@ FOR_A_CROSS = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN, OrderType.MARK
 class Order:
     """One order, as its venue has it and as its agent knows it."""
 
-    __slots__ = ("book", "is_accepted", "is_refused", "left", "order_id", "price_ticks", "seen_left", "side", "size", "slot", "type")
+    __slots__ = (
+        "book", "display", "is_accepted", "is_refused", "left", "order_id", "price_ticks", "seen_left", "side", "size", "slot", "type",
+    )  # fmt: skip
 
-    def __init__(self, book: int, side: Side, type: OrderType, price_ticks: int, size: int) -> None:
+    def __init__(self, book: int, side: Side, type: OrderType, price_ticks: int, size: int, display: int | None) -> None:
         self.book = book
+        self.display = display
+        """Shares shown at a time, all of them if None; a replacement keeps it."""
         self.side = side
         self.type = type
         self.price_ticks = price_ticks
@@ -264,7 +268,7 @@ class Desk:
         size = _whole("size", size)
         shown = size if display is None else _whole("display", display)
         book = self._route(side, symbol, kind) if venue is None or venue == BEST else self._find(symbol, venue)
-        ref = self._new_order(Order(book, side, kind, price_ticks, size), 0, shown)
+        ref = self._new_order(Order(book, side, kind, price_ticks, size, None if shown == size else shown), 0)
         self._send(ADD, book, ref, ref, side, kind, price_ticks, size, shown)
         return ref
 
@@ -284,18 +288,17 @@ class Desk:
         book, old = self._book_of(ref), self._orders.get(ref)
         price_ticks = _whole("price_ticks", price_ticks)
         size = _whole("size", size)
-        side, kind = (Side.BUY, OrderType.LIMIT) if old is None else (old.side, old.type)
-        new_ref = self._new_order(Order(book, side, kind, price_ticks, size), ref, size)
+        side, kind, display = (Side.BUY, OrderType.LIMIT, None) if old is None else (old.side, old.type, old.display)
+        new_ref = self._new_order(Order(book, side, kind, price_ticks, size, display), ref)
         self._send(REPLACE, book, new_ref, ref, side, OrderType.LIMIT, price_ticks, size, size)
         return new_ref
 
-    def _new_order(self, order: Order, replaces: int, display: int) -> int:
+    def _new_order(self, order: Order, replaces: int) -> int:
         ref = len(self._books)
         self._books.append(order.book)
         self._orders[ref] = order
-        self.ledger.ordered(
-            ref, replaces, order.book, order.side, order.type, order.price_ticks, order.size, display, self._clock.now
-        )  # fmt: skip
+        shown = order.size if order.display is None else min(order.display, order.size) if replaces else order.display
+        self.ledger.ordered(ref, replaces, order.book, order.side, order.type, order.price_ticks, order.size, shown, self._clock.now)
         return ref
 
     def _send(

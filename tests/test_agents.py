@@ -432,8 +432,9 @@ def test_an_integer_is_an_integer_wherever_it_comes_from() -> None:
 
     market = scripted_run([], lone(make))
     assert market.book(*A).levels(BUY) == [(9_991, 50)]  # it shows 50 at a time, as before
-    sizes = market.agents()["lone"].arrow("orders")["size"].to_pylist()
-    assert sizes == [100, 60]
+    sent = market.agents()["lone"].arrow("orders")
+    assert sent["size"].to_pylist() == [100, 60]
+    assert sent["display"].to_pylist() == [50, 50]
 
 
 def test_an_agent_that_ends_leaves_its_orders_and_the_run_goes_on() -> None:

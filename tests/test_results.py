@@ -236,3 +236,16 @@ def test_an_agents_files_stay_in_the_runs_folder_whatever_its_name(tmp_path: Pat
     market = scripted_run([], AgentSpec(name=name, make=make))
     write_results(tmp_path / "out", market.agents())
     assert [path.parent.parent for path in tmp_path.rglob("positions.parquet")] == [tmp_path / "out" / "agents"]
+
+
+@pytest.mark.parametrize(("display", "shows"), [(None, (300, 200, 20)), (300, (300, 200, 20)), (50, (50, 50, 20)), (0, (0, 0, 0))])
+def test_a_replacement_is_recorded_with_what_it_shows_in_the_book(display: int | None, shows: tuple[int, ...]) -> None:
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        ref = orders.buy(*A, 9_990, 300, display=display)
+        for size in (200, 20):
+            yield market.wait(MS)
+            ref = orders.replace(ref, 9_991, size)
+
+    market = scripted_run([], AgentSpec(name="lone", make=make))
+    assert tuple(market.agents()["lone"].arrow("orders")["display"].to_pylist()) == shows
+    assert market.book(*A).levels(BUY) == ([(9_991, shows[-1])] if shows[-1] else [])
