@@ -73,6 +73,10 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
             f"{result.fees_usd:,.2f}", f"{result.pnl_usd:,.2f}",
         )  # fmt: skip
     console.print(table)
+    for name, result in sorted(agents.items()):
+        if result.refusals:
+            reasons = ", ".join(f"{reason.name} {count:,}" for reason, count in result.refusals.items())
+            console.print(f"Refused of {name}: {reasons}", highlight=False, markup=False, soft_wrap=True)
     if folder is not None:
         console.print(f"Orders, fills and positions of each agent: {folder}/agents", highlight=False, markup=False, soft_wrap=True)
 

@@ -32,7 +32,7 @@ from simulator.clock import Clock
 from simulator.config import AgentSpec
 from simulator.errors import AgentError
 from simulator.exchange import Answer, Exchange
-from simulator.ledger import COMMANDS, FLOODED, REFUSED, UNREAD_DROPPED, Ledger
+from simulator.ledger import Ledger
 from simulator.records import NS_PER_S, Liquidity, OrderType, Phase, Side
 from simulator.runner import Runner
 from simulator.venue import ADD, CANCEL, REDUCE, REPLACE, Command, Venue
@@ -316,8 +316,7 @@ class Desk:
         if self._sent_in_second > FLOOD_FACTOR_MAX * self.spec.max_messages_per_s:
             rate = f"{FLOOD_FACTOR_MAX:,} times its max_messages_per_s of {self.spec.max_messages_per_s:,}"
             raise AgentError(f"sent {rate} within one second. Let it wait after a rejection for Reject.FLOOD")
-        self.ledger.counts[COMMANDS] += 1
-        self.ledger.counts[FLOODED] += floods
+        self.ledger.commands += 1
         v = book % self._exchange.venues
         self._venues[v].receive(
             Command(
@@ -356,7 +355,7 @@ class Desk:
         if is_order:
             self.ledger.answered(ref, answer.ts_ns, answer.reject)
         if answer.reject:
-            self.ledger.counts[REFUSED] += 1
+            self.ledger.refused[answer.reject] += 1
             if is_order:
                 self._orders[ref].is_refused = True
             self._deliver(v, Rejected(answer.ts_ns, ref, answer.reject, venue.phase))
@@ -470,7 +469,7 @@ class Desk:
             if self._unread_count > UNREAD_MAX:
                 min((unread for unread in self._unread.values() if unread), key=lambda unread: unread[0][0]).popleft()
                 self._unread_count -= 1
-                self.ledger.counts[UNREAD_DROPPED] += 1
+                self.ledger.unread_dropped += 1
 
     def _learn(self, message: Message) -> None:
         """What a message changes in what the agent knows of itself."""

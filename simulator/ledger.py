@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,6 @@ ORDER_COLUMNS = (
 )  # fmt: skip
 """``answered_ns``: the venue's stamp of acceptance or refusal; ``closed_ns``: of what left nothing of it. -1: not yet."""
 FILL_COLUMNS = ("ts_ns", "ref", "book", "side", "price_ticks", "size", "liquidity")
-UNREAD_DROPPED, COMMANDS, REFUSED, FLOODED = range(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,11 @@ class Ledger:
 
     def __init__(self, keep: bool) -> None:
         self.keep = keep
-        self.counts = [0, 0, 0, 0]
-        """Unread messages dropped, commands sent, refused, and refused as flood."""
+        self.commands = 0
+        """Sent."""
+        self.refused: Counter[Reject] = Counter()
+        """Commands, by reason."""
+        self.unread_dropped = 0
         self._orders: Mapping[str, array[int]] = {name: array("q") for name in ORDER_COLUMNS}
         self._fills: Mapping[str, array[int]] = {name: array("q") for name in FILL_COLUMNS}
         self._accounts: dict[int, list[int]] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.config import Fees
-from simulator.ledger import COMMANDS, FLOODED, NOT_YET, REFUSED, UNREAD_DROPPED, Account, Ledger
+from simulator.ledger import NOT_YET, Account, Ledger
 from simulator.records import I64, PRICE_UNITS_PER_USD, Liquidity, OrderType, Reject, Side
 
 if TYPE_CHECKING:
@@ -50,9 +50,8 @@ class AgentResult:
     """By symbol, those traded, in the universe's order."""
     commands: int
     """Orders, cancels, reduces and replaces sent."""
-    refused: int
-    flooded: int
-    """Of ``refused``: those beyond ``max_messages_per_s``."""
+    refusals: Mapping[Reject, int]
+    """Of them that venues refused, by reason; ``Reject.FLOOD``: those beyond ``max_messages_per_s``."""
     unread_dropped: int
     """Messages that nobody read and that were dropped."""
     order_columns: Mapping[str, I64]
@@ -65,6 +64,10 @@ class AgentResult:
     tick_units: tuple[int, ...]
     """By symbol, in 0.0001 USD."""
     fees: Fees
+
+    @property
+    def refused(self) -> int:
+        return sum(self.refusals.values())
 
     @property
     def cash_usd(self) -> float:
@@ -174,10 +177,9 @@ def agent_result(
                 fills=sum(part.fills for part in parts),
             )
         )
-    counts = ledger.counts
     return AgentResult(
-        name=name, positions=tuple(positions), commands=counts[COMMANDS], refused=counts[REFUSED], flooded=counts[FLOODED],
-        unread_dropped=counts[UNREAD_DROPPED], order_columns=ledger.orders(), fill_columns=ledger.fills(), symbols=tuple(symbols),
+        name=name, positions=tuple(positions), commands=ledger.commands, refusals=dict(sorted(ledger.refused.items())),
+        unread_dropped=ledger.unread_dropped, order_columns=ledger.orders(), fill_columns=ledger.fills(), symbols=tuple(symbols),
         venues=tuple(venues), tick_units=tuple(tick_units), fees=fees,
     )  # fmt: skip
 

@@ -300,7 +300,7 @@ def test_a_flood_is_refused_and_told_so_and_the_next_second_is_free() -> None:
     assert kinds.count(Accepted) == 40
     assert [m.reason for _, m in answers if isinstance(m, Rejected)] == [Reject.FLOOD] * 20
     result = market.agents()["lone"]
-    assert (result.commands, result.refused, result.flooded) == (60, 20, 20)
+    assert (result.commands, result.refused, result.refusals) == (60, 20, {Reject.FLOOD: 20})
     assert result.arrow("orders")["reason"].to_pylist().count("FLOOD") == 20
 
 

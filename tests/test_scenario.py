@@ -187,6 +187,14 @@ def test_flags_win_over_the_file_and_the_summary_says_so(home: Path, capsys: pyt
     assert (home / "again" / "agents" / "buyer" / "fills.parquet").is_file()
 
 
+def test_the_summary_says_why_orders_were_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    floods = "symbols: [AAPL]\n    max_messages_per_s: 3"
+    path = write(home, GOOD.replace("size: 200", "size: 0").replace("symbols: [AAPL]", floods).replace("14:00:20Z", "14:00:02.5Z"))
+    (home / "my_agents.py").write_text(AGENTS.replace("yield market.wait(every_ns)", "yield market.wait(every_ns // 10)"))
+    assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0
+    assert "Refused of buyer: BAD_SIZE 9, FLOOD 15\n" in capsys.readouterr().out  # of 9, 10 and 5 three each
+
+
 def test_a_writer_of_ones_own_gets_its_arguments(home: Path) -> None:
     path = write(home, GOOD + "writer: {use: my_agents:make_sink, with: {name: said}}\n")
     assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0
