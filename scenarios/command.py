@@ -124,7 +124,7 @@ class Flags(BaseModel):
         description="parquet, questdb, memory, null, or module:callable, called with (folder, worker) to make a Sink "
         "(default parquet; questdb if one of QuestDB's flags is given).",
     )
-    out: str = Field("out", description="Folder for the files.")
+    out: str = Field("out", description="Folder for the files; given, also for the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
     extra_tables: Names | None = Field(None, description="More tables, as a comma list: orders, truth (default: none).")

@@ -84,6 +84,7 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
     from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
     from writers.parquet import prepare_folder
+    from writers.results import prepare_results
 
     flags, scenario = plan.flags, plan.scenario
     names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
@@ -101,8 +102,11 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
         check_memory(plan)
     if ":" in flags.writer:
         resolve(flags.writer, maker.beside)  # now, rather than in a worker
+    results = folder if maker.uses_folder or (scenario.agents and "out" in flags.model_fields_set) else None
     if maker.uses_folder:
         prepare_folder(folder, flags.overwrite)
+    elif results is not None:
+        prepare_results(results, flags.overwrite or flags.incremental)
     if make_market is None:
         make_market = Market
         with compiling(console):
@@ -135,7 +139,8 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
             outcome = run_jobs(jobs, budget, line.show, throttle, Refresher(flags.yahoo_refresh_secs, names))
     finally:
         maker.sweep()
-    return _finish(plan, jobs, outcome, folder if maker.uses_folder else None, time.monotonic() - started_s, console, database)
+    rows = folder if maker.uses_folder else None
+    return _finish(plan, jobs, outcome, rows, results, time.monotonic() - started_s, console, database)
 
 
 def pace_of(flags: Flags, start_ns: int) -> Pace | None:
@@ -191,8 +196,10 @@ def warm_up() -> None:
 
 
 def _finish(
-    plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, wall_s: float, console: Console, database: Database | None
-) -> int:
+    plan: Plan, jobs: Sequence[Job], outcome: Outcome, folder: Path | None, results: Path | None, wall_s: float, console: Console,
+    database: Database | None,
+) -> int:  # fmt: skip
+    """``folder``: where the rows are, if in files; ``results``: where those of the agents are to go."""
     from writers.parquet import write_manifest
     from writers.results import write_results
 
@@ -225,12 +232,13 @@ def _finish(
     agents = {name: result for done in outcome.done.values() for name, result in done.agents.items()}
     if folder is not None:
         write_manifest(folder, manifest)
-        write_results(folder, agents)
+    if results is not None:
+        write_results(results, agents)
     if counts is not None:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         print_summary(
             summary_console(), plan, counts, end_ns=reached_ns, digest=digest, is_complete=is_whole, folder=folder, wall_s=wall_s,
-            paces=paces(plan, outcome), agents=agents,
+            paces=paces(plan, outcome), agents=agents, results=results,
         )  # fmt: skip
     if database is not None:
         database.finish(plan, manifest, summary_console(), is_whole=is_whole)

@@ -35,9 +35,12 @@ FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 def print_summary(
     console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
-    wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None,
+    wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,
 ) -> None:  # fmt: skip
-    """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files."""
+    """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files.
+
+    ``results``: where those of the agents are, if they are kept.
+    """
     console.print(venue_table(plan, counts, end_ns, is_complete=is_complete))
     rows = sum(counts.rows.values())
     console.print(f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s", highlight=False)
@@ -52,7 +55,7 @@ def print_summary(
         files, size = folder_size(folder)
         console.print(f"Written to {folder}: {files} files, {_bytes(size)}", highlight=False, markup=False, soft_wrap=True)
     if agents:
-        print_agents(console, agents, folder)
+        print_agents(console, agents, results)
     has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
     if folder is not None and plan.flags.writer == "parquet" and has_both:
         console.print("\nOne-minute bars with the NBBO, to paste into DuckDB:", highlight=False)
@@ -77,8 +80,8 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
         if result.refusals:
             reasons = ", ".join(f"{reason.name} {count:,}" for reason, count in result.refusals.items())
             console.print(f"Refused of {name}: {reasons}", highlight=False, markup=False, soft_wrap=True)
-    if folder is not None:
-        console.print(f"Orders, fills and positions of each agent: {folder}/agents", highlight=False, markup=False, soft_wrap=True)
+    where = "not kept; --out FOLDER keeps them" if folder is None else f"{folder}/agents"
+    console.print(f"Orders, fills and positions of each agent: {where}", highlight=False, markup=False, soft_wrap=True)
 
 
 def venue_table(plan: Plan, counts: Counts, end_ns: int, *, is_complete: bool) -> Table:

@@ -195,6 +195,28 @@ def test_the_summary_says_why_orders_were_refused(home: Path, capsys: pytest.Cap
     assert "Refused of buyer: BAD_SIZE 9, FLOOD 15\n" in capsys.readouterr().out  # of 9, 10 and 5 three each
 
 
+def test_agents_results_are_kept_where_the_rows_are_not(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = write(home, GOOD), home / "out"
+    here = ("--scenario", str(path), "--processes", "1", "--out", str(out))
+    nowhere = ("--scenario", str(path), "--processes", "1", "--writer", "null")
+    assert run_command(*here) == 0
+    rows = pq.read_table(out / "agents" / "buyer" / "fills.parquet")
+    assert run_command(*here, "--overwrite", "true", "--writer", "null") == 0
+    capsys.readouterr()
+    assert pq.read_table(out / "agents" / "buyer" / "fills.parquet").equals(rows)
+    assert run_command(*here, "--writer", "null") == 2
+    assert "has an earlier run's results" in capsys.readouterr().err
+    assert run_command(*nowhere) == 0
+    assert "not kept; --out FOLDER keeps them" in capsys.readouterr().out
+    assert run_command(*nowhere, "--out", str(path)) == 2  # a file
+    assert "it cannot be used" in capsys.readouterr().err
+    (out / "agents" / "buyer" / "notes.txt").write_text("mine")
+    write(home, GOOD.replace("name: seller", "name: vendor"))
+    assert run_command(*here, "--overwrite", "true", "--writer", "null") == 0
+    assert sorted(p.name for p in (out / "agents").iterdir()) == ["buyer", "vendor-1", "vendor-2"]
+    assert (out / "agents" / "buyer" / "notes.txt").read_text() == "mine"
+
+
 def test_a_writer_of_ones_own_gets_its_arguments(home: Path) -> None:
     path = write(home, GOOD + "writer: {use: my_agents:make_sink, with: {name: said}}\n")
     assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0

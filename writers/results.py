@@ -8,11 +8,29 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 
-from simulator.errors import SinkError
+from simulator.errors import InputError, SinkError, explain
 from simulator.results import AgentResult
 
 AGENTS = "agents"
 RESULT_TABLES = ("orders", "fills", "positions")
+
+
+def prepare_results(folder: Path, overwrite: bool) -> None:
+    """Make room for the results of a run whose rows go elsewhere; with ``overwrite`` those of an earlier one go. Raises ``InputError``."""
+    home = folder / AGENTS
+    try:
+        home.mkdir(parents=True, exist_ok=True)  # now, rather than at the end of the run
+        if any(home.iterdir()) and not overwrite:
+            limit = f"{AGENTS} in it has an earlier run's results, and a run never overwrites"
+            raise InputError(explain("--out", str(folder), limit, "Add --overwrite true, or name another."))
+        for agent in [path for path in home.iterdir() if path.is_dir()]:
+            for table in RESULT_TABLES:
+                (agent / f"{table}.parquet").unlink(missing_ok=True)
+            if not any(agent.iterdir()):
+                agent.rmdir()
+    except OSError as error:
+        remedy = "Choose a folder that you may write to."
+        raise InputError(explain("--out", str(folder), f"it cannot be used: {error.strerror or error}", remedy)) from error
 
 
 def folder_of(name: str) -> str:
