@@ -117,7 +117,7 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
         table = reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario))
     if flags.incremental and history is not None and history.newest_ns < 0:
         notes.append("--incremental: the database has no rows yet, so this is a fresh run.")
-    notes += _seed_notes(scenario)
+    notes += [*_seed_notes(scenario), *_only_notes(scenario)]
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
         run_start_ns=scenario.start_ns, file=file,
@@ -303,6 +303,19 @@ def _seed_notes(scenario: Scenario) -> list[str]:
         f"The first second may fall outside the rates: of at most {rates.market_data_max_eps:,} book rows {first_rows:,} show the books "
         f"for the first time, which leaves too few for {rates.trades_min_eps:,} trades. Later seconds keep to them."
     ]
+
+
+def _only_notes(scenario: Scenario) -> list[str]:
+    """What a run of some symbols alone means for the agents."""
+    if not scenario.only:
+        return []
+    only = ", ".join(scenario.only)
+    absent = [agent.name for agent in scenario.agents if agent.symbols and agent.symbols[0] not in scenario.only]
+    notes = [f"Agents whose symbols --only leaves out do not run: {', '.join(absent)}."] if absent else []
+    everywhere = [agent.name for agent in scenario.agents if not agent.symbols]
+    if everywhere:
+        notes.append(f"Agents of all symbols see just {only} here, so rows may differ from the full run's: {', '.join(everywhere)}.")
+    return notes
 
 
 def _version_notes(manifest: dict[str, Any]) -> list[str]:

@@ -197,6 +197,11 @@ class Scenario:
             )
         for symbol in self.only:
             self.universe.symbol_index(symbol)
+        for agent in self.agents:
+            missing = [symbol for symbol in agent.symbols if symbol not in self.only] if self.only else []
+            if missing and len(missing) < len(agent.symbols):
+                limit = f"agent {agent.name} needs {', '.join(missing)} too, and would do other things without"
+                raise InputError(explain("--only", ",".join(self.only), limit, "Name all of its symbols, or none."))
 
     @property
     def agent_names(self) -> tuple[str, ...]:

@@ -217,6 +217,20 @@ def test_agents_results_are_kept_where_the_rows_are_not(home: Path, capsys: pyte
     assert (out / "agents" / "buyer" / "notes.txt").read_text() == "mine"
 
 
+def test_what_only_means_for_agents_is_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(home, GOOD.replace("    symbols: [JPM]\n", ""))
+    check = ("--scenario", str(path), "--check_scenario", "true", "--only")
+    assert run_command(*check, "JPM") == 0
+    said = capsys.readouterr().out
+    assert "do not run: buyer." in said
+    assert "see just JPM here, so rows may differ from the full run's: seller-1, seller-2." in said
+    assert run_command(*check, "AAPL") == 0
+    assert "do not run" not in capsys.readouterr().out
+    write(home, GOOD.replace("symbols: [AAPL]", "symbols: [AAPL, XOM]"))
+    assert run_command(*check, "AAPL,JPM") == 2
+    assert "agent buyer needs XOM too" in capsys.readouterr().err
+
+
 def test_a_writer_of_ones_own_gets_its_arguments(home: Path) -> None:
     path = write(home, GOOD + "writer: {use: my_agents:make_sink, with: {name: said}}\n")
     assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0
