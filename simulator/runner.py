@@ -55,6 +55,9 @@ class Runner:
 
     def happened(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
+        wait = self._wait
+        if wait is None or index not in (wait.phases, wait.trades, wait.quotes)[kind]:
+            return  # watched for an earlier wait
         arrival_ns = ts_ns + self._latency(kind, index)
         self._due[kind, index] = arrival_ns
         self._ring_by(arrival_ns)
@@ -86,7 +89,8 @@ class Runner:
             if not has_ended:
                 self._sleep(self._wait)
                 return
-            self._end(self._wait)
+            self._wait = None
+            self._due.clear()
         self._go_on(value)
 
     def _go_on(self, value: Any) -> None:
@@ -208,12 +212,3 @@ class Runner:
             earliest_ns = min(earliest_ns, arrival_ns)
         if earliest_ns < NEVER_NS:
             self._ring_by(earliest_ns)
-
-    def _end(self, wait: Wait) -> None:
-        self._wait = None
-        if not (wait.quotes or wait.trades or wait.phases):
-            return
-        self._due.clear()
-        for kind, indices in ((QUOTE, wait.quotes), (TRADE, wait.trades), (PHASE, wait.phases)):
-            for index in indices:
-                self._watches.end(kind, index, self)

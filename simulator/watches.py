@@ -16,24 +16,21 @@ FLAGS = {QUOTE: WATCH_QUOTES, TRADE: WATCH_TRADES}
 
 
 class Watches:
-    """By (kind, book or venue). A book is watched, and stops the flow at its rows, only while somebody waits for one."""
+    """By (kind, book or venue). A book is watched, and stops the flow, until its next row; most often somebody still waits for that."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._waiting: dict[tuple[int, int], dict[int, Runner]] = {}
 
     def begin(self, kind: int, index: int, runner: Runner) -> None:
-        """``runner`` is told of the next one, once."""
-        waiting = self._waiting.setdefault((kind, index), {})
-        if not waiting and kind in FLAGS:
-            self._exchange.watch(index, FLAGS[kind], True)
-        waiting[id(runner)] = runner
-
-    def end(self, kind: int, index: int, runner: Runner) -> None:
-        """It no longer waits, or has been told."""
+        """``runner`` is told of the next one, once, whether or not it still waits: an agent mostly waits for the same things again."""
         waiting = self._waiting.get((kind, index))
-        if waiting is not None and waiting.pop(id(runner), None) is not None and not waiting:
-            self._forget(kind, index)
+        if waiting is not None:
+            waiting[id(runner)] = runner
+            return
+        self._waiting[kind, index] = {id(runner): runner}
+        if kind in FLAGS:
+            self._exchange.watch(index, FLAGS[kind], True)
 
     def happened(self, kind: int, index: int, ts_ns: int) -> None:
         """Tell all who wait for it."""

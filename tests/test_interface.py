@@ -84,6 +84,39 @@ def test_quotes_of_any_venue_wake_and_say_which() -> None:
     assert [(q.venue, q.bid_ticks, q.ts_ns - BASE_NS) for q in got] == [(v, 9_000 + k, (k + 1) * MS) for k, v in enumerate(VENUES)]
 
 
+def test_what_an_earlier_wait_was_for_does_not_end_a_later_one() -> None:
+    heard: list[tuple[int, Any]] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        def wait(which: Any) -> Any:
+            came = yield which
+            heard.append((market.now_ns - BASE_NS, came and (type(came), came.venue)))
+
+        yield from wait(market.any_of(market.quote("AAPL"), market.trade(*A), limit_ns=MS))  # nothing happens so soon
+        yield from wait(market.any_of(market.quote("AAPL", "NYSE"), market.message(Fill), limit_ns=10 * MS))
+        yield from wait(market.wait(4 * MS))
+        yield from wait(market.quote("AAPL", "ARCA", limit_ns=5 * MS))
+        yield from wait(market.quote("AAPL", "IEX", limit_ns=20 * MS))
+
+    strokes = [
+        Stroke(2 * MS, *A, SELL, 9_990, 100),
+        Stroke(3 * MS, *A, BUY, 9_990, 50),  # the print of the first wait, in the second
+        Stroke(5 * MS, "AAPL", "NYSE", SELL, 9_991, 100),
+        Stroke(6 * MS, "AAPL", "ARCA", SELL, 9_992, 100),  # while it waits for a time
+        Stroke(12 * MS, "AAPL", "BATS", SELL, 9_993, 100),
+        Stroke(30 * MS, "AAPL", "IEX", SELL, 9_994, 100),
+    ]
+    scripted_run(strokes, lone(make))
+    late = 1_000
+    assert heard == [
+        (MS, None),
+        (5 * MS + late, (Quote, "NYSE")),
+        (9 * MS + late, None),
+        (14 * MS + late, None),
+        (30 * MS + late, (Quote, "IEX")),
+    ]
+
+
 def test_own_orders_are_what_the_messages_say() -> None:
     looks: list[Any] = []
 
