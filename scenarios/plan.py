@@ -118,6 +118,8 @@ def make_plan(given: Flags, history: History | None = None, now_ns: int | None =
     if flags.incremental and history is not None and history.newest_ns < 0:
         notes.append("--incremental: the database has no rows yet, so this is a fresh run.")
     notes += [*_seed_notes(scenario), *_only_notes(scenario)]
+    if not scenario.background and not scenario.agents:
+        notes.append("Nobody trades in this run: background is false, and there are no agents.")
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
         run_start_ns=scenario.start_ns, file=file,

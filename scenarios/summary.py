@@ -58,7 +58,8 @@ def print_summary(
         print_agents(console, agents, results)
     has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
     if folder is not None and plan.flags.writer == "parquet" and has_both:
-        console.print("\nOne-minute bars with the NBBO, to paste into DuckDB:", highlight=False)
+        how = "to paste into DuckDB (pip install duckdb; then duckdb.sql(...) in Python)"
+        console.print(f"\nOne-minute bars with the NBBO, {how}:", highlight=False, soft_wrap=True)
         console.print(bars_query(plan, folder), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from simulator.errors import InputError, explain
 from simulator.prices import Bracket
 from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US, Liquidity
 from simulator.universe import Universe
+from simulator.yaml_file import nearest
 
 OffsessionTrades = Literal["none", "trickle", "full"]
 RATE_MAX = 5_000_000
@@ -197,7 +198,12 @@ class Scenario:
             )
         for symbol in self.only:
             self.universe.symbol_index(symbol)
+        known = [symbol.name for symbol in self.universe.symbols]
         for agent in self.agents:
+            unknown = [symbol for symbol in agent.symbols if symbol not in known]
+            if unknown:
+                limit = f"the run has {', '.join(known)}"
+                raise InputError(explain(f"symbols of agent {agent.name}", unknown[0], limit, nearest(unknown[0], known)))
             missing = [symbol for symbol in agent.symbols if symbol not in self.only] if self.only else []
             if missing and len(missing) < len(agent.symbols):
                 limit = f"agent {agent.name} needs {', '.join(missing)} too, and would do other things without"

@@ -547,7 +547,9 @@ def _whole(what: str, value: Any, least: int | None = None) -> int:
         value = operator.index(value)
     if type(value) is not int or (least is not None and value < least):
         bound = "" if least is None else f" of at least {least}"
-        hint = ", so give int(...) of it" if hasattr(value, "__int__") and type(value) is not int else ""
+        hint = ""
+        if type(value) is not int and hasattr(value, "__int__"):
+            hint = ": a number of ticks, mostly cents, so 207.55 USD is 20_755" if what == "price_ticks" else ", so give int(...) of it"
         raise AgentError(f"gave {what} = {value!r}; it is an int{bound}{hint}")
     number: int = value
     return number

@@ -332,6 +332,11 @@ def half_shares(market: Any, orders: Any, rng: Any) -> Any:
     orders.buy(*A, 100, np.float64(5))
 
 
+def in_dollars(market: Any, orders: Any, rng: Any) -> Any:
+    yield market.wait(5)
+    orders.buy(*A, 207.55, 100)
+
+
 def goes_back(market: Any, orders: Any, rng: Any) -> Any:
     yield market.wait(5)
     yield market.wait(-1)
@@ -374,6 +379,7 @@ def never_rests(market: Any, orders: Any, rng: Any) -> Any:
         (misnames, "did you mean 'NASDAQ'"),
         (floats, "ns = 1000000.0; it is an int"),
         (half_shares, "size = np.float64.5.0.; it is an int, so give int"),
+        (in_dollars, "price_ticks = 207.55; it is an int: a number of ticks.*20_755"),
         (goes_back, "ns = -1; it is an int of at least 0"),
         (waits_anew, "its time is over.*yield wait"),
         (unknown_ref, "order reference 1"),

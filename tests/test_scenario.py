@@ -287,6 +287,7 @@ WRONG = [
     ("use: my_agents:buyer", "uses: my_agents:buyer", ["line 14: agents[0].uses", "Did you mean use?"]),
     ("size: 200", "sice: 200", ["line 15: agents[0].with.sice", "an argument it does not take", "symbol, size, every_ns", "Did you mean size?"]),
     ("{symbol: AAPL, size: 200}", "{size: 200}", ["line 15: agents[0].with", "my_agents:buyer needs symbol"]),
+    ("symbols: [AAPL]", "symbols: [MSFT]", ["symbols of agent buyer", "'MSFT'", "the run has AAPL, JPM, XOM"]),
     ("symbols: [AAPL]", "symbols: [APPL]", ["line 16: agents[0].symbols[0]", "Did you mean AAPL?"]),
     ("latency_ns: 40_000", "latency_ns: 0", ["line 17: agents[0].latency_ns", "greater than or equal to 1"]),
     ("latency_ns: 40_000", "latency_ns: 40.5", ["line 17: agents[0].latency_ns", "40.5"]),
