@@ -11,6 +11,9 @@ from simulator.testing.checks import assert_same, draw
 from simulator.testing.streams import Command, apply, resolve
 from simulator.testing.twin import Book, OrderRow, TwinBook
 
+SHOWN = 100
+"""Commands in a failure's message: all of a stream of usual length, so that they can be pasted."""
+
 
 def assert_same_run(
     book: Any, commands: Iterable[Command], *, events: bool = True, own_ids: bool = False, twin: TwinBook | None = None
@@ -123,6 +126,6 @@ def _lines(events: list[Event]) -> str:
 
 
 def _told(done: list[str], what: str, book: Any, twin: TwinBook | Book) -> AssertionError:
-    shown = "\n".join(done[-10:])
-    count = f"after {len(done)} commands, the last of which are" if len(done) > 10 else "after"
+    shown = "\n".join(done[-SHOWN:])
+    count = f"after {len(done)} commands, the last of which are" if len(done) > SHOWN else "after"
     return AssertionError(f"{count}\n{shown}\n{what}\nthe book:\n{draw(book)}\nthe twin:\n{draw(twin)}")
