@@ -18,7 +18,7 @@ def buyer(market: Any, orders: Any, rng: Any, symbol: str, shares: int) -> Gener
 
 
 def main() -> None:
-    from scenarios.ready import find_scenario
+    from scenarios.launcher.catalog import find_scenario
 
     scenario = load_scenario(find_scenario("momentum"), agents=(), only=("AAPL",))
     scenario = replace(scenario, end_ns=scenario.start_ns + 120_000_000_000)

@@ -7,7 +7,7 @@ from writers.memory import MemorySink
 
 
 def main() -> None:
-    from scenarios.ready import find_scenario
+    from scenarios.launcher.catalog import find_scenario
 
     scenario = load_scenario(find_scenario("momentum"), agents=(), levels=4)
     scenario = replace(scenario, end_ns=scenario.start_ns + 10_000_000_000)

@@ -5,7 +5,7 @@ from simulator.testing import draw
 
 
 def main() -> None:
-    from scenarios.ready import find_scenario
+    from scenarios.launcher.catalog import find_scenario
 
     scenario = load_scenario(find_scenario("momentum"), agents=(), only=("AAPL",))
     market = Market(scenario)

@@ -23,7 +23,7 @@ class Counting:
 
 
 def main() -> None:
-    from scenarios.ready import find_scenario
+    from scenarios.launcher.catalog import find_scenario
 
     scenario = load_scenario(find_scenario("momentum"), agents=())
     sink = Counting()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from scenarios.secrets import hide_secrets
+from scenarios.launcher.secrets import hide_secrets
 
 
 def start() -> int:
     """The command's exit code; quiet about a Ctrl-C while the libraries load."""
     hide_secrets()
     try:
-        from scenarios.run import main
+        from scenarios.launcher.main import main
     except KeyboardInterrupt:
         return 130
     return main()

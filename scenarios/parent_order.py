@@ -14,10 +14,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.ready import find_scenario
-from simulator.config import Scenario
-from simulator.impact import with_and_without
-from simulator.scenario import load_scenario
+from scenarios.launcher.catalog import find_scenario
+from simulator.analysis.impact import with_and_without
+from simulator.inputs.config import Scenario
+from simulator.inputs.scenario_file import load_scenario
 
 PATIENCES = (0.0, 0.7, 1.0)
 SEEDS = 24

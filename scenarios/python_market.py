@@ -9,13 +9,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.ready import find_scenario
-from simulator.agents.maker import MarketMaker
-from simulator.config import Scenario
-from simulator.impact import PathSink
+from scenarios.launcher.catalog import find_scenario
+from simulator.agents.market_maker import MarketMaker
+from simulator.analysis.impact import PathSink
+from simulator.inputs.config import Scenario
+from simulator.inputs.scenario_file import load_scenario
 from simulator.market import simulate
 from simulator.records import NS_PER_S
-from simulator.scenario import load_scenario
 
 LEARN_TICKS = (0.0, 0.2, 0.6)
 SEEDS = 4

@@ -11,13 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.ready import find_scenario
+from scenarios.launcher.catalog import find_scenario
 from simulator.agents import MarketView, OrderEntry
-from simulator.config import Scenario
-from simulator.impact import PathSink
+from simulator.analysis.impact import PathSink
+from simulator.inputs.config import Scenario
+from simulator.inputs.scenario_file import load_scenario
 from simulator.market import simulate
 from simulator.records import NS_PER_S, OrderType, Side
-from simulator.scenario import load_scenario
 
 GRID_NS = NS_PER_S // 10
 AFTER_S = (1, 60)

@@ -10,12 +10,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.ready import find_scenario
-from simulator.config import Scenario
+from scenarios.launcher.catalog import find_scenario
+from simulator.analysis.agent_result import AgentResult
+from simulator.inputs.config import Scenario
+from simulator.inputs.scenario_file import load_scenario
 from simulator.market import Market
 from simulator.records import I32, MarketDataBatch
-from simulator.results import AgentResult
-from simulator.scenario import load_scenario
 
 
 def crossed_ms(scenario: Scenario, symbol: str, venues: tuple[str, str]) -> tuple[int, float, AgentResult | None]:

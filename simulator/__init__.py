@@ -20,18 +20,18 @@ if TYPE_CHECKING:
         Trade,
         Wait,
     )
+    from simulator.analysis.agent_result import AgentResult, Position
+    from simulator.analysis.impact import Impact, with_and_without
     from simulator.book.limit_order_book import LimitOrderBook
-    from simulator.config import AgentSpec, Fees, Rates, Scenario
     from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
-    from simulator.impact import Impact, with_and_without
+    from simulator.inputs.config import AgentSpec, Fees, Rates, Scenario
+    from simulator.inputs.reference_prices import reference_prices
+    from simulator.inputs.scenario_file import load_scenario
+    from simulator.inputs.sessions import format_ts, parse_ts
+    from simulator.inputs.universe import load_universe
     from simulator.market import Market, Result, simulate
-    from simulator.prices import reference_prices
     from simulator.records import Cond, CrossKind, Event, EventKind, OrderType, Phase, Reject, Side
-    from simulator.results import AgentResult, Position
-    from simulator.scenario import load_scenario
-    from simulator.sessions import format_ts, parse_ts
-    from simulator.tape import NullSink, RunInfo, Sink
-    from simulator.universe import load_universe
+    from simulator.tape.sink import NullSink, RunInfo, Sink
 
 _HOMES = {
     "agents": (
@@ -39,17 +39,17 @@ _HOMES = {
         "Quote", "Rejected", "Trade", "Wait",
     ),
     "book.limit_order_book": ("LimitOrderBook",),
-    "config": ("AgentSpec", "Fees", "Rates", "Scenario"),
+    "inputs.config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
-    "impact": ("Impact", "with_and_without"),
+    "analysis.impact": ("Impact", "with_and_without"),
     "market": ("Market", "Result", "simulate"),
-    "prices": ("reference_prices",),
+    "inputs.reference_prices": ("reference_prices",),
     "records": ("Cond", "CrossKind", "Event", "EventKind", "OrderType", "Phase", "Reject", "Side"),
-    "results": ("AgentResult", "Position"),
-    "scenario": ("load_scenario",),
-    "sessions": ("format_ts", "parse_ts"),
-    "tape": ("NullSink", "RunInfo", "Sink"),
-    "universe": ("load_universe",),
+    "analysis.agent_result": ("AgentResult", "Position"),
+    "inputs.scenario_file": ("load_scenario",),
+    "inputs.sessions": ("format_ts", "parse_ts"),
+    "tape.sink": ("NullSink", "RunInfo", "Sink"),
+    "inputs.universe": ("load_universe",),
 }
 
 __all__ = [

@@ -7,10 +7,24 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.agents.crosser import auction_crosser
-from simulator.agents.making import make_agent
+from simulator.agents.auction_crosser import auction_crosser
+from simulator.agents.factory import make_agent
+from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.clock import AGENT, CROSS, DAY, Clock
-from simulator.columns import (
+from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
+from simulator.exchange.order_books import Exchange, dollars_to_ticks
+from simulator.exchange.venue import Crossing, Post, Venue
+from simulator.flow import NEVER_NS, Flow, NoFlow
+from simulator.gateway.agent_process import Runner
+from simulator.gateway.desk import ENTRY, VIEW, Desk, Port
+from simulator.gateway.subscriptions import PHASE, QUOTE, TRADE, Watches
+from simulator.gateway.user_traceback import where_defined, where_raised
+from simulator.gateway.watchdog import Watchdog
+from simulator.inputs.config import AgentSpec, Refresh, Scenario, agent_number
+from simulator.inputs.sessions import continuous_days, trading_days
+from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
+from simulator.rng import stream
+from simulator.tape.columns import (
     NOTE_BOOK,
     NOTE_CROSSED,
     NOTE_EXPIRE,
@@ -25,23 +39,9 @@ from simulator.columns import (
     NOTE_TRADE,
     NOTE_TS,
 )
-from simulator.config import AgentSpec, Refresh, Scenario, agent_number
-from simulator.desk import ENTRY, VIEW, Desk, Port
-from simulator.digest import Digest
-from simulator.errors import AgentError, InputError, LimitError, MarketSimError, explain
-from simulator.exchange import Exchange, dollars_to_ticks
-from simulator.flow import NEVER_NS, Flow, NoFlow
-from simulator.kept import Kept
-from simulator.mistakes import where_defined, where_raised
-from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
-from simulator.results import AgentResult, agent_result
-from simulator.rng import stream
-from simulator.runner import Runner
-from simulator.sessions import continuous_days, trading_days
-from simulator.tape import RunInfo, Sink
-from simulator.venue import Crossing, Post, Venue
-from simulator.watchdog import Watchdog
-from simulator.watches import PHASE, QUOTE, TRADE, Watches
+from simulator.tape.digest import Digest
+from simulator.tape.memory import Kept
+from simulator.tape.sink import RunInfo, Sink
 
 LIQUIDITY = {NOTE_FILL: Liquidity.MAKER, NOTE_TAKEN: Liquidity.TAKER, NOTE_CROSSED: Liquidity.CROSS}
 WATCHED = {NOTE_QUOTE: QUOTE, NOTE_TRADE: TRADE}

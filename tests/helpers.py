@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.config import Rates, Scenario
+from simulator.inputs.config import Rates, Scenario
+from simulator.inputs.reference_prices import reference_prices
+from simulator.inputs.sessions import parse_ts
+from simulator.inputs.universe import Universe, load_universe
 from simulator.market import Market
-from simulator.prices import reference_prices
 from simulator.records import Batch, columns
-from simulator.sessions import parse_ts
-from simulator.universe import Universe, load_universe
 
 DAY = dt.date(2025, 7, 1)
 BEFORE_OPEN, OPEN, CLOSE = "2025-07-01T13:29:50Z", "2025-07-01T13:30:00Z", "2025-07-01T20:00:00Z"

@@ -10,13 +10,13 @@ import numpy as np
 from helpers import FOUR, scenario
 
 from simulator.agents import MarketView, OrderEntry, Wait
-from simulator.columns import NOTICES
-from simulator.config import AgentSpec, Scenario
-from simulator.exchange import Exchange
+from simulator.exchange.order_books import Exchange
 from simulator.flow import HORIZON, NEVER_NS, NOTICE, Flow
+from simulator.inputs.config import AgentSpec, Scenario
+from simulator.inputs.sessions import TradingDay, parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_US, OrderBatch, OrderType, Side
-from simulator.sessions import TradingDay, parse_ts
+from simulator.tape.columns import NOTICES
 
 BASE = "2025-07-01T14:00:00Z"
 BASE_NS = parse_ts(BASE)

@@ -11,12 +11,12 @@ import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
 from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, order_rows, scripted_run
 
-from simulator import runner as runner_module
 from simulator.agents import Accepted, Cancelled, Expired, Fill, PhaseChange, Quote, Rejected, Trade
-from simulator.config import AgentSpec, agent_number
 from simulator.errors import AgentError, InputError, LimitError
+from simulator.gateway import agent_process as runner_module
+from simulator.inputs.config import AgentSpec, agent_number
+from simulator.inputs.sessions import parse_ts
 from simulator.records import EventKind, OrderType, Phase, Reject, Side, TruthBatch
-from simulator.sessions import parse_ts
 
 BUY, SELL = Side
 IOC = OrderType.IOC

@@ -10,10 +10,10 @@ import pytest
 from helpers import LOW, scenario
 
 from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
-from simulator.config import AgentSpec
+from simulator.inputs.config import AgentSpec
+from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.market import Market
 from simulator.records import EventKind, OrderBatch, OrderType, Reject, Side, TruthBatch
-from simulator.sessions import format_ts, parse_ts
 
 MS, SECOND = 1_000_000, 1_000_000_000
 STARTS = {

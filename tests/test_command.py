@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.command import GROUPS, QUESTDB_FLAGS, Flags, parse_flags
-from scenarios.plan import REPEATED, make_plan
-from scenarios.run import main
+from scenarios.launcher.flags import GROUPS, QUESTDB_FLAGS, Flags, parse_flags
+from scenarios.launcher.main import main
+from scenarios.launcher.plan import REPEATED, make_plan
 from simulator.errors import InputError
-from simulator.sessions import format_ts
+from simulator.inputs.sessions import format_ts
 
 MISTAKES = [
     ("--writer memory", ["--memory_limit", "bytes", "--writer parquet"]),

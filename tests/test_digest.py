@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from test_writers import NOON_NS, RUN, random_batch
 
-from simulator.digest import Digest, combine
 from simulator.records import BATCH_TYPES, TABLES, Batch, MarketDataBatch, columns, slice_batch
+from simulator.tape.digest import Digest, combine
 
 WORD = 2**64 - 1
 Parts = dict[tuple[str, str, str], str]

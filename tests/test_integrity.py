@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from integrity import violations
 
-from simulator.kept import DTYPES
 from simulator.records import BATCH_TYPES, TABLES, Batch, EventKind, Side
-from simulator.tape import RunInfo
+from simulator.tape.memory import DTYPES
+from simulator.tape.sink import RunInfo
 from writers.parquet import ParquetSink
 
 OPEN = 1_751_376_600_000_000_000

@@ -9,10 +9,10 @@ import pytest
 from scripted import BASE_NS, VENUES, Stroke, scripted_run
 
 from simulator.agents import BEST, Accepted, Cancelled, Fill, OwnOrder, PhaseChange, Quote, Rejected, Wait
-from simulator.config import AgentSpec
 from simulator.errors import AgentError
+from simulator.inputs.config import AgentSpec
+from simulator.inputs.sessions import parse_ts
 from simulator.records import OrderType, Phase, Reject, Side
-from simulator.sessions import parse_ts
 
 BUY, SELL = Side
 A, B = ("AAPL", "NASDAQ"), ("JPM", "NYSE")

@@ -13,7 +13,7 @@ import pytest
 from helpers import LOW, assert_same_tapes, run, scenario
 from test_runs import rows_of
 
-from simulator.config import AgentSpec, agent_number
+from simulator.inputs.config import AgentSpec, agent_number
 from simulator.market import Market
 from simulator.records import Batch, MarketDataBatch, OrderType, Side, TruthBatch, columns
 

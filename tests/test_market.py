@@ -16,16 +16,16 @@ from replay import replay
 from scripted import BASE_NS, ScriptedMarket, Stroke
 
 from simulator.agents import Fill, MarketView, OrderEntry, Wait
-from simulator.columns import WATCH
-from simulator.config import AgentSpec, Rates, Scenario
 from simulator.errors import InputError, LimitError
 from simulator.flow import FULL
+from simulator.inputs.config import AgentSpec, Rates, Scenario
+from simulator.inputs.reference_prices import reference_prices
+from simulator.inputs.sessions import parse_ts
+from simulator.inputs.universe import load_universe
 from simulator.market import Market, simulate
-from simulator.prices import reference_prices
 from simulator.records import Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
-from simulator.sessions import parse_ts
-from simulator.tape import NullSink
-from simulator.universe import load_universe
+from simulator.tape.columns import WATCH
+from simulator.tape.sink import NullSink
 from writers.memory import MemorySink
 
 EXTRA = ("orders", "truth")

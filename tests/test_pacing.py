@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scenarios.pacing import Pace, Pacer
-from scenarios.throttle import Throttle
+from scenarios.launcher.backpressure import Throttle
+from scenarios.launcher.pacing import Pace, Pacer
 from simulator.flow import NEVER_NS
 from simulator.records import NS_PER_HOUR, NS_PER_S
 

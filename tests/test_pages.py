@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import run as command
-from simulator.scenario import ScenarioKeys
-from simulator.yaml_file import parse_yaml
+from scenarios.launcher import main as command
+from simulator.inputs.scenario_file import ScenarioKeys
+from simulator.inputs.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "scenarios").glob("*.md"))

@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 
 from simulator.errors import InputError
-from simulator.prices import Bracket, PriceTable, reference_prices
-from simulator.universe import load_universe
+from simulator.inputs.reference_prices import Bracket, PriceTable, reference_prices
+from simulator.inputs.universe import load_universe
 
 DAY = dt.date(2025, 7, 1)
 DATES = ["2025-06-25", "2025-06-26", "2025-06-27", "2025-06-30", "2025-07-01"]

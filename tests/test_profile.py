@@ -7,12 +7,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from simulator.config import Scenario
+from simulator.inputs.config import Scenario
+from simulator.inputs.reference_prices import reference_prices
+from simulator.inputs.sessions import parse_ts
+from simulator.inputs.universe import load_universe
 from simulator.market import Market
-from simulator.prices import reference_prices
 from simulator.records import NS_PER_S, Batch, EventKind, MarketDataBatch, OrderBatch, TradeBatch
-from simulator.sessions import parse_ts
-from simulator.universe import load_universe
 
 DAY = dt.date(2025, 7, 1)
 LEVELS = ((100, 400), (150, 600), (200, 800))

@@ -59,12 +59,12 @@ def test_import_directions() -> None:
             assert ours(path) <= {"book", "records", "errors"}, path
             assert not {"simpy", "time", "random"} & imports(path), path
         if parts[1] == "agents":
-            assert not ours(path) & {"venue", "clock", "book", "exchange", "market", "desk"}, path
+            assert not ours(path) & {"gateway", "clock", "book", "exchange", "market"}, path
         if parts[0] == "simulator":
             assert not {name.split(".")[0] for name in imports(path)} & {"writers", "scenarios"}, path
-        if parts != ("simulator", "prices.py"):
+        if parts != ("simulator", "inputs", "reference_prices.py"):
             assert "yfinance" not in imports(path), path
-        if parts != ("simulator", "sessions.py"):
+        if parts != ("simulator", "inputs", "sessions.py"):
             assert "exchange_calendars" not in imports(path), path
         if parts != ("simulator", "book", "jit.py"):
             assert "numba" not in imports(path), path

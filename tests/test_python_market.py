@@ -16,13 +16,13 @@ from helpers import assert_same_tapes, scenario
 from scripted import BASE, BASE_NS
 
 from simulator.book.state import BEST_ASK, BEST_BID, LAST_TS, NO_ASK, NO_BID
-from simulator.columns import has_room
-from simulator.config import AgentSpec, agent_number
-from simulator.exchange import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE, Exchange, run_command
+from simulator.exchange.order_books import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE, Exchange, run_command
 from simulator.flow import FULL, HORIZON, NEVER_NS, Flow
+from simulator.inputs.config import AgentSpec, agent_number
+from simulator.inputs.sessions import TradingDay
 from simulator.market import Market
 from simulator.records import OrderType, Side
-from simulator.sessions import TradingDay
+from simulator.tape.columns import has_room
 
 SYMBOLS = ("AAPL", "JPM")
 VENUES = ("NASDAQ", "NYSE")

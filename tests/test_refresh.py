@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.config import Refresh
+from simulator.inputs.config import Refresh
+from simulator.inputs.reference_prices import Bracket
 from simulator.market import Market
-from simulator.prices import Bracket
 from simulator.records import NS_PER_S
 from tests.helpers import run, scenario
 

@@ -9,14 +9,14 @@ from functools import reduce
 
 import pytest
 
-from scenarios.crew import Outcome, run_jobs
-from scenarios.pacing import Pace
-from scenarios.refreshing import Refresher, from_manifest, to_manifest
-from scenarios.workers import Job
-from scenarios.writing import SinkMaker
-from simulator.config import Scenario
+from scenarios.launcher.pacing import Pace
+from scenarios.launcher.price_refresh import Refresher, from_manifest, to_manifest
+from scenarios.launcher.sinks import SinkMaker
+from scenarios.launcher.worker import Job
+from scenarios.launcher.worker_pool import Outcome, run_jobs
+from simulator.inputs.config import Scenario
+from simulator.inputs.reference_prices import Bracket, PriceTable
 from simulator.market import Market
-from simulator.prices import Bracket, PriceTable
 from simulator.records import NS_PER_S
 from tests.helpers import scenario
 

@@ -15,9 +15,9 @@ from helpers import BEFORE_OPEN, LOW, run, scenario
 from scripted import BASE_NS, Act, Stroke, actor, scripted_run
 from test_agents import trade_much
 
-from simulator.config import AgentSpec, Fees
+from simulator.analysis.impact import with_and_without
 from simulator.errors import InputError
-from simulator.impact import with_and_without
+from simulator.inputs.config import AgentSpec, Fees
 from simulator.market import simulate
 from simulator.records import OrderType, Side
 from writers.parquet import ParquetSink

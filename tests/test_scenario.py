@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from scenarios import run as command
-from scenarios.command import parse_flags
-from scenarios.plan import make_plan, with_scenario
-from scenarios.ready import find_scenario, ready_scenarios
-from simulator.config import Fees, Scenario
+from scenarios.launcher import main as command
+from scenarios.launcher.catalog import find_scenario, ready_scenarios
+from scenarios.launcher.flags import parse_flags
+from scenarios.launcher.plan import make_plan, with_scenario
 from simulator.errors import InputError
-from simulator.scenario import load_scenario, read_scenario, scenario_schema
-from simulator.yaml_file import parse_yaml
+from simulator.inputs.config import Fees, Scenario
+from simulator.inputs.scenario_file import load_scenario, read_scenario, scenario_schema
+from simulator.inputs.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 AGENTS = '''

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator import sessions
 from simulator.errors import InputError
+from simulator.inputs import sessions
+from simulator.inputs.sessions import TradingDay, format_ts, parse_ts, trading_days
 from simulator.records import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, Phase
-from simulator.sessions import TradingDay, format_ts, parse_ts, trading_days
 
 ANSWERS = list(csv.DictReader((Path(__file__).parent / "answers" / "nyse_sessions.csv").read_text().splitlines()))
 WITHIN_PHASES = [Phase.PRE_OPEN, Phase.CONTINUOUS, Phase.POST_CLOSE, Phase.OFF_HOURS]
@@ -195,6 +195,6 @@ def test_a_bare_date_is_shown_with_a_time() -> None:
 
 
 def test_the_calendar_is_imported_only_when_asked_for() -> None:
-    code = "import sys; from simulator.sessions import *; continuous_days(parse_ts('2025-07-01T13:30Z'), parse_ts('2025-07-02T13:30Z')); "
+    code = "import sys; from simulator.inputs.sessions import *; continuous_days(parse_ts('2025-07-01T13:30Z'), parse_ts('2025-07-02T13:30Z')); "
     code += "sys.exit('pandas' in sys.modules or 'exchange_calendars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import InputError
-from simulator.universe import Universe, load_universe
+from simulator.inputs.universe import Universe, load_universe
 
 SPEC_SECTORS = {
     "tech": "AAPL MSFT NVDA AMZN GOOGL META TSLA AVGO ADBE ORCL CRM NFLX AMD INTC",

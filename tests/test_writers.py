@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulator.arrow import to_table
 from simulator.errors import InputError, SinkError
 from simulator.records import BATCH_TYPES, NS_PER_HOUR, TABLES, Batch, Cond, EventKind, MarketDataBatch, Side, columns, slice_batch
-from simulator.tape import RunInfo
+from simulator.tape.arrow import to_table
+from simulator.tape.sink import RunInfo
 from writers.memory import MemorySink, estimate_bytes
 from writers.null import NullSink
 from writers.parquet import FORMAT, ParquetSink, prepare_folder, read_manifest, write_manifest

@@ -1,1 +1,1 @@
-"""Writers: each satisfies ``simulator.tape.Sink`` and knows nothing of the simulation but its records."""
+"""Writers: each satisfies ``simulator.tape.sink.Sink`` and knows nothing of the simulation but its records."""

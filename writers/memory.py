@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.errors import SinkError
-from simulator.kept import Kept, empty_batch
 from simulator.records import Batch, columns
-from simulator.tape import RunInfo
+from simulator.tape.memory import Kept, empty_batch
+from simulator.tape.sink import RunInfo
 
 MEMORY_LIMIT_BYTES = 2_000_000_000
 

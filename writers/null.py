@@ -1,5 +1,5 @@
 """The writer that counts rows and forgets them."""
 
-from simulator.tape import NullSink
+from simulator.tape.sink import NullSink
 
 __all__ = ["NullSink"]

@@ -22,10 +22,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.arrow import to_table
 from simulator.errors import InputError, SinkError, explain
 from simulator.records import NS_PER_HOUR, NS_PER_S, Batch, slice_batch
-from simulator.tape import RunInfo
+from simulator.tape.arrow import to_table
+from simulator.tape.sink import RunInfo
 
 ROW_GROUP_ROWS = 65_536
 FORMAT = "equities-market-simulator/1"

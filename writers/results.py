@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pyarrow.parquet as pq
 
+from simulator.analysis.agent_result import AgentResult
 from simulator.errors import InputError, SinkError, explain
-from simulator.results import AgentResult
 
 AGENTS = "agents"
 RESULT_TABLES = ("orders", "fills", "positions")

@@ -1,5 +1,6 @@
 """The user's extension point: what an agent sees, what it can do, how it waits; and the roles, written to be read and copied."""
 
+from simulator.agents.factory import agent_parameters
 from simulator.agents.interface import (
     BEST,
     Accepted,
@@ -17,7 +18,6 @@ from simulator.agents.interface import (
     Trade,
     Wait,
 )
-from simulator.agents.making import agent_parameters
 
 __all__ = [
     "BEST",

@@ -65,7 +65,7 @@ def entry(func: F) -> F:
     return compiled
 
 
-COMPILED_FROM = ("book/*.py", "flow/*.py", "records.py", "columns.py", "exchange.py", "digest.py")
+COMPILED_FROM = ("book/*.py", "flow/*.py", "records.py", "tape/columns.py", "tape/digest.py", "exchange/order_books.py")
 """The files of ``simulator`` that hold compiled code or its constants."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from simulator.prices import Bracket
-from simulator.sessions import TradingDay
+from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.sessions import TradingDay
 
 NEVER_NS = 2**62
 """A time after every run."""

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.book.state import Books
-from simulator.columns import TICK_UNITS, Columns
-from simulator.config import Scenario
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
+from simulator.flow.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
 from simulator.flow.profile import Profile, load_profile
 from simulator.flow.rates import budgets, leave_room_for_seeds
-from simulator.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
-from simulator.prices import Bracket
+from simulator.inputs.config import Scenario
+from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.sessions import TradingDay
 from simulator.records import F64, I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
 from simulator.rng import xoshiro_state
-from simulator.sessions import TradingDay
+from simulator.tape.columns import TICK_UNITS, Columns
 
 BLOCK_S = 3600
 BLOCK_NS = BLOCK_S * NS_PER_S

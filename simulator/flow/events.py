@@ -15,7 +15,6 @@ from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
 from simulator.book.jit import entry, inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import ASK_LEVELS, BID_LEVELS, Books
-from simulator.columns import NOTICES, Columns, finish_action, has_room
 from simulator.flow.quoting import best_shown, maintain, requote, seed_book
 from simulator.flow.random import below, exponential, normal, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_CEILING, PRINT_FLOOR, PRINT_TARGET
@@ -66,6 +65,7 @@ from simulator.flow.state import (
 )
 from simulator.flow.taking import best_venue, strike, strike_block, take
 from simulator.records import NS_PER_S
+from simulator.tape.columns import NOTICES, Columns, finish_action, has_room
 
 LAST_NS = 20_000
 """No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""

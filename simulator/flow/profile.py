@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.errors import InputError, explain
+from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
 from simulator.records import F64
-from simulator.yaml_file import YamlFile, parse_yaml, read_yaml, validate
 
-SPEC_PROFILE = "simulator/profiles/spec.yaml"
+SPEC_PROFILE = "simulator/flow/profiles/spec.yaml"
 Share = Annotated[float, Field(ge=0, le=1)]
 Ticks = Annotated[float, Field(ge=0, le=100)]
 
@@ -63,10 +63,10 @@ class Profile(BaseModel):
 
 def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None) -> Profile:
     """The profile of that name in ``simulator/profiles``, or in the file of that path, with ``changes``. Raises ``InputError``."""
-    builtin = resources.files("simulator") / "profiles"
+    builtin = resources.files("simulator.flow") / "profiles"
     known = sorted(entry.name.removesuffix(".yaml") for entry in builtin.iterdir() if entry.name.endswith(".yaml"))
     if name in known:
-        file = parse_yaml((builtin / f"{name}.yaml").read_text(), f"simulator/profiles/{name}.yaml", SPEC_PROFILE)
+        file = parse_yaml((builtin / f"{name}.yaml").read_text(), f"simulator/flow/profiles/{name}.yaml", SPEC_PROFILE)
     elif Path(name).is_file():
         file = read_yaml(Path(name), SPEC_PROFILE, name)
     else:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.config import OffsessionTrades, Rates
+from simulator.flow.fundamental import SESSION_MINUTES, smooth_noise
 from simulator.flow.profile import Profile
-from simulator.fundamental import SESSION_MINUTES, smooth_noise
+from simulator.inputs.config import OffsessionTrades, Rates
+from simulator.inputs.sessions import TradingDay
+from simulator.inputs.universe import Universe
 from simulator.records import F64, I32, I64, NS_PER_S, Phase
 from simulator.rng import stream
-from simulator.sessions import TradingDay
-from simulator.universe import Universe
 
 BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING, PRINT_FLOOR, PRINT_TARGET, PRINT_CEILING = range(6)
 PRE_OPEN_SCALE = 0.4

@@ -25,7 +25,6 @@ from simulator.book.state import (
     SHOWN_SIZE,
     Books,
 )
-from simulator.columns import TICK_UNITS, Columns, finish_action
 from simulator.flow.quoting import best_shown
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
@@ -62,6 +61,7 @@ from simulator.flow.state import (
     VALUE,
     FlowState,
 )
+from simulator.tape.columns import TICK_UNITS, Columns, finish_action
 
 UNITS_A_DOLLAR = 10_000.0
 PRINTS_AN_ORDER = 24

@@ -27,9 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator import Market, Rates, Scenario, load_universe, parse_ts, reference_prices
-from simulator.arrow import to_frame
 from simulator.records import Batch, columns
-from simulator.tape import RunInfo
+from simulator.tape.arrow import to_frame
+from simulator.tape.sink import RunInfo
 from writers.questdb import schema
 from writers.questdb.connection import Connection
 from writers.questdb.server import EmbeddedServer

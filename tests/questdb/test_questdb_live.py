@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from scenarios import database
-from scenarios.command import parse_flags
-from scenarios.database import Database, connection_of
-from scenarios.plan import make_plan
+from scenarios.launcher import questdb_session as database
+from scenarios.launcher.flags import parse_flags
+from scenarios.launcher.plan import make_plan
+from scenarios.launcher.questdb_session import Database, connection_of
 from simulator.errors import SinkError
 from simulator.records import NS_PER_S
 from tests.database import SMALL, at, command, connect, digest_of, read_back, start, wait_until

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from simulator.errors import InputError
+from simulator.inputs.sessions import parse_ts
 from simulator.records import NS_PER_HOUR
-from simulator.sessions import parse_ts
 from tests.database import SMALL, at, command
 from writers.questdb import schema
 from writers.questdb.schema import ORDINAL, TableDef, ViewDef

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.records import I64, NS_PER_S, Batch, columns, slice_batch
-from simulator.tape import RunInfo, Sends, Sink
+from simulator.tape.sink import RunInfo, Sends, Sink
 from writers.questdb.schema import table_name
 
 RESEND_NS = 10 * NS_PER_S

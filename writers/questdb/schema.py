@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from simulator.errors import InputError, SinkError, explain
+from simulator.inputs.sessions import format_ts
 from simulator.records import NS_PER_HOUR, NS_PER_S
-from simulator.sessions import format_ts
 
 Partition = Literal["HOUR", "DAY", "MONTH"]
 TTL = {"HOUR": (3, "DAY"), "DAY": (1, "MONTH")}

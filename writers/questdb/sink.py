@@ -15,7 +15,7 @@ from typing import Any
 
 from simulator.errors import SinkError
 from simulator.records import EXTRA_TABLES, Batch
-from simulator.tape import RunInfo
+from simulator.tape.sink import RunInfo
 from writers.questdb.connection import RETRIES_MS, Connection
 from writers.questdb.schema import KEYS, ORDINAL, table_name
 
@@ -76,7 +76,7 @@ class QuestDBSink:
 
     def write(self, batch: Batch) -> None:
         """Encode the rows and send what is due. Raises ``SinkError`` for what the server said about earlier ones."""
-        from simulator.arrow import to_frame
+        from simulator.tape.arrow import to_frame
 
         assert self._run is not None
         frame = to_frame(batch, self._run)

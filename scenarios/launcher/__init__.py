@@ -1,0 +1,1 @@
+"""The command: from flags to workers, sinks and a summary."""

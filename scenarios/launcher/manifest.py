@@ -1,0 +1,61 @@
+"""What a run leaves beside its rows, so that it can be understood and repeated from its folder alone."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from scenarios.launcher.plan import Plan
+from scenarios.launcher.price_refresh import to_manifest
+from simulator.inputs.config import Refresh
+from simulator.inputs.sessions import format_ts
+
+FORMAT_VERSION = 1
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the rows may depend on."""
+    try:
+        program = metadata.version("equities-market-simulator")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        program = "unknown"
+    libraries = {name: metadata.version(name) for name in ("numpy", "numba")}
+    return {"program": program, "python": platform.python_version(), **libraries, "platform": f"{platform.system()} {platform.machine()}"}
+
+
+def build_manifest(
+    plan: Plan, *, end_ns: int | None = None, rows: dict[str, int] | None = None, digest: str | None = None,
+    digest_parts: dict[str, str] | None = None, reason: str | None = "It has just started.", processes: int = 0, wall_s: float = 0.0,
+    refreshes: Sequence[Refresh] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """``reason`` says why the run is not complete; None if it is. Only the last two may differ between runs with equal rows."""
+    scenario, flags = plan.scenario, plan.flags
+    end_ns = scenario.end_ns if end_ns is None else end_ns
+    return {
+        "format_version": FORMAT_VERSION,
+        "versions": versions(),
+        "complete": reason is None,
+        "reason": reason,
+        "replayed_from_ts": format_ts(scenario.start_ns) if plan.replays else None,
+        "seed": scenario.seed,
+        "mode": flags.mode,
+        "start_ts": format_ts(plan.run_start_ns),
+        "end_ts": format_ts(end_ns),
+        "settings": plan.settings | {"end_ts": format_ts(end_ns)},
+        "scenario_text": plan.file.text if plan.file is not None else None,
+        "total_market_data_events": flags.total_market_data_events,
+        "suffix": flags.suffix,
+        "symbols": [symbol.name for symbol in scenario.universe.symbols],
+        "venues": [venue.name for venue in scenario.universe.venues],
+        "prices_source": plan.prices.source,
+        "prices": plan.prices.manifest_entry(),
+        "refreshes": to_manifest((*scenario.refreshes, *refreshes)),
+        "tables": list(scenario.tables),
+        "rows": rows or {},
+        "digest": digest,
+        "digest_parts": {"/".join(key): part for key, part in sorted((digest_parts or {}).items())},
+        "processes": processes,
+        "wall_seconds": round(wall_s, 3),
+    }

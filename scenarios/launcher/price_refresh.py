@@ -1,0 +1,80 @@
+"""New reference prices from Yahoo while a run in real time goes on: asked for in the parent alone, told to every worker."""
+
+from __future__ import annotations
+
+import datetime as dt
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from simulator.inputs.config import Refresh
+from simulator.inputs.reference_prices import Bracket, PriceTable, reference_prices
+from simulator.records import NS_PER_S
+
+AHEAD_NS = 2 * NS_PER_S
+"""A refresh holds from so much later than the first worker, so that all hear of it in time."""
+
+
+def ask_yahoo(symbols: Sequence[str]) -> PriceTable:
+    """Of today."""
+    today = dt.datetime.now(dt.UTC).date()
+    return reference_prices("yahoo", symbols, (today, today))
+
+
+class Refresher:
+    """Asks every ``every_s`` seconds while it is entered; ``news`` gives what has come. 0 never asks."""
+
+    def __init__(self, every_s: int, symbols: Sequence[str], ask: Callable[[Sequence[str]], PriceTable] = ask_yahoo) -> None:
+        self._every_s = every_s
+        self._symbols = tuple(symbols)
+        self._ask = ask
+        self._answers: queue.SimpleQueue[dict[str, Bracket]] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self.unanswered = 0
+        """Questions without a sound price of any symbol."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self) -> None:
+        """Begin to ask; after the workers are forked, because a thread may hold a lock."""
+        if self._every_s:
+            threading.Thread(target=self._run, name="refresh", daemon=True).start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+
+    def news(self, now_ns: Mapping[int, int]) -> list[Refresh]:
+        """What Yahoo has said since the last call, for workers that are where ``now_ns`` says."""
+        found = []
+        while not self._answers.empty():
+            prices = self._answers.get()
+            found.append(Refresh(ts_ns=max(now_ns.values()) + AHEAD_NS, over_ns=self._every_s * NS_PER_S, prices=prices))
+        return found[-1:]
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every_s):
+            table = self._ask(self._symbols)
+            sound = {symbol: bracket for symbol, bracket in table.brackets.items() if bracket.source == "yahoo"}
+            if sound:
+                self._answers.put(sound)
+            else:
+                self.unanswered += 1
+
+
+def to_manifest(refreshes: Sequence[Refresh]) -> list[dict[str, Any]]:
+    """As plain data."""
+    return [
+        {"ts_ns": r.ts_ns, "over_ns": r.over_ns, "prices": {s: [b.low, b.high, b.close, b.source] for s, b in r.prices.items()}}
+        for r in refreshes
+    ]
+
+
+def from_manifest(entries: Sequence[Mapping[str, Any]]) -> tuple[Refresh, ...]:
+    """The reverse."""
+    return tuple(
+        Refresh(ts_ns=entry["ts_ns"], over_ns=entry["over_ns"], prices={s: Bracket(*b) for s, b in entry["prices"].items()})
+        for entry in entries
+    )

@@ -1,0 +1,146 @@
+"""What the user sees while a run goes on: one live line in a terminal, a plain line every few seconds elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from scenarios.launcher.worker_pool import Outcome
+from simulator.inputs.config import Scenario
+from simulator.inputs.sessions import NEW_YORK, trading_days
+from simulator.records import NS_PER_S, Phase
+
+PLAIN_EVERY_S = 5.0
+LIVE_EVERY_S = 0.2
+SPEED_OVER_S = 5.0
+"""The rows a second and the time left are judged by the last so many seconds."""
+QUIET_WARM_UP_S = 1.5
+PHASES = {
+    Phase.CLOSED: "closed",
+    Phase.PRE_OPEN: "pre-open",
+    Phase.CONTINUOUS: "continuous",
+    Phase.HALTED: "halted",
+    Phase.POST_CLOSE: "post-close",
+    Phase.OFF_HOURS: "off hours",
+}
+
+
+class ProgressLine:
+    """Shows an ``Outcome`` that grows; used with ``with``, so that the terminal is left tidy."""
+
+    def __init__(self, scenario: Scenario, console: Console, *, is_endless: bool = False) -> None:
+        self.console = console
+        self.is_endless = is_endless
+        self.scenario = scenario
+        self._segments = _segments(scenario)
+        self._starts = [start_ns for start_ns, _ in self._segments]
+        live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live = live if console.is_terminal else None
+        self._shown_s = time.monotonic()
+        self._past: deque[tuple[float, int, int]] = deque([(self._shown_s, scenario.start_ns, 0)])
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, outcome: Outcome) -> None:
+        """Draw, if the last drawing is old enough."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s < (LIVE_EVERY_S if self._live else PLAIN_EVERY_S) or not outcome.now_ns:
+            return
+        self._shown_s = now_s
+        now_ns = min(outcome.now_ns.values())
+        rows = sum(sum(tables.values()) for tables in outcome.rows.values())
+        line = self.line(now_s, now_ns, rows) + state(outcome)
+        if self._live:
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        else:
+            self.console.print(line, highlight=False, soft_wrap=True)
+
+    def line(self, now_s: float, now_ns: int, rows: int) -> str:
+        """Simulated time in New York, phase, rows, rows per second, time left."""
+        while len(self._past) > 1 and now_s - self._past[0][0] > SPEED_OVER_S:
+            self._past.popleft()
+        then_s, then_ns, then_rows = self._past[0]
+        self._past.append((now_s, now_ns, rows))
+        took_s = max(now_s - then_s, 1e-6)
+        line = f"{new_york(now_ns)} {self.phase(now_ns)} · {rows:,} rows · {(rows - then_rows) / took_s:,.0f} rows/s"
+        if self.is_endless:
+            return line
+        left_ns = self.scenario.end_ns - now_ns
+        # took_s are seconds for the simulated ns that have passed: what is left at that speed is in seconds too.
+        left = _duration(left_ns * took_s / (now_ns - then_ns)) if now_ns > then_ns else "?"
+        return f"{line} · {left} left"
+
+    def phase(self, now_ns: int) -> str:
+        """Of the exchange's day at that time."""
+        return self._segments[max(bisect_right(self._starts, now_ns) - 1, 0)][1]
+
+
+def new_york(ts_ns: int, *, seconds: bool = True) -> str:
+    """2025-07-01 09:30:00, New York time."""
+    return f"{dt.datetime.fromtimestamp(ts_ns // NS_PER_S, NEW_YORK):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}}"
+
+
+@contextmanager
+def compiling(console: Console) -> Iterator[None]:
+    """Around the first call of the kernels: says so if they are not loaded from numba's cache but compiled."""
+    said = threading.Event()
+
+    def say() -> None:
+        said.set()
+        console.print("Compiling the kernels (about 20 s, once) …", highlight=False)
+
+    timer = threading.Timer(QUIET_WARM_UP_S, say)
+    timer.daemon = True
+    started_s = time.monotonic()
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # no thread may be alive when the workers are forked
+    if said.is_set():
+        console.print(f"Compiled in {time.monotonic() - started_s:.0f} s.", highlight=False)
+
+
+def _segments(scenario: Scenario) -> list[tuple[int, str]]:
+    """Start in ns and name of each phase of the run, in order."""
+    if not scenario.session_pacing:
+        return [(scenario.start_ns, "around the clock")]
+    days = trading_days(scenario.start_ns, scenario.end_ns)
+    return [(segment.start_ns, PHASES[segment.phase]) for day in days for segment in day.segments]
+
+
+def state(outcome: Outcome) -> str:
+    """What else there is to say: a pause, a delay, a stop."""
+    said = ""
+    if outcome.throttle.is_paused:
+        said += f" · paused: the database has {outcome.in_flight:,} rows in flight and more to apply"
+    elif outcome.throttle.pauses:
+        said += f" · {outcome.throttle.pauses} pauses"
+    behind_ns = max((progress.behind_ns for progress in outcome.latest.values()), default=0)
+    if behind_ns > NS_PER_S:
+        said += f" · behind by {behind_ns / NS_PER_S:.1f} s"
+    return said + (" · stopping" if outcome.interrupted else "")
+
+
+def _duration(seconds_left: float) -> str:
+    seconds = round(seconds_left)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60:02d} s"

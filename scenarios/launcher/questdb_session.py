@@ -1,0 +1,251 @@
+"""A run's QuestDB, from the command's side: what it has before, what is made in it, how far it is behind, and what it has in the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios.launcher.backpressure import Sent
+from scenarios.launcher.flags import Flags
+from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.plan import History, Plan
+from scenarios.launcher.row_counts import Counts
+from scenarios.launcher.secrets import secret
+from simulator.errors import SinkError
+from simulator.flow import NEVER_NS
+from simulator.inputs.sessions import format_ts, parse_ts
+from simulator.records import I64, NS_PER_S
+from writers.questdb import resume, runs, schema
+from writers.questdb.connection import Connection, Sql
+from writers.questdb.monitor import Monitor
+
+WINDOW_ROWS = 200_000
+"""Book rows that a worker may be ahead of the last one."""
+TCP_COMMITS_WITHIN_S = 8.0
+"""The server commits what came over tcp after two seconds or so; without any new row for that long, rows are taken for lost."""
+LOOK_EVERY_S = 0.1
+BASE_TABLES = ("market_data", "trades")
+
+
+@contextmanager
+def open_database(flags: Flags, console: Console) -> Iterator[Database]:
+    """The database that the flags name, started first if it is embedded, checked and compared; and ended. Raises ``InputError``."""
+    if flags.host != "embedded":
+        yield Database(flags, connection_of(flags, flags.host))
+        return
+    from writers.questdb.server import EmbeddedServer
+
+    with EmbeddedServer(Path(flags.out) / "questdb") as server:
+        console.print(
+            f"QuestDB {server.version} is up in {server.folder}; its web console: {server.console_url}", highlight=False, soft_wrap=True
+        )
+        ports = {"pg_port": server.pg_port, "http_port": server.http_port, "tcp_port": server.tcp_port}
+        yield Database(flags, connection_of(flags, "127.0.0.1", **ports))
+        if flags.keep_server:
+            console.print(f"The server stays up until Ctrl-C: {server.console_url}", highlight=False, soft_wrap=True)
+            with suppress(KeyboardInterrupt):
+                while server.is_alive:
+                    time.sleep(0.5)
+
+
+def connection_of(flags: Flags, host: str, **ports: int) -> Connection:
+    """Where and how to connect."""
+    return Connection(
+        host=host,
+        pg_port=ports.get("pg_port", flags.pg_port),
+        http_port=ports.get("http_port", flags.http_port),
+        tcp_port=ports.get("tcp_port", flags.tcp_port),
+        user=flags.user,
+        password=secret(flags.password.get_secret_value(), "--password"),
+        protocol=flags.protocol,
+        token=secret(flags.token.get_secret_value(), "--token"),
+        token_x=flags.token_x,
+        token_y=flags.token_y,
+        ilp_user=flags.ilp_user,
+        tls=flags.tls,
+        tls_verify=flags.tls_verify,
+        tls_roots=flags.tls_roots,
+    )
+
+
+@dataclass(slots=True)
+class Database:
+    """Answers over SQL; the workers send by themselves."""
+
+    flags: Flags
+    connection: Connection
+    run_id: str = ""
+    _pg: Sql | None = None
+
+    @property
+    def resend_ns(self) -> int:
+        """How much of what the database has is sent again when a run is continued."""
+        return NEVER_NS if self.flags.resend == "all" else resume.RESEND_NS
+
+    @property
+    def pg(self) -> Sql:
+        if self._pg is None:
+            self._pg = Sql(self.connection)
+        return self._pg
+
+    def tables(self, names: Sequence[str]) -> list[str]:
+        """Names in the database."""
+        return [schema.table_name(name, self.flags.suffix) for name in names]
+
+    def history(self) -> History:
+        """What is there. Raises ``InputError`` if the server cannot be used."""
+        self.connection.check()
+        suffix = self.flags.suffix
+        present = [name for name in BASE_TABLES if schema.exists(self.pg, schema.table_name(name, suffix))]
+        if not present:
+            return History(newest_ns=resume.NOTHING_NS, mids={})
+        schema.wait_applied(self.pg, self.tables(present))
+        newest_ns = resume.newest_ns(self.pg, suffix, present)
+        mids = resume.last_mids(self.pg, suffix) if "market_data" in present else {}
+        manifest = runs.newest_manifest(self.pg, suffix) if newest_ns != resume.NOTHING_NS or self.flags.incremental else None
+        if manifest is None or manifest["mode"] != "faster-than-life":
+            return History(newest_ns=newest_ns, mids=mids)
+        start_ns, end_ns = parse_ts(manifest["settings"]["start_ts"]), parse_ts(manifest["settings"]["end_ts"])
+        if newest_ns != resume.NOTHING_NS and not start_ns <= newest_ns < end_ns:
+            return History(newest_ns=newest_ns, mids=mids)
+        oldest_end_ns = min(
+            int(resume.newest_by_symbol(self.pg, suffix, table, manifest["symbols"], start_ns, end_ns).min())
+            for table in manifest["tables"]
+        )
+        return History(newest_ns=newest_ns, mids=mids, manifest=manifest, oldest_end_ns=oldest_end_ns)
+
+    def prepare(self, plan: Plan, console: Console) -> dict[str, I64] | None:
+        """Create what is missing, compare what is there, record the run. Returns where each (table, symbol) goes on, if it continues."""
+        flags, scenario = self.flags, plan.scenario
+        wanted = schema.ddl(flags.suffix, flags.short_ttl, scenario.extra_tables, views=flags.create_views == "true")
+        for warning in schema.compare(self.pg, wanted, needs_dedup=flags.incremental):
+            console.print(warning, highlight=False, markup=False, soft_wrap=True)
+        last_ns = scenario.end_ns if flags.mode == "faster-than-life" else scenario.start_ns
+        schema.check_ttl(self.pg, wanted, plan.run_start_ns, last_ns)
+        schema.create(self.pg, wanted)
+        self.run_id = uuid4().hex
+        self._record(runs.STARTED, build_manifest(plan))
+        if not plan.replays:
+            return None
+        symbols = [symbol.name for symbol in scenario.universe.symbols]
+        return {
+            table: resume.newest_by_symbol(self.pg, flags.suffix, table, symbols, scenario.start_ns, scenario.end_ns)
+            for table in scenario.tables
+        }
+
+    def rows_before(self, plan: Plan) -> int:
+        """Book rows of a continued run before the part of it that is replayed."""
+        symbols = [symbol.name for symbol in plan.scenario.universe.symbols]
+        counts = resume.count_by_symbol(self.pg, self.flags.suffix, "market_data", symbols, plan.run_start_ns, plan.scenario.start_ns)
+        return int(counts.sum())
+
+    def finish(self, plan: Plan, manifest: Mapping[str, Any], console: Console, *, is_whole: bool) -> None:
+        """Record the end, create the views that had to wait, and show what a query finds."""
+        flags = self.flags
+        self._record(runs.ENDED, manifest)
+        if not is_whole:
+            return
+        if flags.create_views == "after":
+            schema.create(self.pg, schema.ddl(flags.suffix, flags.short_ttl, plan.scenario.extra_tables, views=True))
+        table = schema.table_name("trades", flags.suffix)
+        query = f"SELECT symbol, count() trades, sum(size) shares, last(price) last FROM {table} ORDER BY shares DESC LIMIT 3"
+        console.print(f"\n{query};", highlight=False, markup=False, soft_wrap=True)
+        shown = Table()
+        found = self.pg.execute(query)
+        for column in found.description:
+            shown.add_column(column.name, justify="left" if column.name == "symbol" else "right")
+        for row in found.fetchall():
+            shown.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+        console.print(shown)
+
+    def _record(self, event: str, manifest: Mapping[str, Any]) -> None:
+        """Keep in the runs table what would repeat the run."""
+        runs.record(self.pg, self.flags.suffix, self.run_id, event, json.dumps(manifest))
+
+    def valve(self, plan: Plan) -> Valve:
+        """For the throttle."""
+        names = self.tables(plan.scenario.tables)
+        monitor = Monitor(self.connection, names, pause_rows=self.flags.pause_rows, resume_rows=self.flags.resume_rows)
+        # What a continued run sends again makes no new rows: there only the count at the end can tell.
+        return Valve(monitor, (lambda rows: self.check_sent(plan, rows)) if self.flags.protocol == "tcp" and not plan.replays else None)
+
+    def check_sent(self, plan: Plan, rows: int) -> None:
+        """Over tcp, which never answers: whether as many rows as were sent have come. Raises ``SinkError`` if not, after some patience."""
+        start_ns, names = plan.scenario.start_ns, self.tables(plan.scenario.tables)
+        changed_s, last = time.monotonic(), -1
+        while True:
+            schema.wait_applied(self.pg, names)
+            found = sum(resume.count_from(self.pg, name, start_ns) for name in names)
+            if found != last:
+                changed_s, last = time.monotonic(), found
+            if found >= rows:
+                return
+            if time.monotonic() - changed_s >= TCP_COMMITS_WITHIN_S:
+                raise SinkError(
+                    f"QuestDB has {found:,} of the {rows:,} rows that went over tcp: {rows - found:,} are lost. "
+                    "Repeat the command with --incremental true --resend all; --protocol http would have said why."
+                )
+            time.sleep(LOOK_EVERY_S)
+
+    def check_counts(self, plan: Plan, counts: Counts, end_ns: int) -> None:
+        """Wait until all rows are applied and compare their number, symbol by symbol. Raises ``SinkError`` for what is missing."""
+        symbols = [symbol.name for symbol in plan.scenario.universe.symbols]
+        start_ns = plan.scenario.start_ns
+        faults = []
+        for table in plan.scenario.tables:
+            expected = counts.by_symbol[table]
+            found = self._settled_counts(plan, table, expected, end_ns)
+            for symbol, want, have in zip(symbols, expected.tolist(), found.tolist(), strict=True):
+                if want != have:
+                    faults.append(f"{schema.table_name(table, self.flags.suffix)} {symbol}: {have:,} of {want:,} rows")
+        if faults:
+            more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+            raise SinkError(
+                f"The database does not have what was sent from {format_ts(start_ns)} to {format_ts(end_ns)}: "
+                f"{'; '.join(faults[:3])}{more}. "
+                "Repeat the command with --incremental true --resend all: it sends every row again, and DEDUP keeps one of each."
+            )
+
+    def _settled_counts(self, plan: Plan, table: str, expected: I64, end_ns: int) -> I64:
+        """[symbols]: rows of the run, when all have come or none has for a while. What came over tcp may still wait for its commit."""
+        symbols = [symbol.name for symbol in plan.scenario.universe.symbols]
+        patience_s = TCP_COMMITS_WITHIN_S if self.flags.protocol == "tcp" else 0.0
+        changed_s, last = time.monotonic(), -1
+        while True:
+            schema.wait_applied(self.pg, self.tables([table]))
+            found = resume.count_by_symbol(self.pg, self.flags.suffix, table, symbols, plan.scenario.start_ns, end_ns)
+            if int(found.sum()) != last:
+                changed_s, last = time.monotonic(), int(found.sum())
+            if (found >= expected).all() or time.monotonic() - changed_s >= patience_s:
+                return found
+            time.sleep(LOOK_EVERY_S)
+
+
+@dataclass(slots=True)
+class Valve:
+    """The monitor as the throttle wants it."""
+
+    monitor: Monitor
+    check_sent: Callable[[int], None] | None = None
+    """Called at the end of each pause with the rows that were sent; raises if some did not arrive."""
+
+    def paused(self, sent: Sent) -> bool:
+        was_paused = self.monitor.is_paused
+        is_paused = self.monitor.update(self.monitor.look(), sent.in_flight)
+        if was_paused and not is_paused and self.check_sent is not None:
+            self.check_sent(sent.acknowledged)
+        return is_paused
+
+
+def window_ns(flags: Flags) -> int:
+    """Simulated time in which at most ``WINDOW_ROWS`` book rows come."""
+    return max(WINDOW_ROWS // max(flags.market_data_max_eps, 1), 1) * NS_PER_S

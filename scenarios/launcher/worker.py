@@ -1,0 +1,310 @@
+"""One worker: it simulates its symbols stretch by stretch, reports, and does what the parent says in between."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from scenarios.launcher.pacing import Pace, Pacer
+from scenarios.launcher.row_counts import Counts, Gate, Tally, day_starts
+from simulator.analysis.agent_result import AgentResult
+from simulator.errors import AgentError, MarketSimError, SinkError
+from simulator.inputs.config import AgentSpec, Refresh, Scenario
+from simulator.inputs.universe import Universe
+from simulator.records import NS_PER_MINUTE, NS_PER_S
+from simulator.tape.sink import RunInfo, Sends, Sink
+
+STRETCH_WALL_S = 0.25
+"""Wall time aimed at between two reports."""
+STRETCH_MAX_NS = 10 * NS_PER_MINUTE
+HELD_ROWS = 200_000
+"""Book rows that a stretch of a run limited by their number may hold, over all workers."""
+LOAD_EXPONENT = 0.4
+"""Of a symbol's daily volume: roughly its share of the rows (``simulator/flow/rates.py``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one worker does; everything in it can be pickled, for where processes are not forked."""
+
+    scenario: Scenario
+    make_market: Callable[..., Any]
+    """``simulator.market.Market``, or a stand-in of the tests."""
+    make_sink: Callable[[int], Sink]
+    """From the worker's index."""
+    symbols: tuple[str, ...]
+    worker: int
+    workers: int
+    suffix: str = ""
+    gated: bool = False
+    """Whether the run ends by a count over all workers: rows wait for their release."""
+    pace: Pace | None = None
+    """None: as fast as the machine allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Simulated up to ``now_ns``, this many rows by table."""
+
+    worker: int
+    now_ns: int
+    rows: dict[str, int]
+    in_flight: int = 0
+    """Rows that the writer has taken and the database has not."""
+    acknowledged: int = 0
+    behind_ns: int = 0
+    """Wall time by which a paced run is late."""
+    jumped_ns: int = 0
+    """By how much the wall clock was set since the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A gated worker's rows per second up to ``until_ns``; it goes on when it is answered."""
+
+    worker: int
+    until_ns: int
+    counts: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The worker's sink is closed."""
+
+    worker: int
+    complete: bool
+    until_ns: int
+    """Written up to here."""
+    counts: Counts
+    digests: dict[Any, Any]
+    """Parts of the run's digest."""
+    agents: dict[str, AgentResult] = field(default_factory=dict)
+    """By name, those of this worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker ended by an error; its sink was closed as incomplete."""
+
+    worker: int
+    message: str
+    exit_code: int
+    until_ns: int
+    trace: str = ""
+    """Only if the error is not one that this project raises on purpose."""
+
+
+Message = Progress | Waiting | Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The parent's answer to ``Waiting``."""
+
+    until_ns: int
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The parent's word on how far the worker may go."""
+
+    until_ns: int
+
+
+class Link(Protocol):
+    """A worker's connection to its parent."""
+
+    def horizon(self, now_ns: int) -> int | None:
+        """Up to where the worker may go, later than ``now_ns``; waits for it. None means stop."""
+
+    def tell(self, message: Message) -> None:
+        """Send."""
+
+    def stop_asked(self) -> bool:
+        """Whether the run is to end here."""
+
+    def refreshes(self) -> list[Refresh]:
+        """New reference prices since the last call."""
+
+    def ask(self, message: Waiting) -> Release | None:
+        """Send, and wait for the answer; None means stop."""
+
+
+@dataclass(slots=True)
+class _State:
+    """Where a worker is, for the report of an error."""
+
+    until_ns: int
+    sink: Sink | None = None
+    is_closed: bool = field(default=False)
+
+
+def work(job: Job, link: Link) -> None:
+    """Do the job; the last message is ``Done`` or ``Failed``. Raises nothing but ``KeyboardInterrupt``."""
+    state = _State(job.scenario.start_ns)
+    try:
+        link.tell(_simulate(job, link, state))
+    except Exception as error:
+        message = _close_after(error, state)
+        known = isinstance(error, MarketSimError | OSError)
+        trace = "" if known else traceback.format_exc()
+        link.tell(Failed(job.worker, message, error.exit_code if isinstance(error, MarketSimError) else 1, state.until_ns, trace))
+
+
+class _Stretches:
+    """Where each of the market's runs ends: by the parent's horizon, by the clock if the run is paced, by what a stretch has cost."""
+
+    def __init__(self, job: Job, link: Link) -> None:
+        self.job = job
+        self.link = link
+        self.pacer = Pacer(job.pace) if job.pace else None
+        self.stretch_ns = gated_stretch_ns(job.scenario) if job.gated and not job.pace else NS_PER_S
+        self._started_s = time.monotonic()
+
+    def next_end_ns(self, now_ns: int, end_ns: int) -> int | None:
+        """Simulate up to here next; None means stop."""
+        horizon_ns = self.link.horizon(now_ns)
+        if horizon_ns is None:
+            return None
+        self._started_s = time.monotonic()
+        whole_ns = min((now_ns // NS_PER_S) * NS_PER_S + self.stretch_ns, end_ns)
+        if self.job.gated:  # the same stretches in every worker
+            while self.pacer and self.pacer.wait(now_ns) < whole_ns:
+                if self.link.stop_asked():
+                    return None
+            return whole_ns
+        if self.pacer:
+            return min(self.pacer.wait(now_ns), now_ns + NS_PER_S, end_ns, horizon_ns)  # a late run stays open to a request to stop
+        return min(whole_ns, horizon_ns)
+
+    def progress(self, now_ns: int, tally: Tally) -> Progress:
+        """What to report; the next stretch is as long as this one's cost suggests."""
+        if not self.job.gated and not self.pacer:
+            self.stretch_ns = next_stretch_ns(self.stretch_ns, time.monotonic() - self._started_s)
+        sink = tally.sink
+        in_flight, acknowledged = (sink.in_flight, sink.acknowledged) if isinstance(sink, Sends) else (0, 0)
+        behind_ns, jumped_ns = (self.pacer.behind_ns(now_ns), self.pacer.jumped_ns) if self.pacer else (0, 0)
+        return Progress(self.job.worker, now_ns, dict(tally.counts.rows), in_flight, acknowledged, behind_ns, jumped_ns)
+
+
+def _simulate(job: Job, link: Link, state: _State) -> Done:
+    scenario = job.scenario
+    tally = Tally(job.make_sink(job.worker))
+    gate = Gate(tally, day_starts(scenario)) if job.gated else None
+    sink: Sink = gate or tally
+    state.sink = sink
+    sink.open(run_info(job))
+    market = job.make_market(scenario, sink, worker_symbols=job.symbols, worker=job.worker, workers=job.workers)
+    end_ns = scenario.end_ns
+    stretches = _Stretches(job, link)
+    stopped = False
+    while state.until_ns < end_ns and not stopped:
+        until_ns = stretches.next_end_ns(state.until_ns, end_ns)
+        if until_ns is None:
+            stopped = True
+            break
+        for refresh in link.refreshes():
+            market.refresh(refresh)
+        try:
+            market.run_until(until_ns)
+        except AgentError:
+            state.until_ns = market.now_ns
+            raise
+        if gate:
+            answer = link.ask(Waiting(job.worker, until_ns, gate.book_rows(until_ns)))
+            if answer is None:
+                stopped = True
+                break
+            gate.release(answer.until_ns)
+            until_ns = answer.until_ns
+            end_ns = until_ns if answer.is_end else end_ns
+        state.until_ns = until_ns
+        link.tell(stretches.progress(until_ns, tally))
+        stopped = link.stop_asked() and until_ns < end_ns
+    result = market.close(not stopped)
+    state.is_closed = True
+    digests = gate.digest.parts() if gate else result.digest_parts
+    return Done(job.worker, not stopped, state.until_ns, tally.counts, digests, result.agents)
+
+
+def run_info(job: Job) -> RunInfo:
+    """The schema that the worker's sink is told."""
+    scenario = job.scenario
+    return RunInfo(
+        symbols=tuple(symbol.name for symbol in scenario.universe.symbols),
+        venues=tuple(venue.name for venue in scenario.universe.venues),
+        levels=scenario.levels,
+        tables=scenario.tables,
+        agents=scenario.agent_names,
+        suffix=job.suffix,
+        worker=job.worker,
+        workers=job.workers,
+        start_ns=scenario.start_ns,
+        end_ns=scenario.end_ns,
+    )
+
+
+def next_stretch_ns(stretch_ns: int, took_s: float) -> int:
+    """Simulated time of the next stretch, in whole seconds, so that it takes about ``STRETCH_WALL_S``."""
+    factor = min(max(STRETCH_WALL_S / max(took_s, 1e-3), 0.5), 4.0)
+    return min(max(round(stretch_ns * factor / NS_PER_S), 1) * NS_PER_S, STRETCH_MAX_NS)
+
+
+def gated_stretch_ns(scenario: Scenario) -> int:
+    """Simulated time between two releases: the same in every worker, so it hangs on the rates alone."""
+    seconds = HELD_ROWS // max(scenario.rates.market_data_max_eps, 1)
+    return min(max(seconds, 1) * NS_PER_S, STRETCH_MAX_NS)
+
+
+def _close_after(error: Exception, state: _State) -> str:
+    """Close the sink as incomplete and say what went wrong; a second error of a sink that has failed adds nothing."""
+    if state.sink is not None and not state.is_closed:
+        try:
+            state.sink.close(False)
+        except (SinkError, OSError) as second:
+            if not isinstance(error, SinkError):
+                return f"{_said(error)} Then its files could not be closed: {second}"
+    return _said(error)
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
+
+
+def deal(universe: Universe, names: Sequence[str], agents: Sequence[AgentSpec], workers: int) -> list[tuple[str, ...]]:
+    """The symbols of each worker: heaviest first to the least loaded, those that share a Python agent together.
+
+    Fewer lists than ``workers`` if there are fewer groups of symbols; each list is in the universe's order.
+    """
+    load = {symbol.name: symbol.daily_volume**LOAD_EXPONENT for symbol in universe.symbols}
+    groups = _groups(names, agents)
+    groups.sort(key=lambda group: (-sum(load[name] for name in group), names.index(group[0])))
+    dealt: list[list[str]] = [[] for _ in range(min(workers, len(groups)))]
+    loads = [0.0] * len(dealt)
+    for group in groups:
+        lightest = loads.index(min(loads))
+        dealt[lightest] += group
+        loads[lightest] += sum(load[name] for name in group)
+    return [tuple(sorted(part, key=names.index)) for part in dealt]
+
+
+def _groups(names: Sequence[str], agents: Sequence[AgentSpec]) -> list[list[str]]:
+    """Symbols that must share a worker."""
+    groups = [[name] for name in names]
+    for agent in agents:
+        shared = set(agent.symbols or names)
+        touched = [group for group in groups if shared.intersection(group)]
+        groups = [group for group in groups if group not in touched]
+        if touched:
+            groups.append([name for group in touched for name in group])
+    return groups
+
+
+def is_orphan(parent: int) -> bool:
+    """Whether the process that started this one is gone."""
+    return os.getppid() != parent

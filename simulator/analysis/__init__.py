@@ -1,0 +1,1 @@
+"""What a run came to: an agent's result, its impact."""

@@ -1,0 +1,159 @@
+"""What an agent did to the market: the same seed run twice, with and without it, and the difference of the market's path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.analysis.agent_result import AgentResult
+from simulator.errors import InputError, explain
+from simulator.inputs.config import AgentSpec, Scenario
+from simulator.market import Result, simulate
+from simulator.records import F64, I64, NS_PER_S, PRICE_UNITS_PER_USD, Batch, MarketDataBatch, TradeBatch
+from simulator.tape.sink import RunInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class PathSink:
+    """A sink that keeps the market's path on a grid of times: each symbol's midpoint, and what was traded since the time before."""
+
+    def __init__(self, start_ns: int, end_ns: int, every_ns: int) -> None:
+        self.ts_ns: I64 = np.append(np.arange(start_ns + every_ns, end_ns, every_ns), end_ns)
+        """[n], the last is the run's end."""
+        self._done = 0
+
+    def open(self, run: RunInfo) -> None:
+        symbols, venues = len(run.symbols), len(run.venues)
+        self._venues = venues
+        self._bid = np.zeros((symbols, venues), np.int64)
+        self._ask = np.zeros((symbols, venues), np.int64)
+        self.mid_usd: F64 = np.full((len(self.ts_ns), symbols), np.nan)
+        """[n, symbols], of the best quotes over the venues; NaN while a side is empty everywhere."""
+        self.shares: I64 = np.zeros((len(self.ts_ns), symbols), np.int64)
+        """[n, symbols]"""
+        self.value_usd: F64 = np.zeros((len(self.ts_ns), symbols))
+        """[n, symbols]: price times shares."""
+
+    def write(self, batch: Batch) -> None:
+        if isinstance(batch, MarketDataBatch):
+            self._follow(batch)
+        elif isinstance(batch, TradeBatch):
+            where = np.searchsorted(self.ts_ns, batch.ts_ns), batch.symbol
+            np.add.at(self.shares, where, batch.size)
+            np.add.at(self.value_usd, where, batch.price * (batch.size / PRICE_UNITS_PER_USD))
+
+    def close(self, complete: bool) -> None:
+        """What is left of the grid shows the books as they stand."""
+        self._settle(len(self.ts_ns))
+
+    def _follow(self, batch: MarketDataBatch) -> None:
+        """Take the rows in, settling each time of the grid that they pass."""
+        first = 0
+        for point in range(self._done, int(np.searchsorted(self.ts_ns, batch.ts_ns[-1]))):
+            stop = int(np.searchsorted(batch.ts_ns, self.ts_ns[point], side="right"))
+            self._take(batch, first, stop)
+            first = stop
+            self._settle(point + 1)
+        self._take(batch, first, len(batch))
+
+    def _take(self, batch: MarketDataBatch, first: int, stop: int) -> None:
+        """Of several rows of a book the last one stays (numpy assigns in order)."""
+        where = batch.symbol[first:stop], batch.venue[first:stop]
+        self._bid[where] = batch.quotes[first:stop, 0, 0]
+        self._ask[where] = batch.quotes[first:stop, 2, 0]
+
+    def _settle(self, until: int) -> None:
+        if until > self._done:
+            bid = self._bid.max(axis=1)
+            ask = np.where(self._ask > 0, self._ask, 2**40).min(axis=1)
+            mid = np.where((bid > 0) & (ask < 2**40), (bid + ask) / (2 * PRICE_UNITS_PER_USD), np.nan)
+            self.mid_usd[self._done : until] = mid
+            self._done = until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """Two runs of one seed, and their paths on one grid."""
+
+    agent: AgentResult
+    with_agent: Result
+    without: Result
+    symbols: tuple[str, ...]
+    """Those simulated."""
+    ts_ns: I64
+    """[n]"""
+    mid_with_usd: F64
+    """[n, symbols]"""
+    mid_without_usd: F64
+    shares_with: I64
+    """[n, symbols], traded since the time before."""
+    shares_without: I64
+    value_with_usd: F64
+    """[n, symbols]: price times shares of the same prints."""
+
+    @property
+    def bps(self) -> F64:
+        """[n, symbols]: how much higher the midpoint is with the agent, in hundredths of a percent."""
+        return np.asarray((self.mid_with_usd / self.mid_without_usd - 1) * 10_000)
+
+    def arrow(self) -> pa.Table:
+        """A row per time and symbol: ts, symbol, mid_with, mid_without (USD), impact_bps, shares_with, shares_without."""
+        import pyarrow as pa
+
+        times, symbols = len(self.ts_ns), len(self.symbols)
+        columns = {
+            "ts": pa.array(np.repeat(self.ts_ns, symbols), pa.timestamp("ns", "UTC")),
+            "symbol": pa.array(list(self.symbols) * times).dictionary_encode(),
+        }
+        for name, values in (
+            ("mid_with", self.mid_with_usd),
+            ("mid_without", self.mid_without_usd),
+            ("impact_bps", self.bps),
+            ("shares_with", self.shares_with),
+            ("shares_without", self.shares_without),
+        ):
+            columns[name] = pa.array(values.ravel(), from_pandas=True)
+        return pa.table(columns)
+
+    def pandas(self) -> Any:
+        """The same as a ``pandas.DataFrame``."""
+        return self.arrow().to_pandas()
+
+
+def with_and_without(scenario: Scenario, agent: str | AgentSpec, *, every_ns: int = NS_PER_S) -> Impact:
+    """Run the scenario with the agent and without it, and compare the paths every ``every_ns``.
+
+    ``agent``: the name of one of the scenario's, or one to add. The background does not know which run it is in: until the
+    agent's first order arrives both are the same, row by row, and so is every symbol that the agent does not reach. Afterwards
+    they part for good, so one run's difference is impact and noise: average over seeds to see the impact alone.
+
+    Raises ``InputError`` for an agent that the scenario does not have.
+    """
+    names = [spec.name for spec in scenario.agents]
+    if isinstance(agent, AgentSpec):
+        full = replace(scenario, agents=(*scenario.agents, agent))
+        name = agent.name
+    elif agent in names:
+        full, name = scenario, agent
+    else:
+        raise InputError(explain("agent", agent, f"the scenario has {', '.join(names) or 'none'}", "Name one, or give an AgentSpec."))
+    rest = replace(full, agents=tuple(spec for spec in full.agents if spec.name != name))
+    paths = [PathSink(scenario.start_ns, scenario.end_ns, every_ns) for _ in range(2)]
+    results = [simulate(each, path) for each, path in zip((full, rest), paths, strict=True)]
+    simulated = _simulated(scenario)
+    universe = scenario.universe
+    columns = [universe.symbol_index(symbol) for symbol in simulated]
+    return Impact(
+        agent=results[0].agents[name], with_agent=results[0], without=results[1], symbols=tuple(simulated), ts_ns=paths[0].ts_ns,
+        mid_with_usd=paths[0].mid_usd[:, columns], mid_without_usd=paths[1].mid_usd[:, columns],
+        shares_with=paths[0].shares[:, columns], shares_without=paths[1].shares[:, columns], value_with_usd=paths[0].value_usd[:, columns],
+    )  # fmt: skip
+
+
+def _simulated(scenario: Scenario) -> Sequence[str]:
+    return [s.name for s in scenario.universe.symbols if not scenario.only or s.name in scenario.only]

@@ -1,0 +1,411 @@
+"""``Exchange``: the books and the tape columns of one worker, and every way in which Python reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.book import cross as crossing
+from simulator.book import matching
+from simulator.book.codes import ADD, EXECUTE, REJECT, REPLACE, REST
+from simulator.book.jit import entry
+from simulator.book.state import (
+    BEST_ASK,
+    BEST_BID,
+    DARK,
+    ID,
+    LAST_TS,
+    LOG_A,
+    LOG_B,
+    LOG_ID,
+    LOG_KIND,
+    LOG_SIZE,
+    LOG_SLOT,
+    META,
+    META_OWNER_SHIFT,
+    NO_ASK,
+    NO_BID,
+    SHOWN,
+    SHOWN_ASK,
+    SHOWN_BID,
+    TRADING,
+    Books,
+    make_books,
+)
+from simulator.book.view import top_levels
+from simulator.errors import LimitError
+from simulator.inputs.config import Scenario
+from simulator.records import BACKGROUND_OWNERS, I32, I64, PRICE_UNITS_PER_USD, Batch, Cond, CrossKind, Indication, OrderType, Reject, Side
+from simulator.tape.columns import (
+    ALL_ROWS,
+    NOTICES,
+    RING_PRINTS,
+    RING_ROWS,
+    ROWS_MD,
+    ROWS_OR,
+    ROWS_TH,
+    ROWS_TR,
+    SHARES_CROSSED,
+    SYMBOL,
+    TICK_UNITS,
+    VENUE,
+    WATCH,
+    Columns,
+    finish_action,
+    keep_rest,
+    make_columns,
+    market_data_batch,
+    order_batch,
+    trade_batch,
+    truth_batch,
+)
+
+DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)
+GOT_REASON, GOT_ID, GOT_SLOT, GOT_EXECUTED, GOT_TAKEN_OFF, GOT_HAPPENED = range(6)
+
+
+@entry
+def run_command(
+    bk: Books, out: Columns, b: int, ts: int, command: int, slot: int, order_id: int, side: int, price: int, size: int,
+    display: int, kind: int, owner: int, efficient_price: float, got: I64,
+) -> int:  # fmt: skip
+    """One command of a Python agent, with its rows. Fills ``got`` (int64[6]). Returns DONE or MORE (then GO_ON)."""
+    bk.logged[0] = 0
+    more = 0
+    if command == DO_ADD:
+        more = matching.add(bk, b, side, price, size, display, kind, owner, matching.NO_CAP)
+    elif command == DO_REPLACE:
+        more = matching.replace(bk, b, slot, order_id, price, size)
+    elif command == DO_CANCEL:
+        matching.cancel(bk, b, slot, order_id)
+    elif command == DO_REDUCE:
+        matching.reduce(bk, b, slot, order_id, size)
+    else:
+        more = matching.go_on(bk, b)
+    for i in range(bk.logged[0]):
+        row = bk.log[i, LOG_KIND]
+        if row == REJECT:
+            got[GOT_REASON] = bk.log[i, LOG_A]
+        elif row == ADD:
+            got[GOT_ID] = bk.log[i, LOG_ID]
+        elif row == REPLACE:
+            got[GOT_ID] = bk.log[i, LOG_B]
+        elif row == EXECUTE:
+            got[GOT_EXECUTED] += bk.log[i, LOG_SIZE]
+        elif row == REST:
+            got[GOT_SLOT] = bk.log[i, LOG_SLOT]
+        else:
+            got[GOT_HAPPENED] = row
+            got[GOT_TAKEN_OFF] = bk.log[i, LOG_SIZE]
+    if got[GOT_REASON] != 0:
+        bk.logged[0] = 0
+        return matching.DONE
+    finish_action(bk, out, b, ts, owner, 0, efficient_price, 0, more == matching.DONE)
+    return more
+
+
+@entry
+def finish_cross(bk: Books, out: Columns, b: int, ts: int, efficient_price: float, cond: int) -> tuple[int, int]:
+    """The rows of a cross that the log holds."""
+    return finish_action(bk, out, b, ts, 0, 0, efficient_price, cond, True)
+
+
+@entry
+def read_levels(bk: Books, b: int, quotes: I32) -> tuple[int, int]:
+    """Write book ``b``'s best levels, prices in ticks, into ``quotes`` (int32[1, 4, count]); returns the counts filled."""
+    return top_levels(bk, b, quotes, 0, 1)
+
+
+class Answer(NamedTuple):
+    """What a book said to one command of a Python agent."""
+
+    ts_ns: int
+    """The book's stamp for the command."""
+    reject: Reject
+    order_id: int
+    """Of the new order; 0 for a cancel or reduce."""
+    slot: int
+    """Where it rests; 0 if it does not."""
+    executed: int
+    """Shares traded at once."""
+    taken_off: int
+    """Shares cancelled, reduced or expired."""
+
+
+NO_QUOTE = (0, 0, 0, 0, 0)
+
+
+class Exchange:
+    """Books of some symbols at all venues; book ``k * venues + v`` is the k-th symbol at venue v."""
+
+    def __init__(self, scenario: Scenario, symbols: Sequence[int]) -> None:
+        """``symbols``: indices into the universe, ascending."""
+        universe = scenario.universe
+        self.symbols = list(symbols)
+        self.venues = len(universe.venues)
+        count = len(self.symbols) * self.venues
+        self._window = scenario.price_window
+        self._max_orders = scenario.max_orders
+        self.books = make_books(count, max_orders=scenario.max_orders, price_window=scenario.price_window)
+        self.columns = make_columns(
+            count,
+            levels=scenario.levels,
+            # Rows of one instant cannot be drained before it is over, and agents may send many orders at once.
+            rows=(16384 if scenario.levels <= 20 else 8192) * (4 if scenario.agents else 1),
+            orders="orders" in scenario.extra_tables,
+            truth="truth" in scenario.extra_tables,
+            agents=bool(scenario.agents),
+            history=scenario.history,
+            max_orders=scenario.max_orders,
+        )
+        for b in range(count):
+            self.columns.facts[b, SYMBOL] = self.symbols[b // self.venues]
+            self.columns.facts[b, VENUE] = b % self.venues
+            self.columns.facts[b, TICK_UNITS] = universe.symbols[self.symbols[b // self.venues]].tick_units
+        self._got = np.zeros(6, np.int64)
+        self.make_room: Callable[[], object] = lambda: None
+        """Called when the columns are nearly full; set by the market, which drains them."""
+
+    def submit(
+        self, b: int, ts_ns: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, owner: int, efficient_price: float
+    ) -> Answer:
+        """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window."""
+        if price_ticks and self._is_far(b, price_ticks, efficient_price):
+            return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
+        return self._run(b, ts_ns, DO_ADD, 0, 0, side, price_ticks, size, display, kind, owner, efficient_price)
+
+    def cancel(self, b: int, ts_ns: int, slot: int, order_id: int) -> Answer:
+        return self._run(b, ts_ns, DO_CANCEL, slot, order_id, 0, 0, 0, 0, 0, 0, 0.0)
+
+    def reduce(self, b: int, ts_ns: int, slot: int, order_id: int, size: int) -> Answer:
+        return self._run(b, ts_ns, DO_REDUCE, slot, order_id, 0, 0, size, 0, 0, 0, 0.0)
+
+    def replace(
+        self, b: int, ts_ns: int, slot: int, order_id: int, price_ticks: int, size: int, owner: int, efficient_price: float
+    ) -> Answer:
+        if self._is_far(b, price_ticks, efficient_price):
+            return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
+        return self._run(b, ts_ns, DO_REPLACE, slot, order_id, 0, price_ticks, size, 0, 0, owner, efficient_price)
+
+    def cross(self, b: int, ts_ns: int, kind: CrossKind, reference_ticks: int, cond: Cond, efficient_price: float) -> tuple[int, int]:
+        """Carry out a cross; returns (price in ticks, shares), zeros if nothing traded."""
+        self._ensure_room()
+        self.books.logged[0] = 0
+        paired = crossing.cross(self.books, b, int(kind), reference_ticks)
+        price = int(self.books.log[0, 3])
+        finish_cross(self.books, self.columns, b, ts_ns, efficient_price, int(cond))
+        return price, paired
+
+    def indicative(self, b: int, kind: CrossKind, reference_ticks: int) -> Indication:
+        """What a cross would do now."""
+        price, paired, surplus = crossing.indicate(self.books, b, int(kind), reference_ticks)
+        return Indication(price, paired, abs(surplus), int(Side.BUY if surplus >= 0 else Side.SELL))
+
+    def set_trading(self, b: int, allowed: bool) -> None:
+        """Whether orders of book ``b`` may trade outside a cross."""
+        self.books.head[b, TRADING] = int(allowed)
+
+    def best_now(self, b: int) -> tuple[int, int]:
+        """Best displayed bid and ask in ticks, 0 where a side shows nothing."""
+        bid, ask = int(self.books.head[b, SHOWN_BID]), int(self.books.head[b, SHOWN_ASK])
+        return (0 if bid == NO_BID else bid), (0 if ask == NO_ASK else ask)
+
+    def levels_now(self, b: int, side: Side, count: int) -> list[tuple[int, int]]:
+        """(price in ticks, displayed shares) of the best levels."""
+        quotes = np.zeros((1, 4, max(1, count)), np.int32)
+        filled = read_levels(self.books, b, quotes)[side]
+        return [(int(price), int(size)) for price, size in quotes[0, 2 * side : 2 * side + 2, : min(filled, count)].T]
+
+    def reset_day(self) -> None:
+        """Empty all books, forget the past, and count orders from 1 again. Totals stay."""
+        trading = self.books.head[:, TRADING].copy()
+        fresh = make_books(1, max_orders=1, price_window=64).head[0]
+        last_ts = self.books.head[:, LAST_TS].copy()
+        self.books.head[:] = fresh
+        self.books.head[:, TRADING] = trading
+        self.books.head[:, LAST_TS] = last_ts
+        for array in (self.books.level, self.books.held, self.books.shown, self.books.order):
+            array[:] = 0
+        self.columns.facts[:, [RING_ROWS, RING_PRINTS]] = 0
+
+    def guests(self, b: int) -> list[tuple[int, int, int]]:
+        """(order id, owner, shares left) of the live orders of Python agents."""
+        records = self.books.order[b]
+        owners = records[:, META] >> META_OWNER_SHIFT
+        live = np.flatnonzero((records[:, ID] != 0) & (owners >= BACKGROUND_OWNERS))
+        return sorted((int(records[o, ID]), int(owners[o]), int(records[o, SHOWN] + records[o, DARK])) for o in live)
+
+    def drain(self, before_ns: int) -> list[Batch]:
+        """The rows stamped before ``before_ns``, as views that hold until ``forget`` is called with them."""
+        out, used = self.columns, self.columns.used
+        batches: list[Batch] = []
+        for stamps, place, make in (
+            (out.md_ts, ROWS_MD, market_data_batch),
+            (out.tr_ts, ROWS_TR, trade_batch),
+            (out.or_ts, ROWS_OR, order_batch),
+            (out.th_ts, ROWS_TH, truth_batch),
+        ):
+            n = int(np.searchsorted(stamps[: used[place]], before_ns))
+            if n:
+                batches.append(make(out, n))
+        return batches
+
+    def forget(self, batches: Sequence[Batch]) -> None:
+        """Make room: the rows of ``drain``'s batches have been written."""
+        rows = {batch.table: len(batch) for batch in batches}
+        keep_rest(self.columns, rows.get("market_data", 0), rows.get("trades", 0), rows.get("orders", 0), rows.get("truth", 0))
+
+    def written(self) -> I64:
+        """int64[B, 4] over the run: book rows, prints, shares, shares crossed that were drained; not what still waits to be."""
+        out, venues = self.columns, self.venues
+        counts: I64 = out.facts[:, ALL_ROWS : SHARES_CROSSED + 1].copy()
+        place = {symbol: k for k, symbol in enumerate(self.symbols)}
+        for symbol, venue in out.md_key[: out.used[ROWS_MD], :2].tolist():
+            counts[place[symbol] * venues + venue, 0] -= 1
+        for symbol, venue, _, size, _, cond in out.tr[: out.used[ROWS_TR]].tolist():
+            counts[place[symbol] * venues + venue, 1:] -= (1, size, size if cond else 0)
+        return counts
+
+    def take_notices(self) -> list[list[int]]:
+        """What Python must hear of, in order; rows as in ``columns.notice``."""
+        n = int(self.columns.used[NOTICES])
+        if n == 0:
+            return []
+        self.columns.used[NOTICES] = 0
+        rows: list[list[int]] = self.columns.notices[:n].tolist()
+        return rows
+
+    def watch(self, b: int, flag: int, on: bool) -> None:
+        """Ask for a notice of every book row (WATCH_QUOTES) or print (WATCH_TRADES) of book ``b``, or no longer."""
+        if on:
+            self.columns.facts[b, WATCH] |= flag
+        else:
+            self.columns.facts[b, WATCH] &= ~flag
+
+    def row_at(self, b: int, ts_ns: int) -> int:
+        """Ring place of the newest book row of ``b`` stamped at or before ``ts_ns``; -1 if the day has none yet."""
+        return self._newest(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
+
+    def quote_at(self, b: int, ts_ns: int) -> tuple[int, int, int, int, int]:
+        """Stamp, bid in ticks, its shares, ask in ticks, its shares as of ``ts_ns``; a side that shows nothing is 0."""
+        r = self.row_at(b, ts_ns)
+        if r < 0:
+            return NO_QUOTE
+        top = self.columns.ring_quotes[b, r, :, 0].tolist()
+        units = int(self.columns.facts[b, TICK_UNITS])
+        return int(self.columns.ring_ts[b, r]), top[0] // units, top[1], top[2] // units, top[3]
+
+    def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
+        """(price in ticks, shares) of the best displayed levels as of ``ts_ns``."""
+        r = self.row_at(b, ts_ns)
+        if r < 0:
+            return []
+        prices, sizes = self.columns.ring_quotes[b, r, 2 * side : 2 * side + 2, :count].tolist()
+        units = int(self.columns.facts[b, TICK_UNITS])
+        return [(price // units, size) for price, size in zip(prices, sizes, strict=True) if size]
+
+    def trade_at(self, b: int, ts_ns: int) -> list[int] | None:
+        """(stamp, price in ticks, shares, aggressor) of the last print as of ``ts_ns``."""
+        r = self._newest(self.columns.last_trade[b, :, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
+        if r < 0:
+            return None
+        row: list[int] = self.columns.last_trade[b, r].tolist()
+        return row
+
+    def trades_at(self, b: int, ts_ns: int, count: int) -> list[list[int]]:
+        """Up to ``count`` of the last prints as of ``ts_ns``, the newest first; as ``trade_at`` each."""
+        ring = self.columns.last_trade[b]
+        newest = self._newest(ring[:, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
+        if newest < 0:
+            return []
+        made, size = int(self.columns.facts[b, RING_PRINTS]), len(ring)
+        age = (made - 1 - newest) % size
+        kept = min(made, size) - age
+        rows: list[list[int]] = ring[[(newest - back) % size for back in range(min(count, kept))]].tolist()
+        return rows
+
+    def next_row_after(self, b: int, ts_ns: int) -> int | None:
+        """Stamp of the first book row after ``ts_ns`` that already exists; None if there is none yet."""
+        return self._first_after(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
+
+    def next_trade_after(self, b: int, ts_ns: int) -> int | None:
+        """Stamp of the first print after ``ts_ns`` that already exists."""
+        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
+
+    def _newest(self, stamps: I64, count: int, ts_ns: int, b: int) -> int:
+        size = len(stamps)
+        for back in range(1, min(count, size) + 1):
+            r = (count - back) % size
+            if stamps[r] <= ts_ns:
+                return r
+        if count > size:
+            raise self._overrun(stamps, count, ts_ns, b)
+        return -1
+
+    def _first_after(self, stamps: I64, count: int, ts_ns: int, b: int) -> int | None:
+        found = None
+        for back in range(1, min(count, len(stamps)) + 1):
+            stamp = int(stamps[(count - back) % len(stamps)])
+            if stamp <= ts_ns:
+                return found
+            found = stamp
+        if count > len(stamps):
+            raise self._overrun(stamps, count, ts_ns, b)
+        return found
+
+    @staticmethod
+    def _overrun(stamps: I64, count: int, ts_ns: int, b: int) -> LimitError:
+        size = len(stamps)
+        return LimitError(
+            f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns} ns into the past of book {b}, but only the last {size} "
+            "states are kept. Raise history= in the scenario, or lower the agent's latency."
+        )
+
+    def _is_far(self, b: int, price_ticks: int, efficient_price: float) -> bool:
+        """Far from both best prices; in an empty book, from the efficient price, where the background will quote."""
+        head = self.books.head[b]
+        near = [price for price, none in ((int(head[BEST_BID]), NO_BID), (int(head[BEST_ASK]), NO_ASK)) if price != none]
+        if not near and efficient_price:
+            near = [dollars_to_ticks(efficient_price, int(self.columns.facts[b, TICK_UNITS]))]
+        return bool(near) and min(abs(price_ticks - price) for price in near) > self._window // 4
+
+    def _ensure_room(self) -> None:
+        """Drain if an order that meets every other one might not fit."""
+        for _ in range(2):
+            used, need = self.columns.used, 3 * self._max_orders + 64
+            full = used[ROWS_TR] + need > len(self.columns.tr_ts) or used[ROWS_MD] + 64 > len(self.columns.md_ts)
+            full |= used[NOTICES] + need > len(self.columns.notices) > 1
+            full |= used[ROWS_OR] + 2 * need > len(self.columns.or_ts) > 1 or used[ROWS_TH] + need > len(self.columns.th_ts) > 1
+            if not full:
+                return
+            self.make_room()
+        raise LimitError(
+            f"More rows at one instant than the columns hold ({len(self.columns.tr_ts)} prints): an agent sends too many messages without "
+            "letting time pass, or trades against too many orders at once. Let it wait in between, or use smaller orders."
+        )
+
+    def _run(
+        self, b: int, ts_ns: int, command: int, slot: int, order_id: int, side: int, price: int, size: int, display: int, kind: int,
+        owner: int, efficient_price: float,
+    ) -> Answer:  # fmt: skip
+        got = self._got
+        got[:] = 0
+        price, size, display = (max(-1, min(number, 2**31)) for number in (price, size, display))  # more is refused all the same
+        stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
+        more = 1
+        while more:
+            self._ensure_room()
+            more = run_command(
+                self.books, self.columns, b, ts_ns, command, slot, order_id, int(side), price, size, display, int(kind), owner,
+                efficient_price, got,
+            )  # fmt: skip
+            command = DO_GO_ON
+        reason, new_id, new_slot, executed, taken_off, _ = got.tolist()
+        return Answer(stamp, Reject(reason), new_id, new_slot, executed, taken_off)
+
+
+def dollars_to_ticks(price: float, tick_units: int) -> int:
+    """The nearest tick of a USD price."""
+    return round(price * PRICE_UNITS_PER_USD / tick_units)

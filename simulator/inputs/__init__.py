@@ -1,0 +1,1 @@
+"""What a run starts from: settings, universe, calendar, prices, scenario files."""

@@ -1,0 +1,222 @@
+"""Settings of a run: frozen, every default once, on its line, with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal
+
+from simulator.errors import InputError, explain
+from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.strict_yaml import nearest
+from simulator.inputs.universe import Universe
+from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US, Liquidity
+
+OffsessionTrades = Literal["none", "trickle", "full"]
+RATE_MAX = 5_000_000
+AGENT_NUMBERS = 16_000
+PRICE_WINDOW_MIN = 64
+MAX_ORDERS_MIN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Rows per second of simulated time over all symbols and venues; each whole second of the session lies within."""
+
+    market_data_min_eps: int = 150
+    market_data_max_eps: int = 600
+    trades_min_eps: int = 30
+    trades_max_eps: int = 150
+
+    def __post_init__(self) -> None:
+        for table in ("market_data", "trades"):
+            low, high = getattr(self, f"{table}_min_eps"), getattr(self, f"{table}_max_eps")
+            for name, value in ((f"--{table}_min_eps", low), (f"--{table}_max_eps", high)):
+                if not 0 <= value <= RATE_MAX:
+                    raise InputError(explain(name, value, f"a rate is 0 to {RATE_MAX:,} rows a second", "Give a rate in that range."))
+            if low > high:
+                raise InputError(
+                    explain(
+                        f"--{table}_min_eps", low, f"it is at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other."
+                    )
+                )
+        if self.market_data_max_eps < 1:
+            raise InputError(explain("--market_data_max_eps", self.market_data_max_eps, "at least 1 row a second", "Raise it."))
+        for end in ("min", "max"):
+            books, trades = getattr(self, f"market_data_{end}_eps"), getattr(self, f"trades_{end}_eps")
+            if trades > books:
+                remedy = f"A print is followed by a book row: raise --market_data_{end}_eps or lower --trades_{end}_eps."
+                raise InputError(explain(f"--trades_{end}_eps", trades, f"it is at most --market_data_{end}_eps, here {books:,}", remedy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """One Python agent: a generator function ``make(market, orders, rng, **arguments)`` and what it may see and reach.
+
+    ``latency_ns``: one way, between the agent and a venue by name; ``"*"`` for the others.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
+    latency_ns: Mapping[str, int] = field(default_factory=lambda: {"*": 100 * NS_PER_US})
+    max_messages_per_s: int = 10_000
+    """Commands in each whole second; more are refused with ``Reject.FLOOD``."""
+    keep_orders: bool = True
+    """Whether each order and fill is kept for the results, or only their sums."""
+    max_wake_s: float = 60.0
+    """Wall time that the agent may take between two yields; then it is stopped, for a loop without a yield would never end."""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name in BACKGROUND_NAMES:
+            taken = ", ".join(BACKGROUND_NAMES)
+            limit = f"not empty, and none of {taken}"
+            raise InputError(explain("agent name", self.name, limit, "These are the background's: choose another."))
+        for what, value, is_right, limit, remedy in (
+            ("max_messages_per_s", self.max_messages_per_s, type(self.max_messages_per_s) is int and self.max_messages_per_s > 0,
+             "a whole number, at least 1", "10,000 is the default."),
+            ("max_wake_s", self.max_wake_s, isinstance(self.max_wake_s, int | float) and self.max_wake_s > 0, "more than 0 s",
+             "60 is the default."),
+        ):  # fmt: skip
+            if not is_right:
+                raise InputError(explain(f"{what} of agent {self.name}", value, limit, remedy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fees:
+    """USD a share that agents pay; negative: what they get. The background pays none.
+
+    Defaults: round figures near Nasdaq's price list for shares of 1 USD and more (Equity 7, Section 118); removing may cost
+    0.0030 at most (Regulation NMS, Rule 610(c)).
+    """
+
+    maker_usd: float = -0.0020
+    """For a fill of an order that stood in a book."""
+    taker_usd: float = 0.0030
+    """For a fill of an order as it arrives."""
+    cross_usd: float = 0.0015
+    """For a fill in an opening or closing cross."""
+
+    def __post_init__(self) -> None:
+        for name in ("maker_usd", "taker_usd", "cross_usd"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
+                raise InputError(explain(f"fees: {name}", value, "USD a share, -1 to 1", "0.003 is a usual fee, -0.002 a usual rebate."))
+
+    def usd(self, liquidity: Liquidity) -> float:
+        """A share's."""
+        return (self.maker_usd, self.taker_usd, self.cross_usd)[liquidity]
+
+
+def agent_number(name: str) -> int:
+    """An agent's number in books and ``truth``: it hangs on its name alone, so that another agent cannot change it."""
+    return BACKGROUND_OWNERS + int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % AGENT_NUMBERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """New reference prices in the middle of a run: from ``ts_ns`` on the efficient prices drift to their closes, for ``over_ns``."""
+
+    ts_ns: int
+    over_ns: int
+    prices: Mapping[str, Bracket]
+    """Of some or all symbols."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that determines the rows of a run."""
+
+    universe: Universe
+    start_ns: int
+    """First instant simulated; a run that starts inside a day seeds its books there."""
+    end_ns: int
+    """The run ends before this instant."""
+    prices: Mapping[str, Bracket]
+    seed: int = 1
+    levels: int = 10
+    """Levels of each side in a book row; changes no other number of any row."""
+    rates: Rates = field(default_factory=Rates)
+    refreshes: tuple[Refresh, ...] = ()
+    """In order of time. A run in real time collects them as they come."""
+    session_pacing: bool = True
+    offsession_trades: OffsessionTrades = "none"
+    offhours_quotes: bool = False
+    """Whether quotes go on at night, on weekends and on holidays even if nothing trades there: so it is in real time."""
+    extra_tables: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Simulate just these symbols of the universe; their rows are those of the full run."""
+    profile: str = "spec"
+    """Name of a file of flow parameters in ``simulator/profiles``, or a path."""
+    populations: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that differ from the profile's."""
+    background: bool = True
+    """Whether the compiled flow takes part."""
+    agents: tuple[AgentSpec, ...] = ()
+    max_orders: int = 2048
+    """Orders alive in one book at most."""
+    price_window: int = 16384
+    """Ticks that the resting prices of one book may span."""
+    history: int = 4096
+    """Recent states of each book kept for Python agents; it must span the longest latency."""
+    fees: Fees = field(default_factory=Fees)
+    """Of the agents; they change no row."""
+    slice_ns: int | None = None
+    """Longest stretch for which the flow runs without returning; changes no row. None: as far as the next event."""
+
+    def __post_init__(self) -> None:
+        if not LEVELS_MIN <= self.levels <= LEVELS_MAX:
+            remedy = "10 is the default."
+            raise InputError(explain("--levels", self.levels, f"{LEVELS_MIN} to {LEVELS_MAX} levels a side", remedy))
+        if self.end_ns <= self.start_ns:
+            raise InputError(
+                explain("end of the run in ns", self.end_ns, f"it is after the start, {self.start_ns}", "Give a later --end_ts.")
+            )
+        unknown = [t for t in self.extra_tables if t not in EXTRA_TABLES]
+        if unknown:
+            raise InputError(explain("--extra_tables", ",".join(unknown), f"known are {', '.join(EXTRA_TABLES)}", "Name some of those."))
+        if self.offsession_trades not in ("none", "trickle", "full"):
+            raise InputError(explain("--offsession_trades", self.offsession_trades, "none, trickle or full", "none is the default."))
+        if self.slice_ns is not None and self.slice_ns < 1:
+            raise InputError(explain("slice_ns", self.slice_ns, "at least 1 ns", "Leave it out to run as far as the next event."))
+        if self.price_window < PRICE_WINDOW_MIN or self.price_window & (self.price_window - 1):
+            limit = f"a power of two, at least {PRICE_WINDOW_MIN:,} ticks"
+            raise InputError(explain("price_window", self.price_window, limit, "16384 is the default."))
+        if self.max_orders < MAX_ORDERS_MIN or self.history < 1:
+            limit = f"max_orders is at least {MAX_ORDERS_MIN}, history at least 1"
+            raise InputError(explain("max_orders, history", (self.max_orders, self.history), limit, "2048 and 4096 are the defaults."))
+        names = [a.name for a in self.agents]
+        if len(set(names)) != len(names):
+            raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))
+        numbers = [agent_number(name) for name in names]
+        if len(set(numbers)) != len(numbers):
+            raise InputError(
+                explain("agent names", names, "no two may hash to one number", "Rename one of the agents, for example with a digit.")
+            )
+        for symbol in self.only:
+            self.universe.symbol_index(symbol)
+        known = [symbol.name for symbol in self.universe.symbols]
+        for agent in self.agents:
+            unknown = [symbol for symbol in agent.symbols if symbol not in known]
+            if unknown:
+                limit = f"the run has {', '.join(known)}"
+                raise InputError(explain(f"symbols of agent {agent.name}", unknown[0], limit, nearest(unknown[0], known)))
+            missing = [symbol for symbol in agent.symbols if symbol not in self.only] if self.only else []
+            if missing and len(missing) < len(agent.symbols):
+                limit = f"agent {agent.name} needs {', '.join(missing)} too, and would do other things without"
+                raise InputError(explain("--only", ",".join(self.only), limit, "Name all of its symbols, or none."))
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Names by the numbers that ``truth`` carries: the background's, then the Python agents', with "" between."""
+        numbers = {agent_number(agent.name): agent.name for agent in self.agents}
+        names = [*BACKGROUND_NAMES, *[""] * (BACKGROUND_OWNERS - len(BACKGROUND_NAMES))]
+        return (*names, *(numbers.get(n, "") for n in range(BACKGROUND_OWNERS, max(numbers, default=0) + 1)))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that the run writes, in the order of ``records.TABLES``."""
+        return ("market_data", "trades", *(t for t in EXTRA_TABLES if t in self.extra_tables))

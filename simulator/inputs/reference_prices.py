@@ -1,0 +1,310 @@
+"""Reference prices: the range in which each symbol starts. From Yahoo, the built-in table, a CSV file or an earlier run's manifest.
+
+The only file that imports yfinance, and only when Yahoo is asked for. Whatever Yahoo does, a run can start: a symbol
+without a sound answer takes its prices from the built-in table, and one line says so.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import logging
+import math
+import queue
+import sys
+import threading
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError, explain
+
+PRICE_MIN_USD = 0.01
+PRICE_MAX_USD = 100_000.0
+"""Half of what fits into int32 units of 0.0001 USD, so that a price may double in a run."""
+BARS_MAX = 5
+CALENDAR_DAYS_BEFORE = 12
+"""Asked for before the first simulated date: five sessions lie in them, whatever holidays there are."""
+CLOSE_TOLERANCE = 0.01
+"""How far a close may lie outside of its bar's range."""
+JUMP_MAX = 1.8
+JUMP_MIN = 0.55
+"""Close over previous close beyond these is taken for a split."""
+ASSUMED_USD = 100.0
+"""For a symbol that no table knows."""
+SYMBOLS_SHOWN = 3
+COLUMNS = ("symbol", "low", "high", "close", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """USD; ``low`` and ``high`` span the days before, ``close`` is the last close of them."""
+
+    low: float
+    high: float
+    close: float
+    source: str
+    """``yahoo``, ``builtin``, ``file``, or ``assumed`` where nothing is known of the symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """What a run starts from; ``manifest_entry`` is the form in which a manifest keeps it."""
+
+    brackets: dict[str, Bracket]
+    """By symbol, in the order asked for."""
+    source: str
+    """As the user gave it."""
+    notes: tuple[str, ...]
+    """Lines for the user: at most one."""
+
+    def manifest_entry(self) -> dict[str, dict[str, float | str]]:
+        """The value of a manifest's key "prices": {symbol: {low, high, close, source}}."""
+        return {symbol: asdict(bracket) for symbol, bracket in self.brackets.items()}
+
+
+def reference_prices(source: str, symbols: Sequence[str], dates: tuple[dt.date, dt.date], *, timeout_s: float = 5.0) -> PriceTable:
+    """Brackets of ``symbols`` from ``source`` for the first and last simulated date.
+
+    ``source`` is "yahoo", "builtin", a CSV file (symbol, low, high, close, date), a manifest, or a folder with a
+    ``manifest.json``. Yahoo and a CSV file fall back to the built-in table symbol by symbol; a manifest must know all of
+    them, because it promises the same run. Raises ``InputError`` for a file that is missing or wrong. Yahoo's prices
+    carry the splits that came after the date, as its charts do.
+    """
+    if source == "builtin":
+        return _with_fallback(source, source, {}, dict.fromkeys(symbols, ""), symbols)
+    if source == "yahoo":
+        found, missing = _from_yahoo(symbols, dates, timeout_s)
+        return _with_fallback("Yahoo", source, found, missing, symbols)
+    path = Path(source)
+    if path.is_dir():
+        path = path / "manifest.json"
+    if path.suffix.lower() == ".json":
+        return PriceTable(_from_manifest(path, symbols), source, ())
+    if path.suffix.lower() == ".csv":
+        table = {symbol: bracket for symbol, (bracket, _) in _read_csv(str(path), _read(path), "file").items()}
+        missing = {symbol: "not in the file" for symbol in symbols if symbol not in table}
+        return _with_fallback(path.name, source, table, missing, symbols)
+    raise InputError(explain("Unknown source of prices", source, "yahoo, builtin, a .csv file or a manifest", "Use --prices builtin."))
+
+
+def prices_at(mids: Mapping[str, float], symbols: Sequence[str], others: PriceTable) -> PriceTable:
+    """Brackets that start exactly at ``mids`` (USD), where there is one, and as in ``others`` elsewhere."""
+    found = {s: Bracket(mids[s], mids[s], mids[s], "database") for s in symbols if s in mids}
+    return PriceTable(
+        {s: found.get(s) or others.brackets[s] for s in symbols}, "database", others.notes if len(found) < len(symbols) else ()
+    )
+
+
+def _with_fallback(label: str, source: str, found: Mapping[str, Bracket], missing: Mapping[str, str], symbols: Sequence[str]) -> PriceTable:
+    """Fills the symbols in ``missing`` (with the reason) from the built-in table; one note if that was not what the user asked for."""
+    if not missing:
+        return PriceTable({symbol: found[symbol] for symbol in symbols}, source, ())
+    resource = files("simulator.inputs") / "data" / "prices.csv"
+    builtin = _read_csv("simulator/inputs/data/prices.csv", resource.read_text(encoding="utf-8"), "builtin")
+    assumed = Bracket(ASSUMED_USD * 0.97, ASSUMED_USD * 1.03, ASSUMED_USD, "assumed")
+    brackets = {s: found[s] if s not in missing else builtin[s][0] if s in builtin else assumed for s in symbols}
+    unknown = [s for s in symbols if brackets[s] is assumed]
+    notes = []
+    if source != "builtin":
+        date = next((builtin[s][1] for s in missing if s in builtin), "")
+        share = "all" if len(missing) == len(symbols) else f"{len(missing)} of {len(symbols)}"
+        table = "the built-in table" + (f" of {date}" if date else "")
+        notes.append(f"{label}: {share} symbols from {table} ({_grouped(missing, len(symbols))})")
+    if unknown:
+        notes.append(f"{ASSUMED_USD:.0f} USD assumed for {_some(unknown)}, not in the built-in table")
+    return PriceTable(brackets, source, ("; ".join(notes),) if notes else ())
+
+
+def _grouped(missing: Mapping[str, str], asked: int) -> str:
+    """Reasons with the symbols they hold for; without them where all symbols share one reason."""
+    by_reason: dict[str, list[str]] = {}
+    for symbol, reason in missing.items():
+        by_reason.setdefault(reason, []).append(symbol)
+    if len(by_reason) == 1 and len(missing) == asked:
+        return next(iter(by_reason))
+    return ", ".join(f"{_some(names)}: {reason}" for reason, names in by_reason.items())
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - SYMBOLS_SHOWN
+    return " ".join(names[:SYMBOLS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _from_yahoo(symbols: Sequence[str], dates: tuple[dt.date, dt.date], timeout_s: float) -> tuple[dict[str, Bracket], dict[str, str]]:
+    """Brackets of the symbols with a sound answer, and the reason for each of the others."""
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    # A daemon: it may hang in a connection, and neither the run nor the end of the program shall wait for it.
+    threading.Thread(target=_download, args=(symbols, dates, timeout_s, answer), name="yahoo", daemon=True).start()
+    try:
+        frame = answer.get(timeout=timeout_s)
+    except queue.Empty:
+        frame = f"no answer in {timeout_s:g} s"
+    if isinstance(frame, str):
+        return {}, dict.fromkeys(symbols, frame)
+    found: dict[str, Bracket] = {}
+    missing: dict[str, str] = {}
+    for symbol in symbols:
+        bracket = _bracket_of(frame, _yahoo_name(symbol), dates[1])
+        if isinstance(bracket, Bracket):
+            found[symbol] = bracket
+        else:
+            missing[symbol] = bracket
+    return found, missing
+
+
+def _download(symbols: Sequence[str], dates: tuple[dt.date, dt.date], timeout_s: float, answer: queue.SimpleQueue[Any]) -> None:
+    """Puts yfinance's DataFrame, or the reason why there is none, into ``answer``. Says nothing on the console, ever."""
+    logger = logging.getLogger("yfinance")
+
+    def mute(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(mute)  # one of its own for each call: an earlier one may still hang
+    try:
+        import yfinance
+
+        # Not catch_warnings: its undoing is the whole process's, and this thread may outlive the question.
+        warnings.filterwarnings("ignore", module=r"yfinance")
+        _prepare_pool(len(symbols))
+        frame = yfinance.download(
+            [_yahoo_name(symbol) for symbol in symbols],
+            start=(dates[0] - dt.timedelta(days=CALENDAR_DAYS_BEFORE)).isoformat(),
+            end=(dates[1] + dt.timedelta(days=1)).isoformat(),
+            interval="1d",
+            auto_adjust=False,
+            progress=False,
+            threads=True,
+            timeout=timeout_s,
+        )
+        outcome = "no data" if frame is None or len(frame) == 0 else frame
+    except ImportError as error:
+        outcome = f"yfinance cannot be imported: {error}"
+    except Exception as error:  # whatever it is, the built-in table is there
+        first_line = (str(error).splitlines() or [""])[0]
+        outcome = f"{type(error).__name__}: {first_line}"[:100]
+    finally:
+        logger.removeFilter(mute)
+    answer.put(outcome)
+
+
+def _prepare_pool(threads: int) -> None:
+    """One thread per symbol in the pool that yfinance brings: as it comes it has one per core, too slow for 30 symbols in five
+    seconds, and its threads hold up the end of the program."""
+    pool = sys.modules.get("multitasking")
+    if pool is not None:
+        pool.config["DAEMON"] = True
+        pool.createPool("reference prices", threads=max(threads, 2), engine="thread")
+
+
+def _yahoo_name(symbol: str) -> str:
+    """Yahoo writes share classes with a hyphen: BRK.B is BRK-B there."""
+    return symbol.upper().replace(".", "-")
+
+
+def _bracket_of(frame: Any, ticker: str, last: dt.date) -> Bracket | str:
+    """The last few bars up to ``last`` as a bracket, or what is wrong with them.
+
+    ``frame`` has columns (Price, Ticker) and one row per date, all NaN where another ticker has a bar and this has none.
+    """
+    try:
+        columns = [frame[price][ticker].astype(float).tolist() for price in ("Low", "High", "Close")]
+        bars = [bar for day, *bar in zip(frame.index, *columns, strict=True) if day.date() <= last]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "no data"
+    bars = [bar for bar in bars if not all(map(math.isnan, bar))][-BARS_MAX:]
+    if not bars:
+        return "no data"
+    for bar in bars:
+        if fault := _fault(*bar):
+            return fault
+    for (_, _, before), (_, _, close) in pairwise(bars):
+        if not JUMP_MIN <= close / before <= JUMP_MAX:
+            return f"jump by a factor of {close / before:.2f}, as of a split"
+    lows, highs, closes = zip(*bars, strict=True)
+    return Bracket(min(lows), max(highs), closes[-1], "yahoo")
+
+
+def _fault(low: float, high: float, close: float) -> str | None:
+    """What is wrong with these prices in USD, or None."""
+    prices = (low, high, close)
+    if any(map(math.isnan, prices)):
+        return "NaN"
+    if 0.0 in prices:
+        return "a price of zero"
+    if min(prices) < 0:
+        return "a negative price"
+    if min(prices) < PRICE_MIN_USD or max(prices) > PRICE_MAX_USD:
+        return f"a price outside {PRICE_MIN_USD} to {PRICE_MAX_USD:,.0f} USD"
+    if low > high:
+        return "low above high"
+    if not low * (1 - CLOSE_TOLERANCE) <= close <= high * (1 + CLOSE_TOLERANCE):
+        return "close outside low to high"
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "Name a .csv file, a manifest, or the folder of a run; or use --prices builtin."
+        raise InputError(explain("Cannot read the prices", str(path), str(error), remedy)) from error
+
+
+def _read_csv(where: str, text: str, source: str) -> dict[str, tuple[Bracket, str]]:
+    """Bracket and date by symbol. Raises ``InputError`` with file and line."""
+    rows = csv.DictReader(text.splitlines())
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        limit = f"they are {','.join(COLUMNS)}"
+        raise InputError(explain(f"{where}: wrong columns", rows.fieldnames, limit, "Compare simulator/inputs/data/prices.csv."))
+    table: dict[str, tuple[Bracket, str]] = {}
+    for row in rows:
+        at = f"{where} line {rows.line_num}"
+        if None in row or None in row.values():
+            raise InputError(explain(f"{at}: wrong number of values", list(row.values()), f"there are {len(COLUMNS)}", "Correct the line."))
+        if row["symbol"] in table:
+            raise InputError(explain(f"{at}: symbol", row["symbol"], "each symbol occurs once", "Remove one of the lines."))
+        table[row["symbol"]] = _checked(at, (row["low"], row["high"], row["close"]), source), row["date"]
+    return table
+
+
+def _from_manifest(path: Path, symbols: Sequence[str]) -> dict[str, Bracket]:
+    """The brackets of the run that wrote the manifest, with the sources that it had."""
+    try:
+        manifest = json.loads(_read(path))
+    except ValueError as error:
+        raise InputError(explain("Not a manifest with prices", str(path), str(error), "Name the manifest of a run.")) from error
+    return manifest_prices(manifest, str(path), symbols)
+
+
+def manifest_prices(manifest: Mapping[str, Any], path: str, symbols: Sequence[str]) -> dict[str, Bracket]:
+    """The brackets that a manifest keeps; ``path`` is for messages. Raises ``InputError``."""
+    try:
+        prices = manifest["prices"]
+        entries = {symbol: prices[symbol] for symbol in symbols if symbol in prices}
+        brackets = {s: _checked(f"{path}: {s}", (e["low"], e["high"], e["close"]), str(e["source"])) for s, e in entries.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        limit = 'it needs "prices": {symbol: {low, high, close, source}}'
+        raise InputError(explain("Not a manifest with prices", path, limit, f"({error!r}) Name the manifest of a run.")) from error
+    if unknown := [s for s in symbols if s not in brackets]:
+        limit = f"{path} has prices of {len(prices)} symbols"
+        raise InputError(explain("Symbols without prices in the manifest", unknown, limit, "Choose symbols of that run."))
+    return brackets
+
+
+def _checked(at: str, prices: Iterable[object], source: str) -> Bracket:
+    """A bracket from text or numbers. Raises ``InputError``."""
+    given = list(prices)
+    try:
+        low, high, close = (float(str(price)) for price in given)
+        fault = _fault(low, high, close)
+    except ValueError:
+        fault = "not a number"
+    if fault:
+        raise InputError(explain(f"{at}: low, high, close", given, fault, "Prices are in USD, with low <= close <= high."))
+    return Bracket(low, high, close, source)

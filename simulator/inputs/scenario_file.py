@@ -1,0 +1,393 @@
+"""From a scenario file (YAML) to settings and callables.
+
+A file says what a run simulates: universe, dates, prices, rates, populations, agents by ``use: module:callable``, a writer. All
+of it is optional. Paths and modules are looked up beside the file first. ``docs/scenarios.md`` explains each key.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from simulator.agents.factory import agent_parameters
+from simulator.errors import AgentError, InputError, explain
+from simulator.flow.profile import load_profile
+from simulator.inputs.config import AgentSpec, Fees, OffsessionTrades, Rates, Scenario
+from simulator.inputs.import_path import find
+from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket, PriceTable, reference_prices
+from simulator.inputs.sessions import parse_dates, parse_ts, run_bounds, trading_days
+from simulator.inputs.strict_yaml import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
+from simulator.inputs.universe import Universe, check_universe, load_universe
+from simulator.records import NS_PER_US
+
+MODEL = "the file with everything in docs/scenarios.md"
+LATENCY_NS_MAX = 60_000_000_000
+COPIES_MAX = 1_000
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+
+class RatesKeys(_Keys):
+    """Rows per second of simulated time, over all symbols and venues."""
+
+    market_data_min_eps: int | None = Field(None, description="Book rows, at least.")
+    market_data_max_eps: int | None = Field(None, description="Book rows, at most.")
+    trades_min_eps: int | None = Field(None, description="Trades, at least.")
+    trades_max_eps: int | None = Field(None, description="Trades, at most.")
+
+
+class PriceKeys(_Keys):
+    """A symbol's reference prices in USD."""
+
+    low: Annotated[float, Field(ge=PRICE_MIN_USD, le=PRICE_MAX_USD)]
+    high: Annotated[float, Field(ge=PRICE_MIN_USD, le=PRICE_MAX_USD)]
+    close: Annotated[float, Field(ge=PRICE_MIN_USD, le=PRICE_MAX_USD)] = Field(description="Where the first day's efficient price begins.")
+
+
+class FeesKeys(_Keys):
+    """USD a share that agents pay; negative: what they get."""
+
+    maker_usd: float = Field(Fees().maker_usd, description="For fills of orders that stood in a book.")
+    taker_usd: float = Field(Fees().taker_usd, description="For fills of orders as they arrive.")
+    cross_usd: float = Field(Fees().cross_usd, description="For fills in a cross.")
+
+
+class LimitsKeys(_Keys):
+    """Sizes of the engine's memory."""
+
+    max_orders: Annotated[int, Field(ge=64, le=1_000_000)] | None = Field(None, description="Orders alive in one book at most.")
+    price_window: Annotated[int, Field(ge=1024, le=1_048_576)] | None = Field(
+        None, description="Ticks that the resting prices of one book may span; a power of two."
+    )
+    history: Annotated[int, Field(ge=4, le=1_048_576)] | None = Field(None, description="Recent states of each book kept for agents.")
+
+
+class UseKeys(_Keys):
+    """A callable of the user's and its arguments."""
+
+    use: str = Field(description="module:callable; modules beside the file come first.")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Arguments by name.")
+
+
+Latency = Annotated[int, Field(ge=1, le=LATENCY_NS_MAX)]
+
+
+def _branch(value: Any) -> str:
+    return INLINE if isinstance(value, dict | BaseModel) else NAMED
+
+
+class AgentKeys(UseKeys):
+    """One Python agent."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    symbols: list[str] = Field(default_factory=list, description="What it trades or watches; they share a worker (default: all).")
+    latency_ns: Annotated[
+        Annotated[Latency, Tag(NAMED)] | Annotated[dict[str, Latency], Tag(INLINE)], Discriminator(_branch)
+    ] = Field(100 * NS_PER_US, description="One way, in ns: one number, or by venue, with '*' for the others.")  # fmt: skip
+    max_messages_per_s: Annotated[int, Field(ge=1)] = Field(10_000, description="Commands in each second; more are refused.")
+    keep_orders: bool = Field(True, description="false: keep sums only, not each order and fill.")
+    max_wake_s: Annotated[float, Field(gt=0)] = Field(60.0, description="Wall time between two yields; then it is stopped.")
+    copies: Annotated[int, Field(ge=1, le=COPIES_MAX)] = Field(1, description="So many of them, named NAME-1, NAME-2 ...")
+
+
+class ScenarioKeys(_Keys):
+    """A scenario file."""
+
+    about: str = Field("", description="One line, shown when the scenario is checked or run.")
+    universe: Annotated[Annotated[str, Tag(NAMED)] | Annotated[Universe, Tag(INLINE)], Discriminator(_branch)] | None = Field(
+        None, description="Venues and symbols, written out or as the path of a YAML file (default: the spec's 30 symbols on 5 venues)."
+    )
+    symbols: list[str] | None = Field(None, description="These of the universe; rates are totals over them.")
+    only: list[str] | None = Field(None, description="Simulate just these; their rows are those of the full run.")
+    prices: Annotated[
+        Annotated[str, Tag(NAMED)] | Annotated[dict[str, PriceKeys], Tag(INLINE)], Discriminator(_branch)
+    ] | None = Field(None, description="builtin, yahoo, the path of a CSV file or manifest, or low, high and close by symbol.")  # fmt: skip
+    dates: str | list[str] | None = Field(None, description="A date, or the first and the last one; instead of start_ts and end_ts.")
+    start_ts: str | None = Field(None, description="First instant, ISO-8601 with a zone.")
+    end_ts: str | None = Field(None, description="The run ends before this instant.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    levels: int | None = Field(None, description="Price levels of each side in a book row, 4 to 40.")
+    rates: RatesKeys = RatesKeys()
+    total_market_data_events: Annotated[int, Field(ge=1)] | None = Field(None, description="Book rows of the run at most.")
+    session_pacing: bool | None = Field(None, description="The exchange's phases and crosses, or none.")
+    offsession_trades: OffsessionTrades | None = None
+    profile: str | None = Field(None, description="Parameters of the background flow: a name, or the path of a YAML file.")
+    populations: dict[str, Any] = Field(default_factory=dict, description="Parameters of the background flow that differ from the profile.")
+    background: bool = Field(True, description="false: no compiled flow; the agents are the market.")
+    agents: list[AgentKeys] = Field(default_factory=list)
+    fees: FeesKeys = FeesKeys()
+    extra_tables: list[str] | None = Field(None, description="orders, truth")
+    writer: Annotated[Annotated[str, Tag(NAMED)] | Annotated[UseKeys, Tag(INLINE)], Discriminator(_branch)] | None = Field(
+        None, description="parquet, questdb, memory, null, or use: module:callable, called with (folder, worker, **with)."
+    )
+    limits: LimitsKeys = LimitsKeys()
+
+
+SAME_AS_FLAGS = (
+    "symbols", "only", "start_ts", "end_ts", "seed", "levels", "total_market_data_events", "session_pacing", "offsession_trades", "profile",
+    "extra_tables",
+)  # fmt: skip
+"""Keys at the top that flags of the same name overrule."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFile:
+    """A scenario file that is right as far as can be known without the flags."""
+
+    path: Path
+    text: str
+    about: str
+    values: Mapping[str, Any]
+    """What flags overrule, by the flag's name, in the flag's form."""
+    universe: Universe
+    prices: Mapping[str, Bracket] | None
+    """Those written out in the file."""
+    populations: Mapping[str, Any]
+    background: bool
+    agents: tuple[AgentSpec, ...]
+    fees: Fees
+    writer_arguments: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    """Fields of ``Scenario``."""
+    lines: Mapping[str, str]
+    """Of ``values``, ``prices`` and ``limits``, by name: where it stands in the file, for messages."""
+
+    @contextmanager
+    def in_its_place(self, but: Collection[str] = ()) -> Iterator[None]:
+        """A complaint that begins with a flag, or a limit, is one about the file if the value comes from there; ``but``: what does not."""
+        try:
+            yield
+        except InputError as error:
+            flag = re.match(r"(?:--)?(\w+)", str(error))
+            if flag is None or flag[1] not in self.lines or flag[1] in but:
+                raise
+            raise InputError(self.lines[flag[1]] + str(error)[flag.end() :]) from error
+
+    def fill(self, scenario: Scenario) -> Scenario:
+        """The scenario with what no flag says."""
+        return replace(
+            scenario, populations=self.populations, background=self.background, agents=self.agents, fees=self.fees, **self.limits
+        )
+
+    def price_table(self, symbols: tuple[str, ...]) -> PriceTable | None:
+        """Of the prices written out; None if there are none. Raises ``InputError`` if one is missing."""
+        if self.prices is None:
+            return None
+        missing = [name for name in symbols if name not in self.prices]
+        if missing:
+            limit = f"there are none for {', '.join(missing)}"
+            raise InputError(explain(self.lines["prices"], sorted(self.prices), limit, "Add them, or name a source of prices."))
+        return PriceTable({name: self.prices[name] for name in symbols}, "scenario", ())
+
+
+def read_scenario(path: Path | str) -> ScenarioFile:
+    """Raises ``InputError`` with file, line, key and what is allowed."""
+    path = Path(path).resolve()
+    file = read_yaml(path, MODEL)
+    keys: ScenarioKeys = validate(ScenarioKeys, file)
+    universe = _universe(keys, file, path.parent)
+    values: dict[str, Any] = {key: getattr(keys, key) for key in SAME_AS_FLAGS if getattr(keys, key) is not None}
+    values |= {key: value for key, value in keys.rates.model_dump().items() if value is not None}
+    places: dict[str, Place] = {key: (key,) for key in values} | {key: ("rates", key) for key in keys.rates.model_dump()}
+    for key in ("symbols", "only"):
+        if key in values:
+            if not values[key]:
+                raise InputError(explain(file.at((key,)), [], "at least one is needed", "Name some, or leave the key out for all."))
+            values[key] = _names(file, (key,), values[key], [s.name for s in universe.symbols])
+    for key in ("only", "extra_tables"):
+        if key in values:
+            values[key] = tuple(values[key])
+    if keys.dates is not None:
+        values |= _dates(keys, file)
+        places |= {"start_ts": ("dates",), "end_ts": ("dates",)}
+    for key in ("start_ts", "end_ts"):
+        if getattr(keys, key) is not None:
+            _at(file, (key,), parse_ts, getattr(keys, key))
+    if keys.prices is not None:
+        places["prices"] = ("prices",)
+    if isinstance(keys.prices, str):
+        values["prices"] = _beside(path.parent, keys.prices)
+        if keys.prices not in ("builtin", "yahoo") and not Path(values["prices"]).exists():
+            limit = f"builtin, yahoo, or the path of a CSV file or manifest, and there is none in {path.parent}"
+            raise InputError(explain(file.at(("prices",)), keys.prices, limit, nearest(keys.prices, ["builtin", "yahoo"])))
+    if keys.profile is not None:
+        values["profile"] = _beside(path.parent, keys.profile)
+    profile = values.get("profile", "spec")
+    _at(file, ("profile",), load_profile, profile)
+    load_profile(profile, file.part(("populations",), keys.populations))
+    arguments: Mapping[str, Any] = {}
+    if keys.writer is not None:
+        places["writer"] = ("writer",)
+        values["writer"] = keys.writer if isinstance(keys.writer, str) else keys.writer.use
+        if isinstance(keys.writer, UseKeys):
+            arguments = keys.writer.with_
+            _check_writer(keys.writer, file, path.parent)
+    limits = {name: value for name, value in keys.limits.model_dump().items() if value is not None}
+    places |= {name: ("limits", name) for name in limits}
+    return ScenarioFile(
+        path=path, text=file.text, about=keys.about, values=values, universe=universe,
+        prices=_inline_prices(keys, file, universe), populations=keys.populations, background=keys.background,
+        agents=_agents(keys, file, path.parent, universe), fees=_at(file, ("fees",), lambda fees: Fees(**fees), keys.fees.model_dump()),
+        writer_arguments=arguments,
+        limits=limits,
+        lines={name: file.at(place) for name, place in places.items() if name in values or name in limits or name == "prices"},
+    )  # fmt: skip
+
+
+def load_scenario(path: Path | str, **changes: Any) -> Scenario:
+    """The ``Scenario`` of a file, for ``Market`` and ``simulate``; ``changes`` are fields of ``Scenario``.
+
+    What the file leaves out is as in the command: 2025-07-01 from 04:00 to 20:00 New York time, built-in prices. Its writer does not
+    count here. Raises ``InputError``.
+    """
+    file = read_scenario(path)
+    values = file.values
+    universe = file.universe.select(values["symbols"]) if "symbols" in values else file.universe
+    times = [None if values.get(key) is None else parse_ts(values[key]) for key in ("start_ts", "end_ts")]
+    start_ns, end_ns = run_bounds(*times)
+    start_ns, end_ns = changes.get("start_ns", start_ns), changes.get("end_ns", end_ns)
+    names = tuple(s.name for s in universe.symbols)
+    table = file.price_table(names)
+    if table is None:
+        days = trading_days(start_ns, end_ns)
+        table = reference_prices(values.get("prices", "builtin"), names, (days[0].date, days[-1].date))
+    same = ("only", "seed", "levels", "session_pacing", "offsession_trades", "profile", "extra_tables")
+    with file.in_its_place():
+        rates = Rates(**{key: values[key] for key in RatesKeys.model_fields if key in values})
+        scenario = Scenario(
+            universe=universe, start_ns=start_ns, end_ns=end_ns, prices=table.brackets, rates=rates,
+            **{key: values[key] for key in same if key in values},
+        )  # fmt: skip
+        scenario = file.fill(scenario)
+    return replace(scenario, **changes)
+
+
+def scenario_schema() -> str:
+    """The JSON Schema of scenario files, for completion in editors."""
+    schema = ScenarioKeys.model_json_schema(by_alias=True)
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "Scenario"}, indent=1) + "\n"
+
+
+def _at(file: YamlFile, place: Place, check: Any, value: Any) -> Any:
+    """``check(value)``; its complaint with file, line and key."""
+    try:
+        return check(value)
+    except InputError as error:
+        raise InputError(f"{file.at(place)}: {str(error).removeprefix(f'--{place[-1]}: ')}") from None
+
+
+def _beside(folder: Path, name: str) -> str:
+    """A path in the file counts from the file's folder; other names are left as they are."""
+    return str(folder / name) if not Path(name).is_absolute() and (folder / name).exists() else name
+
+
+def _universe(keys: ScenarioKeys, file: YamlFile, folder: Path) -> Universe:
+    if keys.universe is None:
+        return load_universe()
+    if isinstance(keys.universe, str):
+        universe: Universe = _at(file, ("universe",), load_universe, Path(_beside(folder, keys.universe)))
+        return universe
+    check_universe(file.part(("universe",), keys.universe), keys.universe)
+    return keys.universe
+
+
+def _names(file: YamlFile, place: Place, names: list[str], known: list[str]) -> tuple[str, ...]:
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise InputError(explain(file.at((*place, n)), name, "each name occurs once", "Remove one of the two."))
+        if name not in known:
+            raise InputError(explain(file.at((*place, n)), name, f"the universe has {', '.join(known)}", nearest(name, known)))
+    return tuple(names)
+
+
+def _dates(keys: ScenarioKeys, file: YamlFile) -> dict[str, str]:
+    if keys.start_ts is not None or keys.end_ts is not None:
+        limit = "it stands for start_ts and end_ts, which are given too"
+        raise InputError(explain(file.at(("dates",)), keys.dates, limit, "Leave out one or the other."))
+    given = [keys.dates] if isinstance(keys.dates, str) else keys.dates
+    start_ts, end_ts = _at(file, ("dates",), parse_dates, given)
+    return {"start_ts": start_ts, "end_ts": end_ts}
+
+
+def _inline_prices(keys: ScenarioKeys, file: YamlFile, universe: Universe) -> Mapping[str, Bracket] | None:
+    if keys.prices is None or isinstance(keys.prices, str):
+        return None
+    known = [s.name for s in universe.symbols]
+    for name, price in keys.prices.items():
+        if name not in known:
+            raise InputError(explain(file.at(("prices", name)), name, f"the universe has {', '.join(known)}", nearest(name, known)))
+        if not price.low <= price.close <= price.high:
+            given = [price.low, price.close, price.high]
+            raise InputError(explain(file.at(("prices", name)), given, "low <= close <= high", "Put them in that order."))
+    return {name: Bracket(p.low, p.high, p.close, "scenario") for name, p in keys.prices.items()}
+
+
+def _agents(keys: ScenarioKeys, file: YamlFile, folder: Path, universe: Universe) -> tuple[AgentSpec, ...]:
+    venues = [v.name for v in universe.venues]
+    symbols = [s.name for s in universe.symbols]
+    specs: list[AgentSpec] = []
+    for n, agent in enumerate(keys.agents):
+        place: Place = ("agents", n)
+        make = find(agent.use, file.at((*place, "use")), folder)
+        _check_arguments(file, place, agent.use, make, agent.with_)
+        latency = agent.latency_ns if isinstance(agent.latency_ns, dict) else {"*": agent.latency_ns}
+        for venue in latency:
+            if venue != "*" and venue not in venues:
+                limit = f"the venues are {', '.join(venues)}, and '*' is all others"
+                raise InputError(explain(file.at((*place, "latency_ns", venue)), venue, limit, nearest(venue, venues)))
+        if "*" not in latency and (missing := [v for v in venues if v not in latency]):
+            limit = f"it lacks {', '.join(missing)}"
+            raise InputError(explain(file.at((*place, "latency_ns")), latency, limit, "Add them, or '*' for all others."))
+        settings = {
+            "name": agent.name, "make": make, "arguments": dict(agent.with_),
+            "symbols": _names(file, (*place, "symbols"), agent.symbols, symbols), "latency_ns": latency,
+            "max_messages_per_s": agent.max_messages_per_s, "keep_orders": agent.keep_orders, "max_wake_s": agent.max_wake_s,
+        }  # fmt: skip
+        spec = _at(file, (*place, "name"), lambda settings: AgentSpec(**settings), settings)
+        names = [agent.name] if agent.copies == 1 else [f"{agent.name}-{k}" for k in range(1, agent.copies + 1)]
+        for name in names:
+            if any(spec.name == name for spec in specs):
+                raise InputError(explain(file.at((*place, "name")), name, "each agent has a name of its own", "Choose another."))
+            specs.append(replace(spec, name=name))
+    return tuple(specs)
+
+
+def _check_arguments(file: YamlFile, place: Place, use: str, make: Any, arguments: Mapping[str, Any]) -> None:
+    """That the agent takes what it is given, and is given what it needs."""
+    try:
+        signature = agent_parameters(make)
+    except AgentError as error:
+        raise InputError(explain(file.at((*place, "use")), use, str(error).rstrip("."), "docs/agents.md shows one.")) from error
+    _check_signature(file, place, use, signature, arguments)
+
+
+def _check_signature(file: YamlFile, place: Place, use: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+    named = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in signature.parameters.values())
+    known = [p.name for p in named]
+    for name in arguments:
+        if name not in known and not takes_any:
+            limit = f"an argument it does not take; {use} takes {', '.join(known) or 'no arguments'}"
+            raise InputError(explain(file.at((*place, "with", name)), arguments[name], limit, nearest(name, known)))
+    missing = [p.name for p in named if p.default is p.empty and p.name not in arguments]
+    if missing:
+        limit = f"{use} needs {', '.join(missing)}"
+        raise InputError(explain(file.at((*place, "with")), dict(arguments), limit, "Add it under with:."))
+
+
+def _check_writer(keys: UseKeys, file: YamlFile, folder: Path) -> None:
+    made = find(keys.use, file.at(("writer", "use")), folder)
+    if not callable(made):
+        raise InputError(explain(file.at(("writer", "use")), keys.use, "it is not callable", "Name a class or function."))
+    parameters = list(inspect.signature(made).parameters.values())[2:]
+    _check_signature(file, ("writer",), keys.use, inspect.Signature(parameters), keys.with_)

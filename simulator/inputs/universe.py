@@ -1,0 +1,120 @@
+"""Symbols and venues: read from YAML, the spec's 30 symbols and five venues by default. Records carry indices into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from simulator.errors import InputError, explain
+from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
+
+DEFAULT_UNIVERSE = "simulator/inputs/data/universe.yaml"
+_STRICT = ConfigDict(strict=True, extra="forbid")
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """One listed share."""
+
+    __pydantic_config__ = _STRICT
+
+    name: Name
+    sector: Name
+    """Shares of one sector share a price factor."""
+    listing: Name
+    """The venue that runs its opening and closing cross."""
+    tick_units: Annotated[int, Field(ge=1, le=100)] = 100
+    """In 0.0001 USD; at most a cent, so that every price that a book can hold fits int32."""
+    mega_cap: bool
+    beta: Annotated[float, Field(ge=-5, le=5, allow_inf_nan=False)]
+    """Against the market factor."""
+    daily_volatility: Annotated[float, Field(ge=0.001, le=0.2, allow_inf_nan=False)]
+    """Standard deviation of the log return from open to close, market and sector parts included."""
+    daily_volume: Annotated[int, Field(ge=1_000, le=10_000_000_000)]
+    """Shares a day on all venues; only its ratio to the other symbols' counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """One exchange."""
+
+    __pydantic_config__ = _STRICT
+
+    name: Name
+    size_multiplier: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+    """Of displayed sizes, against the profile's."""
+    latency_ns: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    """One way, from a participant to the venue or back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Universe:
+    """Symbols and venues in the order of their indices."""
+
+    __pydantic_config__ = _STRICT
+
+    venues: Annotated[tuple[Venue, ...], Field(min_length=1)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
+
+    def symbol_index(self, name: str) -> int:
+        """Raises ``InputError`` that names the closest symbol."""
+        return _index_of("symbol", name, [symbol.name for symbol in self.symbols])
+
+    def venue_index(self, name: str) -> int:
+        """Raises ``InputError`` that names the closest venue."""
+        return _index_of("venue", name, [venue.name for venue in self.venues])
+
+    def listing_index(self, symbol_index: int) -> int:
+        """Index of the venue where the symbol is listed."""
+        return self.venue_index(self.symbols[symbol_index].listing)
+
+    def select(self, names: Sequence[str]) -> Universe:
+        """Those symbols in this universe's order, and all venues. Raises ``InputError`` for an unknown name, or for none at all."""
+        if not names:
+            raise InputError(explain("No symbols chosen", list(names), "at least one is needed", "Name some, or leave the choice out."))
+        chosen = {self.symbol_index(name) for name in names}
+        return Universe(venues=self.venues, symbols=tuple(self.symbols[i] for i in sorted(chosen)))
+
+
+def load_universe(path: Path | None = None) -> Universe:
+    """Reads a universe file, the spec's one by default. Raises ``InputError`` with file, line, key and what is allowed."""
+    if path is not None:
+        file = read_yaml(path, DEFAULT_UNIVERSE, str(path))
+    else:
+        text = (files("simulator.inputs") / "data" / "universe.yaml").read_text(encoding="utf-8")
+        file = parse_yaml(text, DEFAULT_UNIVERSE, "the original")
+    universe: Universe = validate(Universe, file)
+    check_universe(file, universe)
+    return universe
+
+
+def check_universe(file: YamlFile, universe: Universe) -> None:
+    """What no single value shows: names that repeat, listings that are no venue. Raises ``InputError``."""
+    venue_names = [venue.name for venue in universe.venues]
+    kinds: tuple[tuple[Literal["venues", "symbols"], list[str]], ...] = (
+        ("venues", venue_names),
+        ("symbols", [symbol.name for symbol in universe.symbols]),
+    )
+    for kind, names in kinds:
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise InputError(explain(file.at((kind, i, "name")), name, "each name occurs once", "Remove one of the two."))
+    for i, symbol in enumerate(universe.symbols):
+        if symbol.listing not in venue_names:
+            limit = f"the venues are {', '.join(venue_names)}"
+            raise InputError(explain(file.at(("symbols", i, "listing")), symbol.listing, limit, "Name one of them."))
+
+
+def _index_of(kind: str, name: str, names: list[str]) -> int:
+    if name in names:
+        return names.index(name)
+    close = get_close_matches(name.upper(), names, n=1, cutoff=0.5)
+    remedy = f"Did you mean {close[0]}?" if close else f"Name one of the {kind}s."
+    raise InputError(explain(f"Unknown {kind}", name, f"known are {', '.join(names)}", remedy))

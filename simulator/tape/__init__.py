@@ -1,0 +1,1 @@
+"""Rows: columns filled by compiled code, their digest, Arrow, and whoever takes them."""

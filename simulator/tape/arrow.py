@@ -1,0 +1,110 @@
+"""Batches as Arrow tables, with the names and types of the database: what writers and kept rows share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
+from simulator.tape.sink import RunInfo
+
+MONEY = ("price", "efficient_price")
+SIDES = ("side", "resting_side")
+AGENTS = ("maker", "taker")
+
+
+def to_table(batch: Batch, run: RunInfo) -> Any:
+    """A ``pyarrow.Table`` of the batch. Prices are float64 USD, times ``timestamp[ns]``, names are dictionaries.
+
+    A book row's ``bids`` and ``asks`` are lists of two lists, prices and sizes, as long as the side has levels.
+    """
+    named = _scalars(batch, run)
+    if isinstance(batch, MarketDataBatch):
+        named["bids"] = _levels(batch.quotes[:, 0:2], batch.bid_count)
+        named["asks"] = _levels(batch.quotes[:, 2:4], batch.ask_count)
+    return pa.table(named)
+
+
+def to_frame(batch: Batch, run: RunInfo) -> Any:
+    """The same as a ``pandas.DataFrame``: names are categories, ``bids`` and ``asks`` float64[2, N] each, prices and sizes."""
+    frame = pa.table(_scalars(batch, run)).to_pandas()
+    if isinstance(batch, MarketDataBatch):
+        frame["bids"] = _matrices(batch.quotes[:, 0:2], batch.bid_count)
+        frame["asks"] = _matrices(batch.quotes[:, 2:4], batch.ask_count)
+    return frame
+
+
+LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
+
+
+def _scalars(batch: Batch, run: RunInfo) -> dict[str, Any]:
+    """All columns but a book row's levels, as Arrow arrays by name."""
+    plain = [(name, values) for name, values in columns(batch) if name not in LEVEL_COLUMNS]
+    return {("timestamp_ns" if name == "ts_ns" else name): _column(name, values, run) for name, values in plain}
+
+
+def _matrices(side: I32, counts: I32) -> NDArray[Any]:
+    """object[n] of float64[2, count], in C order, from int32[n, 2, L]."""
+    values = side_values(side)
+    depth = values.shape[2]
+    if (counts == depth).all():
+        return np.fromiter(values, object, len(values))
+    rows = (row if count == depth else np.ascontiguousarray(row[:, :count]) for row, count in zip(values, counts.tolist(), strict=True))
+    return np.fromiter(rows, object, len(values))
+
+
+def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
+    if name == "ts_ns":
+        return _times(values)
+    if name == "symbol":
+        return _words(values, run.symbols)
+    if name == "venue":
+        return _words(values, run.venues)
+    if name in SIDES:
+        return _words(values, codes(Side))
+    if name == "cond":
+        return _words(values, codes(Cond))
+    if name == "kind":
+        return _words(values, [kind.name for kind in EventKind])
+    if name in AGENTS:
+        names = list(dict.fromkeys(run.agents))  # most numbers have no agent: their name is ""
+        places = {name: i for i, name in enumerate(names)}
+        return _words(np.fromiter((places[name] for name in run.agents), np.int32, len(run.agents))[values], names)
+    if name in MONEY and values.dtype != np.float64:
+        return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
+    return pa.array(values.copy())
+
+
+def _times(ts_ns: NDArray[np.int64]) -> Any:
+    return pa.array(ts_ns.copy()).view(pa.timestamp("ns"))  # a copy: Arrow would keep a view of the engine's buffer
+
+
+def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
+
+
+def side_values(side: I32) -> F64:
+    """float64[n, 2, L] from int32[n, 2, L]: prices in USD and sizes."""
+    values = np.empty(side.shape)
+    np.divide(side[:, 0], float(PRICE_UNITS_PER_USD), out=values[:, 0])
+    values[:, 1] = side[:, 1]
+    return values
+
+
+def _levels(side: I32, counts: I32) -> Any:
+    """``list<list<double>>`` from int32[n, 2, L]: per row the prices in USD and the sizes of its first ``counts`` levels."""
+    rows, _, depth = side.shape
+    values = side_values(side)
+    if (counts == depth).all():
+        flat = values.reshape(-1)
+        ends = np.arange(0, 2 * rows * depth + 1, depth, dtype=np.int32)
+    else:
+        used = np.arange(depth)[None, None, :] < counts[:, None, None]
+        flat = values[np.broadcast_to(used, values.shape)]
+        ends = np.concatenate((np.zeros(1, np.int32), np.cumsum(np.repeat(counts, 2), dtype=np.int32)))
+    inner = pa.ListArray.from_arrays(pa.array(ends), pa.array(flat))
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, 2 * rows + 1, 2, dtype=np.int32)), inner)

@@ -1,0 +1,77 @@
+"""Rows kept in memory, to be read at any time as numpy, Arrow or pandas."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError, explain
+from simulator.records import BATCH_TYPES, Batch, columns
+from simulator.tape.sink import RunInfo
+
+DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
+
+
+class Kept:
+    """A sink that keeps copies of all batches."""
+
+    def __init__(self) -> None:
+        self._run: RunInfo | None = None
+        self._batches: dict[str, list[Batch]] = {}
+
+    def open(self, run: RunInfo) -> None:
+        self._run = run
+        self._batches = {table: [] for table in run.tables}
+
+    def write(self, batch: Batch) -> None:
+        """Copy the rows."""
+        self._batches[batch.table].append(type(batch)(**{name: column.copy() for name, column in columns(batch)}))  # type: ignore[arg-type]
+
+    def close(self, complete: bool) -> None:
+        pass
+
+    def rows(self) -> dict[str, int]:
+        """So far, by table."""
+        return {table: sum(map(len, batches)) for table, batches in self._batches.items()}
+
+    def numpy(self, table: str) -> Batch:
+        """All rows of a table as one batch, which is the sink's own: copy it before you change it."""
+        if table not in self._batches:
+            raise InputError(explain("table", table, f"the run has {', '.join(self._batches)}", "orders and truth are extra tables."))
+        kept = self._batches[table]
+        if len(kept) != 1:  # put together once, so that the rows are not held twice
+            parts = kept or [empty_batch(table, self._told.levels)]
+            joined = {name: np.concatenate([getattr(b, name) for b in parts]) for name, _ in columns(parts[0])}
+            kept[:] = [BATCH_TYPES[table](**joined)]
+        return kept[0]
+
+    def arrow(self, table: str) -> Any:
+        """All rows of a table as a ``pyarrow.Table``, as the Parquet files have them."""
+        from simulator.tape.arrow import to_table
+
+        return to_table(self.numpy(table), self._told)
+
+    def tables(self) -> dict[str, Any]:
+        """All rows as Arrow tables, by table."""
+        return {table: self.arrow(table) for table in self._batches}
+
+    def pandas(self, table: str) -> Any:
+        """All rows of a table as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
+        from simulator.tape.arrow import to_frame
+
+        return to_frame(self.numpy(table), self._told)
+
+    @property
+    def _told(self) -> RunInfo:
+        assert self._run is not None  # open comes first
+        return self._run
+
+
+def empty_batch(table: str, levels: int) -> Batch:
+    """A batch without rows."""
+    kind = BATCH_TYPES[table]
+    shapes = {"quotes": (0, 4, levels)}
+    batch: Batch = kind(**{f.name: np.zeros(shapes.get(f.name, 0), DTYPES[str(f.type)]) for f in fields(kind)})
+    return batch
