@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from simulator import testing
-from simulator.book.jit import COMPILED_FROM, entry
+from simulator.book.jit import entry
+from simulator.book.kernel_cache import COMPILED_FROM
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.book.state import FREE
 from simulator.records import I64, CrossKind, OrderType, Side
@@ -45,7 +46,7 @@ def test_an_index_out_of_range_raises_in_the_kernel_itself() -> None:
         book.add(Side.BUY, 100, 1)
 
 
-def test_the_cache_is_stale_when_any_file_with_compiled_code_changes() -> None:
+def test_the_cache_is_keyed_by_every_file_with_compiled_code() -> None:
     simulator = ROOT / "simulator"
     stamped = {path for pattern in COMPILED_FROM for path in simulator.glob(pattern)}
     compiling = {path for path in simulator.rglob("*.py") if "book.jit import" in path.read_text()}
@@ -91,9 +92,8 @@ def test_reference_counts_change_nothing() -> None:
     from simulator.book import matching
 
     assert matching.add.targetoptions["_nrt"] is False  # type: ignore[attr-defined]
-    cache = str(ROOT / ".cache" / "numba-boundscheck-counted")  # numba's cache does not tell the two modes apart
     paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": paths, "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-c", WITH_REFERENCE_COUNTS]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numba.core.sigutils
 from numba.cpython.unsafe.numbers import leading_zeros as _leading_zeros
 from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
+
+from simulator.book.kernel_cache import KernelCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,24 +60,11 @@ def _widening(dispatcher: Any) -> Any:
 
 
 def entry(func: F) -> F:
-    """Compile a function that Python calls; cached on disk, together with all it calls."""
-    compiled: F = numba.njit(cache=True, error_model="numpy")(func)
-    _stamp_with_sources(compiled)
+    """Compile a function that Python calls; kept on disk, together with all it calls."""
+    compiled: F = numba.njit(error_model="numpy")(func)
+    if hasattr(compiled, "_cache"):  # not with ``NUMBA_DISABLE_JIT``
+        compiled._cache = KernelCache(func, f"reference counts {not NO_REFERENCE_COUNTS}")
     return compiled
-
-
-COMPILED_FROM = ("book/*.py", "flow/*.py", "records.py", "tape/columns.py", "tape/digest.py", "exchange/order_books.py")
-"""The files of ``simulator`` that hold compiled code or its constants."""
-
-
-def _stamp_with_sources(dispatcher: Any) -> None:
-    """Let a cached kernel be stale as soon as any file that kernels are made of changes: numba looks at the file of the function
-    only, and would go on with the old code of what it calls."""
-    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if cache_file is not None:
-        simulator = Path(__file__).parent.parent
-        stats = [path.stat() for pattern in COMPILED_FROM for path in simulator.glob(pattern)]
-        cache_file._source_stamp = (max(s.st_mtime for s in stats), sum(s.st_size for s in stats))
 
 
 if numba.config.DISABLE_JIT:

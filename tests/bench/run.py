@@ -151,7 +151,7 @@ def timeouts_rate() -> float:
 def command(*flags: str, cache: Path | None = None) -> tuple[float, str, int]:
     """(wall seconds, output, peak memory in MB of its largest process) of the command, into a folder that is then removed."""
     folder = Path(tempfile.mkdtemp())
-    environment = {**os.environ, **({"NUMBA_CACHE_DIR": str(cache)} if cache else {})}
+    environment = {**os.environ, **({"MARKET_SIM_CACHE_DIR": str(cache)} if cache else {})}
     said = folder / "said"
     with said.open("w") as output:
         start_s = time.perf_counter()
