@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.launcher.backpressure import Throttle
+from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.pacing import Pace, Pacer
 from simulator.flow import NEVER_NS
 from simulator.records import NS_PER_HOUR, NS_PER_S
@@ -83,15 +83,15 @@ class Valve:
 def test_workers_stay_within_a_window_and_stand_while_the_database_is_behind() -> None:
     seconds = [0.0]
     valve = Valve()
-    throttle = Throttle(valve=valve, window_ns=100, clock_s=lambda: seconds[0])
-    assert throttle.horizon_ns({0: 1_000, 1: 1_050}) == 1_100
-    assert Throttle().horizon_ns({0: 1_000, 1: 5_000}) == NEVER_NS
+    backpressure = Backpressure(valve=valve, window_ns=100, clock_s=lambda: seconds[0])
+    assert backpressure.horizon_ns({0: 1_000, 1: 1_050}) == 1_100
+    assert Backpressure().horizon_ns({0: 1_000, 1: 5_000}) == NEVER_NS
     valve.says = True
     for seconds[0] in (1.0, 2.0, 3.5):
-        throttle.look(None)  # type: ignore[arg-type]
-        assert throttle.horizon_ns({0: 1_000}) is None
+        backpressure.look(None)  # type: ignore[arg-type]
+        assert backpressure.horizon_ns({0: 1_000}) is None
     valve.says = False
     seconds[0] = 4.0
-    throttle.look(None)  # type: ignore[arg-type]
-    assert throttle.horizon_ns({0: 1_000}) == 1_100
-    assert (throttle.pauses, throttle.paused_s) == (1, 3.0)
+    backpressure.look(None)  # type: ignore[arg-type]
+    assert backpressure.horizon_ns({0: 1_000}) == 1_100
+    assert (backpressure.pauses, backpressure.paused_s) == (1, 3.0)

@@ -30,7 +30,7 @@ class Valve(Protocol):
 
 
 @dataclass(slots=True)
-class Throttle:
+class Backpressure:
     """The parent's: asked after every message of a worker and a few times a second."""
 
     valve: Valve | None = None

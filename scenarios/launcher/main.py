@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from scenarios.launcher.backpressure import Throttle
+from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.flags import Flags, parse_flags
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.pacing import Pace
@@ -21,7 +21,7 @@ from scenarios.launcher.plan import Plan, make_plan, starting_now, with_scenario
 from scenarios.launcher.plan_report import print_plan
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.progress import ProgressLine, compiling, new_york
-from scenarios.launcher.row_counts import Budget
+from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.summary import print_summary
 from scenarios.launcher.worker import Job, deal
@@ -114,14 +114,14 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
     if flags.mode == "real-time":
         plan = starting_now(plan)
         scenario = plan.scenario
-    throttle = Throttle()
+    backpressure = Backpressure()
     total = flags.total_market_data_events
     if database is not None:
         from scenarios.launcher.questdb_session import window_ns
 
         newest = database.prepare(plan, console)
         maker = replace(maker, connection=database.connection, newest=newest, resend_ns=database.resend_ns)
-        throttle = Throttle(valve=database.valve(plan), window_ns=window_ns(flags))
+        backpressure = Backpressure(valve=database.valve(plan), window_ns=window_ns(flags))
         if total is not None and plan.replays:
             total -= database.rows_before(plan)
     pace = pace_of(flags, paced_from_ns(scenario.start_ns, maker.newest))
@@ -132,11 +132,11 @@ def run(plan: Plan, console: Console, make_market: Callable[..., Any] | None = N
         )
         for worker, symbols in enumerate(dealt)
     ]  # fmt: skip
-    budget = Budget(total, len(jobs)) if total is not None else None
+    limit = RowLimit(total, len(jobs)) if total is not None else None
     started_s = time.monotonic()
     try:
         with ProgressLine(scenario, console, is_endless=flags.mode == "real-time") as line:
-            outcome = run_jobs(jobs, budget, line.show, throttle, Refresher(flags.yahoo_refresh_secs, names))
+            outcome = run_jobs(jobs, limit, line.show, backpressure, Refresher(flags.yahoo_refresh_secs, names))
     finally:
         maker.sweep()
     rows = folder if maker.uses_folder else None
@@ -254,10 +254,10 @@ def _finish(
 
 def paces(plan: Plan, outcome: Outcome) -> list[str]:
     """Lines about pauses, and about how late a paced run was."""
-    throttle = outcome.throttle
+    backpressure = outcome.backpressure
     lines = []
-    if throttle.valve is not None:
-        lines.append(f"Pauses for the database: {throttle.pauses}, {throttle.paused_s:.1f} s in all")
+    if backpressure.valve is not None:
+        lines.append(f"Pauses for the database: {backpressure.pauses}, {backpressure.paused_s:.1f} s in all")
     if pace_of(plan.flags, 0) is not None:
         lines.append(f"Late by {outcome.behind_max_ns / NS_PER_S:.3f} s at most")
     jumped_ns = max((progress.jumped_ns for progress in outcome.latest.values()), key=abs, default=0)

@@ -56,4 +56,3 @@ def _agent(agent: AgentSpec) -> str:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
-

@@ -131,10 +131,10 @@ def _segments(scenario: Scenario) -> list[tuple[int, str]]:
 def state(outcome: Outcome) -> str:
     """What else there is to say: a pause, a delay, a stop."""
     said = ""
-    if outcome.throttle.is_paused:
+    if outcome.backpressure.is_paused:
         said += f" · paused: the database has {outcome.in_flight:,} rows in flight and more to apply"
-    elif outcome.throttle.pauses:
-        said += f" · {outcome.throttle.pauses} pauses"
+    elif outcome.backpressure.pauses:
+        said += f" · {outcome.backpressure.pauses} pauses"
     behind_ns = max((progress.behind_ns for progress in outcome.latest.values()), default=0)
     if behind_ns > NS_PER_S:
         said += f" · behind by {behind_ns / NS_PER_S:.1f} s"

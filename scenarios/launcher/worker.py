@@ -7,13 +7,14 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from scenarios.launcher.pacing import Pace, Pacer
-from scenarios.launcher.row_counts import Counts, Gate, Tally, day_starts
-from simulator.analysis.agent_result import AgentResult
+from scenarios.launcher.row_counts import RowCounter
+from scenarios.launcher.row_limit import Gate, day_starts
+from scenarios.launcher.worker_messages import Done, Failed, Link, Progress, Waiting
 from simulator.errors import AgentError, MarketSimError, SinkError
-from simulator.inputs.config import AgentSpec, Refresh, Scenario
+from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.universe import Universe
 from simulator.records import NS_PER_MINUTE, NS_PER_S
 from simulator.tape.sink import RunInfo, Sends, Sink
@@ -44,95 +45,6 @@ class Job:
     """Whether the run ends by a count over all workers: rows wait for their release."""
     pace: Pace | None = None
     """None: as fast as the machine allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Simulated up to ``now_ns``, this many rows by table."""
-
-    worker: int
-    now_ns: int
-    rows: dict[str, int]
-    in_flight: int = 0
-    """Rows that the writer has taken and the database has not."""
-    acknowledged: int = 0
-    behind_ns: int = 0
-    """Wall time by which a paced run is late."""
-    jumped_ns: int = 0
-    """By how much the wall clock was set since the start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A gated worker's rows per second up to ``until_ns``; it goes on when it is answered."""
-
-    worker: int
-    until_ns: int
-    counts: dict[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The worker's sink is closed."""
-
-    worker: int
-    complete: bool
-    until_ns: int
-    """Written up to here."""
-    counts: Counts
-    digests: dict[Any, Any]
-    """Parts of the run's digest."""
-    agents: dict[str, AgentResult] = field(default_factory=dict)
-    """By name, those of this worker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The worker ended by an error; its sink was closed as incomplete."""
-
-    worker: int
-    message: str
-    exit_code: int
-    until_ns: int
-    trace: str = ""
-    """Only if the error is not one that this project raises on purpose."""
-
-
-Message = Progress | Waiting | Done | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The parent's answer to ``Waiting``."""
-
-    until_ns: int
-    is_end: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Horizon:
-    """The parent's word on how far the worker may go."""
-
-    until_ns: int
-
-
-class Link(Protocol):
-    """A worker's connection to its parent."""
-
-    def horizon(self, now_ns: int) -> int | None:
-        """Up to where the worker may go, later than ``now_ns``; waits for it. None means stop."""
-
-    def tell(self, message: Message) -> None:
-        """Send."""
-
-    def stop_asked(self) -> bool:
-        """Whether the run is to end here."""
-
-    def refreshes(self) -> list[Refresh]:
-        """New reference prices since the last call."""
-
-    def ask(self, message: Waiting) -> Release | None:
-        """Send, and wait for the answer; None means stop."""
 
 
 @dataclass(slots=True)
@@ -182,21 +94,21 @@ class _Stretches:
             return min(self.pacer.wait(now_ns), now_ns + NS_PER_S, end_ns, horizon_ns)  # a late run stays open to a request to stop
         return min(whole_ns, horizon_ns)
 
-    def progress(self, now_ns: int, tally: Tally) -> Progress:
+    def progress(self, now_ns: int, counter: RowCounter) -> Progress:
         """What to report; the next stretch is as long as this one's cost suggests."""
         if not self.job.gated and not self.pacer:
             self.stretch_ns = next_stretch_ns(self.stretch_ns, time.monotonic() - self._started_s)
-        sink = tally.sink
+        sink = counter.sink
         in_flight, acknowledged = (sink.in_flight, sink.acknowledged) if isinstance(sink, Sends) else (0, 0)
         behind_ns, jumped_ns = (self.pacer.behind_ns(now_ns), self.pacer.jumped_ns) if self.pacer else (0, 0)
-        return Progress(self.job.worker, now_ns, dict(tally.counts.rows), in_flight, acknowledged, behind_ns, jumped_ns)
+        return Progress(self.job.worker, now_ns, dict(counter.counts.rows), in_flight, acknowledged, behind_ns, jumped_ns)
 
 
 def _simulate(job: Job, link: Link, state: _State) -> Done:
     scenario = job.scenario
-    tally = Tally(job.make_sink(job.worker))
-    gate = Gate(tally, day_starts(scenario)) if job.gated else None
-    sink: Sink = gate or tally
+    counter = RowCounter(job.make_sink(job.worker))
+    gate = Gate(counter, day_starts(scenario)) if job.gated else None
+    sink: Sink = gate or counter
     state.sink = sink
     sink.open(run_info(job))
     market = job.make_market(scenario, sink, worker_symbols=job.symbols, worker=job.worker, workers=job.workers)
@@ -224,12 +136,12 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
             until_ns = answer.until_ns
             end_ns = until_ns if answer.is_end else end_ns
         state.until_ns = until_ns
-        link.tell(stretches.progress(until_ns, tally))
+        link.tell(stretches.progress(until_ns, counter))
         stopped = link.stop_asked() and until_ns < end_ns
     result = market.close(not stopped)
     state.is_closed = True
     digests = gate.digest.parts() if gate else result.digest_parts
-    return Done(job.worker, not stopped, state.until_ns, tally.counts, digests, result.agents)
+    return Done(job.worker, not stopped, state.until_ns, counter.counts, digests, result.agents)
 
 
 def run_info(job: Job) -> RunInfo:

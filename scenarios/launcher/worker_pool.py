@@ -17,10 +17,11 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from scenarios.launcher.backpressure import Throttle
+from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.price_refresh import Refresher
-from scenarios.launcher.row_counts import Budget
-from scenarios.launcher.worker import Done, Failed, Horizon, Job, Message, Progress, Release, Waiting, is_orphan, work
+from scenarios.launcher.row_limit import RowLimit
+from scenarios.launcher.worker import Job, is_orphan, work
+from scenarios.launcher.worker_messages import Done, Failed, Horizon, Message, Progress, Release, Waiting
 from simulator.errors import MarketSimError
 from simulator.inputs.config import Refresh
 
@@ -51,7 +52,7 @@ class Outcome:
     """Where the count of book rows ended the run, if it did."""
     interrupted: bool = False
 
-    throttle: Throttle = field(default_factory=Throttle)
+    backpressure: Backpressure = field(default_factory=Backpressure)
 
     @property
     def in_flight(self) -> int:
@@ -93,37 +94,37 @@ class Interrupts:
 
 def run_jobs(
     jobs: Sequence[Job],
-    budget: Budget | None,
+    limit: RowLimit | None,
     show: Callable[[Outcome], None],
-    throttle: Throttle | None = None,
+    backpressure: Backpressure | None = None,
     refresher: Refresher | None = None,
 ) -> Outcome:
     """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
 
     Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended.
     """
-    with refresher or Refresher(0, ()) as crew_refresher:
-        crew = _Crew(jobs, budget, show, throttle or Throttle(), crew_refresher)
+    with refresher or Refresher(0, ()) as asking:
+        pool = _Pool(jobs, limit, show, backpressure or Backpressure(), asking)
         if len(jobs) == 1:
-            crew_refresher.start()
-            with Interrupts() as crew.interrupts:
-                work(jobs[0], _Here(crew))
+            asking.start()
+            with Interrupts() as pool.interrupts:
+                work(jobs[0], _Here(pool))
         else:
-            crew.run()
-    return crew.outcome
+            pool.run()
+    return pool.outcome
 
 
-class _Crew:
+class _Pool:
     """The state of the parent."""
 
     def __init__(
-        self, jobs: Sequence[Job], budget: Budget | None, show: Callable[[Outcome], None], throttle: Throttle, refresher: Refresher
+        self, jobs: Sequence[Job], limit: RowLimit | None, show: Callable[[Outcome], None], backpressure: Backpressure, refresher: Refresher
     ) -> None:
         self.jobs = jobs
-        self.budget = budget
+        self.limit = limit
         self.show = show
-        self.throttle = throttle
-        self.outcome = Outcome(throttle=throttle, now_ns={job.worker: job.scenario.start_ns for job in jobs})
+        self.backpressure = backpressure
+        self.outcome = Outcome(backpressure=backpressure, now_ns={job.worker: job.scenario.start_ns for job in jobs})
         self.interrupts = Interrupts()
         self.refresher = refresher
         self._granted_ns = -1
@@ -138,8 +139,8 @@ class _Crew:
                 outcome.latest[worker] = message
                 outcome.behind_max_ns = max(outcome.behind_max_ns, message.behind_ns)
             case Waiting(worker, until_ns, counts):
-                assert self.budget is not None
-                answer = self.budget.report(worker, until_ns, counts)
+                assert self.limit is not None
+                answer = self.limit.report(worker, until_ns, counts)
                 if answer is not None:
                     release = Release(*answer)
                     outcome.end_ns = release.until_ns if release.is_end else None
@@ -159,12 +160,12 @@ class _Crew:
     def horizon_ns(self) -> int | None:
         """Up to where the workers may go, by what the database says now; None while the run pauses."""
         try:
-            self.throttle.look(self.outcome)
+            self.backpressure.look(self.outcome)
         except MarketSimError as error:
             self.outcome.halted = str(error)
             return None
         running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
-        return self.throttle.horizon_ns(running)
+        return self.backpressure.horizon_ns(running)
 
     def news(self) -> list[Refresh]:
         """New reference prices, noted for the manifest."""
@@ -254,30 +255,30 @@ class _Crew:
 class _Here:
     """The link of a worker in the parent's own process."""
 
-    def __init__(self, crew: _Crew) -> None:
-        self.crew = crew
+    def __init__(self, pool: _Pool) -> None:
+        self.pool = pool
 
     def tell(self, message: Message) -> None:
-        self.crew.hear(message)
-        self.crew.show(self.crew.outcome)
+        self.pool.hear(message)
+        self.pool.show(self.pool.outcome)
 
     def horizon(self, now_ns: int) -> int | None:
         while not self.stop_asked():
-            horizon_ns = self.crew.horizon_ns()
+            horizon_ns = self.pool.horizon_ns()
             if horizon_ns is not None and horizon_ns > now_ns:
                 return horizon_ns
-            self.crew.show(self.crew.outcome)
+            self.pool.show(self.pool.outcome)
             time.sleep(POLL_S)
         return None
 
     def refreshes(self) -> list[Refresh]:
-        return self.crew.news()
+        return self.pool.news()
 
     def stop_asked(self) -> bool:
-        return self.crew.stop_asked()
+        return self.pool.stop_asked()
 
     def ask(self, message: Waiting) -> Release | None:
-        return None if self.stop_asked() else self.crew.hear(message)
+        return None if self.stop_asked() else self.pool.hear(message)
 
 
 class _Pipe:

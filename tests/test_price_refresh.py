@@ -52,4 +52,7 @@ def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, 
     _, again = run(replace(base, refreshes=kept), tmp_path, 1, live=False)
     _, without = run(base, tmp_path, 1, live=False)
     assert again == digests != without
-    assert {key for key in digests if digests[key] != without[key]} <= {("2025-07-01", "JPM", "market_data"), ("2025-07-01", "JPM", "trades")}
+    assert {key for key in digests if digests[key] != without[key]} <= {
+        ("2025-07-01", "JPM", "market_data"),
+        ("2025-07-01", "JPM", "trades"),
+    }
