@@ -1,9 +1,50 @@
-"""The suite runs with bounds checking in compiled code. Set before numba is imported; subprocesses inherit it. The kernels' cache tells
-code compiled with bounds checking from code without."""
+"""The suite runs with bounds checking in compiled code, and the whole of it on every core.
+
+Bounds checking is set before numba is imported; subprocesses inherit it. The kernels' cache tells code compiled with it from code
+without. ``pytest`` alone starts a worker per core; with files or tests named it stays in one process, where a worker's start would cost
+more than it saves (``-n 2`` asks for workers, ``-n 0`` for none). Before the workers start, the kernels are compiled once, by two
+processes; else each worker would compile them all.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+from platformdirs import user_cache_path
+
+WORKERS_MAX = 4
+"""More would each want a database server of its own, with a gigabyte."""
 if os.environ.get("NUMBA_DISABLE_JIT") != "1":
     os.environ.setdefault("NUMBA_BOUNDSCHECK", "1")
+KERNELS = user_cache_path("equities-market-simulator") / "kernels"
+with contextlib.suppress(OSError):
+    # Named, because pytester gives the tests of a test another home, in which all would be compiled again.
+    KERNELS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.setdefault("MARKET_SIM_CACHE_DIR", str(KERNELS))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What ``-n auto``, the default in pyproject.toml, means here."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, WORKERS_MAX) if cores > 1 else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before the workers start; ``session`` of a worker, or without workers, has nothing to do."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.dist == "no" or config.option.collectonly or os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        return
+    warm_up = [sys.executable, str(Path(__file__).parent / "kernels.py")]
+    running = [subprocess.Popen([*warm_up, part], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for part in ("flow", "books")]
+    for process in running:
+        _, said = process.communicate()
+        if process.returncode:
+            pytest.exit(f"The kernels could not be compiled:\n{said}", returncode=3)
