@@ -18,7 +18,7 @@ from simpy.core import EmptySchedule
 from simpy.events import NORMAL, Event
 
 from simulator.errors import ScheduleError
-from simulator.flow import FULL, NOTICE, Flow
+from simulator.flow import FULL, NOTIFICATION, Flow
 
 DAY, PHASE, CROSS, MESSAGE = -4, -3, -2, -1
 """Priorities; SimPy's own URGENT and NORMAL, 0 and 1, come after them."""
@@ -53,8 +53,8 @@ class Clock(simpy.Environment):
         self._flow = flow
         self._slice_ns = slice_ns
         self._cancelled = 0
-        self.on_notice: Callable[[], None] = lambda: None
-        """Called when the flow has left notices for Python."""
+        self.on_notification: Callable[[], None] = lambda: None
+        """Called when the flow has left notifications for Python."""
         self.on_full: Callable[[], None] = lambda: None
         """Called when the columns need draining."""
 
@@ -141,5 +141,5 @@ class Clock(simpy.Environment):
             status = flow.advance(horizon)
             if status == FULL:
                 self.on_full()
-            elif status == NOTICE:
-                self.on_notice()
+            elif status == NOTIFICATION:
+                self.on_notification()

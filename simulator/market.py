@@ -25,26 +25,26 @@ from simulator.inputs.sessions import continuous_days, trading_days
 from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
 from simulator.rng import stream
 from simulator.tape.columns import (
-    NOTE_BOOK,
-    NOTE_CROSSED,
-    NOTE_EXPIRE,
-    NOTE_FILL,
-    NOTE_ID,
-    NOTE_KIND,
-    NOTE_OWNER,
-    NOTE_PRICE,
-    NOTE_QUOTE,
-    NOTE_SIZE,
-    NOTE_TAKEN,
-    NOTE_TRADE,
-    NOTE_TS,
+    NOTIFY_BOOK,
+    NOTIFY_CROSSED,
+    NOTIFY_EXPIRE,
+    NOTIFY_FILL,
+    NOTIFY_ID,
+    NOTIFY_KIND,
+    NOTIFY_OWNER,
+    NOTIFY_PRICE,
+    NOTIFY_QUOTE,
+    NOTIFY_SIZE,
+    NOTIFY_TAKEN,
+    NOTIFY_TRADE,
+    NOTIFY_TS,
 )
 from simulator.tape.digest import Digest
 from simulator.tape.memory import Kept
 from simulator.tape.sink import RunInfo, Sink
 
-LIQUIDITY = {NOTE_FILL: Liquidity.MAKER, NOTE_TAKEN: Liquidity.TAKER, NOTE_CROSSED: Liquidity.CROSS}
-WATCHED = {NOTE_QUOTE: QUOTE, NOTE_TRADE: TRADE}
+LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
+WATCHED = {NOTIFY_QUOTE: QUOTE, NOTIFY_TRADE: TRADE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class Market:
         self.exchange = Exchange(scenario, self.symbols)
         self.flow: Flow = self._make_flow()
         self.clock = Clock(scenario.start_ns, self.flow, slice_ns=scenario.slice_ns)
-        self.clock.on_notice = self._dispatch
+        self.clock.on_notification = self._dispatch
         self.clock.on_full = self._flush_settled
         self.exchange.make_room = lambda: self._flush_before(self.clock.now)  # more rows of this instant may follow
         self.run_info = RunInfo(
@@ -305,7 +305,7 @@ class Market:
     def _end_agents_orders(self, ts_ns: int) -> None:
         """The day's books are gone, and all that stood in them."""
         for b in range(len(self.symbols) * self.exchange.venues):
-            for order_id, owner, left in self.exchange.guests(b):
+            for order_id, owner, left in self.exchange.agent_orders(b):
                 self._desk_of[owner].expired(ts_ns, b, order_id, left)
 
     def _end_day_orders(self, venue: Venue, ts_ns: int) -> None:
@@ -337,14 +337,14 @@ class Market:
 
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""
-        for row in self.exchange.take_notices():
-            kind, ts_ns, b = row[NOTE_KIND], row[NOTE_TS], row[NOTE_BOOK]
+        for row in self.exchange.take_notifications():
+            kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
             if kind in WATCHED:
                 self._watches.happened(WATCHED[kind], b, ts_ns)
-            elif kind == NOTE_EXPIRE:
-                self._desk_of[row[NOTE_OWNER]].expired(ts_ns, b, row[NOTE_ID], row[NOTE_SIZE])
+            elif kind == NOTIFY_EXPIRE:
+                self._desk_of[row[NOTIFY_OWNER]].expired(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
             else:
-                self._desk_of[row[NOTE_OWNER]].filled(ts_ns, b, row[NOTE_ID], row[NOTE_PRICE], row[NOTE_SIZE], LIQUIDITY[kind])
+                self._desk_of[row[NOTIFY_OWNER]].filled(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_PRICE], row[NOTIFY_SIZE], LIQUIDITY[kind])
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
         if len(venue.phases) > 1 and venue.phases[-2][1] == Phase.POST_CLOSE:

@@ -132,8 +132,10 @@ class Reject(IntEnum):
     """An order that waits for a cross can be cancelled or reduced, not replaced."""
     CLOSED = 11
     """The venue is closed: it takes cancels only."""
-    FLOOD = 12
+    RATE_LIMIT = 12
     """More messages in one second than the agent may send (``AgentSpec.max_messages_per_s``)."""
+    NO_CROSS = 13
+    """An on-open or on-close order whose cross is over, or on a day without one: it would wait for nothing."""
 
 
 class Liquidity(IntEnum):

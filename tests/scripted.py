@@ -11,12 +11,12 @@ from helpers import FOUR, scenario
 
 from simulator.agents import MarketView, OrderEntry, Wait
 from simulator.exchange.order_books import Exchange
-from simulator.flow import HORIZON, NEVER_NS, NOTICE, Flow
+from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, Flow
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.sessions import TradingDay, parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_US, OrderBatch, OrderType, Side
-from simulator.tape.columns import NOTICES
+from simulator.tape.columns import NOTIFICATIONS
 
 BASE = "2025-07-01T14:00:00Z"
 BASE_NS = parse_ts(BASE)
@@ -60,11 +60,11 @@ class ScriptedFlow:
             ts_ns, _, s = heapq.heappop(self._todo)
             book = self._book(s.symbol, s.venue)
             self._exchange.submit(book, ts_ns, s.side, s.type, s.price_ticks, s.size, s.size, BACKGROUND, self._price)
-            if self._exchange.columns.used[NOTICES]:
-                return NOTICE
+            if self._exchange.columns.used[NOTIFICATIONS]:
+                return NOTIFICATION
         return HORIZON
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
         self.heard.append((book, ts_ns, side, shares))
 
     def efficient_price(self, symbol: int) -> float:

@@ -123,7 +123,7 @@ def test_what_agents_know_is_what_the_venues_know(when: str, seed: int) -> None:
                 mine = truth.symbol == chosen.universe.symbol_index(symbol)
                 shares = sign * truth.size * (mine & (truth.maker == desk.owner)) - sign * truth.size * (mine & (truth.taker == desk.owner))
                 assert shares.sum() == held
-    assert [market.exchange.guests(b) for b in range(10)] == [[]] * 10
+    assert [market.exchange.agent_orders(b) for b in range(10)] == [[]] * 10
     orders = market.tape().get("orders")
     if orders is not None:
         assert isinstance(orders, OrderBatch)

@@ -10,7 +10,7 @@ import pytest
 
 from simulator.clock import CROSS, DAY, MESSAGE, PHASE, Clock
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
-from simulator.flow import FULL, HORIZON, NEVER_NS, NOTICE, NoFlow
+from simulator.flow import FULL, HORIZON, NEVER_NS, NOTIFICATION, NoFlow
 
 START_NS = 1_751_378_400_000_000_000
 NOT_TIMES = [1.0, float(START_NS + 1), True, np.int64(START_NS + 1), np.float64(1.0)]
@@ -41,7 +41,7 @@ class Ticking:
                 return self._statuses[ts_ns]
         return HORIZON
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...
 
     def efficient_price(self, symbol: int) -> float:
         return 0.0
@@ -111,16 +111,16 @@ def test_ties_are_decided_by_priority_and_the_background_is_last(order: list[int
 
 
 def test_an_event_that_the_flow_causes_comes_before_the_flow_goes_on() -> None:
-    """The hole: a flow that ran to the old horizon after a notice would pass the time of the answer."""
+    """The hole: a flow that ran to the old horizon after a notification would pass the time of the answer."""
     log: list[Any] = []
-    clock = Clock(START_NS, Ticking([START_NS + k for k in (10, 20, 21, 30)], log, {START_NS + 10: NOTICE}))
+    clock = Clock(START_NS, Ticking([START_NS + k for k in (10, 20, 21, 30)], log, {START_NS + 10: NOTIFICATION}))
 
     def answer() -> None:
         event = clock.at(START_NS + 20)
         assert event.callbacks is not None
         event.callbacks.append(lambda _: log.append(("answer", clock.now)))
 
-    clock.on_notice = answer
+    clock.on_notification = answer
     clock.timeout(100)
     clock.run_until(START_NS + 200)
     assert log == [("flow", START_NS + 10), ("answer", START_NS + 20), *(("flow", START_NS + k) for k in (20, 21, 30))]

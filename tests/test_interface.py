@@ -331,10 +331,10 @@ def test_a_flood_is_refused_and_told_so_and_the_next_second_is_free() -> None:
     market = scripted_run([], lone(make, max_messages_per_s=20), run_ns=3 * SECOND)
     kinds = [type(m) for _, m in answers]
     assert kinds.count(Accepted) == 40
-    assert [m.reason for _, m in answers if isinstance(m, Rejected)] == [Reject.FLOOD] * 20
+    assert [m.reason for _, m in answers if isinstance(m, Rejected)] == [Reject.RATE_LIMIT] * 20
     result = market.agents()["lone"]
-    assert (result.commands, result.refused, result.refusals) == (60, 20, {Reject.FLOOD: 20})
-    assert result.arrow("orders")["reason"].to_pylist().count("FLOOD") == 20
+    assert (result.commands, result.refused, result.refusals) == (60, 20, {Reject.RATE_LIMIT: 20})
+    assert result.arrow("orders")["reason"].to_pylist().count("RATE_LIMIT") == 20
 
 
 def test_a_refused_cancel_that_overtakes_the_acceptance_leaves_the_order_known() -> None:
@@ -388,7 +388,7 @@ def test_an_agent_that_answers_refusals_with_more_is_stopped() -> None:
             orders.buy(*A, 9_000, 100)
             yield market.message()
 
-    with pytest.raises(AgentError, match=r"sent 100 times its max_messages_per_s of 20 within one second.*Reject.FLOOD"):
+    with pytest.raises(AgentError, match=r"sent 100 times its max_messages_per_s of 20 within one second.*Reject.RATE_LIMIT"):
         scripted_run([], lone(make, max_messages_per_s=20))
 
 

@@ -230,7 +230,7 @@ class DecidingFlow:
         )  # fmt: skip
         return int(why)
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...
 
     def efficient_price(self, symbol: int) -> float:
         return 0.0

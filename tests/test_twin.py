@@ -634,7 +634,7 @@ def test_streams_of_commands_reach_every_kind_of_event_and_refusal() -> None:
 
     run()
     assert kinds == set(EventKind)
-    assert reasons == set(Reject) - {Reject.NONE, Reject.CLOSED, Reject.FLOOD}
+    assert reasons == set(Reject) - {Reject.NONE, Reject.CLOSED, Reject.RATE_LIMIT, Reject.NO_CROSS}
 
 
 def test_a_command_names_an_order_by_its_place_among_the_living() -> None:

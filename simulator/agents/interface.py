@@ -244,7 +244,7 @@ class OrderEntry(Protocol):
     as this agent sees it now; ties go to the larger displayed size, then to the universe's order of venues. Orders for a cross, and
     any order if no venue displays that side, go to the symbol's listing venue.
 
-    An agent may send ``max_messages_per_s`` commands (``AgentSpec``) in each whole second; more are refused with ``Reject.FLOOD``.
+    An agent may send ``max_messages_per_s`` commands (``AgentSpec``) in each whole second; more are refused with ``Reject.RATE_LIMIT``.
     """
 
     def buy(

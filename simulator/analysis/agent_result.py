@@ -51,7 +51,7 @@ class AgentResult:
     commands: int
     """Orders, cancels, reduces and replaces sent."""
     refusals: Mapping[Reject, int]
-    """Of them that venues refused, by reason; ``Reject.FLOOD``: those beyond ``max_messages_per_s``."""
+    """Of them that venues refused, by reason; ``Reject.RATE_LIMIT``: those beyond ``max_messages_per_s``."""
     unread_dropped: int
     """Messages that nobody read and that were dropped."""
     order_columns: Mapping[str, I64]

@@ -19,9 +19,9 @@ from simulator.book.jit import entry, kernel
 from simulator.book.levels import change_shown, refill, remove_resting, report
 from simulator.book.matching import remove_waiting
 from simulator.book.state import (
-    DARK,
-    DARK_HEAD,
-    DARK_SIZE,
+    HIDDEN,
+    HIDDEN_HEAD,
+    HIDDEN_SIZE,
     ID,
     META,
     META_OWNER_SHIFT,
@@ -70,7 +70,7 @@ def gather(bk: Books, b: int, side: int, kind: int) -> Interest:
     keyed: list[tuple[int, int, int, int]] = []  # price rank, class, place within it, slot
     for price in resting_prices(bk, b, side):
         rank = int(PRICE_TICKS_MAX - price if side == 0 else price)
-        for place_class, head in ((0, SHOWN_HEAD), (2, DARK_HEAD)):
+        for place_class, head in ((0, SHOWN_HEAD), (2, HIDDEN_HEAD)):
             for slot in queue(bk, b, int(bk.level[b, price & mask, head])):
                 keyed.append((rank, place_class, len(keyed), slot))
     for slot in queue(bk, b, int(bk.head[b, WAIT_HEAD])):
@@ -80,7 +80,7 @@ def gather(bk: Books, b: int, side: int, kind: int) -> Interest:
             keyed.append((rank, 1, int(bk.order[b, slot, ID]), slot))
     slots = np.array([row[3] for row in sorted(keyed)], np.int64)
     records = bk.order[b, slots].astype(np.int64).reshape(-1, 8)
-    return Interest(slots, records[:, PRICE], records[:, SHOWN] + records[:, DARK])
+    return Interest(slots, records[:, PRICE], records[:, SHOWN] + records[:, HIDDEN])
 
 
 def willing(interest: Interest, side: int, prices: I64) -> I64:
@@ -155,7 +155,7 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
     shown = min(shares, od[b, o, SHOWN])
     hidden = shares - shown
     report(bk, EXECUTE, order_id, side, price, shares, hidden, 0, o, owner)
-    if shares == od[b, o, SHOWN] + od[b, o, DARK]:
+    if shares == od[b, o, SHOWN] + od[b, o, HIDDEN]:
         remove_resting(bk, b, o)
         return
     limit = od[b, o, PRICE]
@@ -163,11 +163,11 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
         od[b, o, SHOWN] -= shown
         change_shown(bk, b, side, limit, -shown)
     if hidden != 0:
-        od[b, o, DARK] -= hidden
-        bk.level[b, limit & (bk.level.shape[1] - 1), DARK_SIZE] -= hidden
+        od[b, o, HIDDEN] -= hidden
+        bk.level[b, limit & (bk.level.shape[1] - 1), HIDDEN_SIZE] -= hidden
     if od[b, o, SHOWN] == 0 and od[b, o, PEAK] != 0:
         now_shown = refill(bk, b, o)
-        report(bk, REFILL, order_id, side, limit, now_shown, od[b, o, DARK], 0, o, owner)
+        report(bk, REFILL, order_id, side, limit, now_shown, od[b, o, HIDDEN], 0, o, owner)
 
 
 @entry

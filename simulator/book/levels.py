@@ -17,12 +17,12 @@ from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
     BID_LEVELS,
-    DARK,
-    DARK_HEAD,
-    DARK_SIZE,
-    DARK_TAIL,
     DIFF,
     FREE,
+    HIDDEN,
+    HIDDEN_HEAD,
+    HIDDEN_SIZE,
+    HIDDEN_TAIL,
     ID,
     LOG_A,
     LOG_B,
@@ -48,7 +48,7 @@ from simulator.book.state import (
     SHOWN_HEAD,
     SHOWN_SIZE,
     SHOWN_TAIL,
-    STYLE_DARK,
+    STYLE_HIDDEN,
     Books,
 )
 
@@ -166,20 +166,20 @@ def change_shown(bk: Books, b: int, side: int, price: int, delta: int) -> None:
 
 
 @kernel
-def enqueue(bk: Books, b: int, o: int, side: int, price: int, dark: bool) -> None:
-    """Put order ``o`` at the end of the displayed or the dark queue of its price; sizes are the caller's business."""
+def enqueue(bk: Books, b: int, o: int, side: int, price: int, is_hidden: bool) -> None:
+    """Put order ``o`` at the end of the displayed or the hidden queue of its price; sizes are the caller's business."""
     lv = bk.level
     od = bk.order
     hd = bk.head
     slot = price & (lv.shape[1] - 1)
-    if lv[b, slot, SHOWN_HEAD] == 0 and lv[b, slot, DARK_HEAD] == 0:
+    if lv[b, slot, SHOWN_HEAD] == 0 and lv[b, slot, HIDDEN_HEAD] == 0:
         bk.held[b, slot >> 6] |= ONE << np.uint64(slot & 63)
         if side == 0:
             hd[b, BEST_BID] = max(hd[b, BEST_BID], price)
         else:
             hd[b, BEST_ASK] = min(hd[b, BEST_ASK], price)
-    head = DARK_HEAD if dark else SHOWN_HEAD
-    tail = DARK_TAIL if dark else SHOWN_TAIL
+    head = HIDDEN_HEAD if is_hidden else SHOWN_HEAD
+    tail = HIDDEN_TAIL if is_hidden else SHOWN_TAIL
     last = lv[b, slot, tail]
     od[b, o, PREV] = last
     od[b, o, NEXT] = 0
@@ -191,7 +191,7 @@ def enqueue(bk: Books, b: int, o: int, side: int, price: int, dark: bool) -> Non
 
 
 @kernel
-def dequeue(bk: Books, b: int, o: int, side: int, price: int, dark: bool) -> None:
+def dequeue(bk: Books, b: int, o: int, side: int, price: int, is_hidden: bool) -> None:
     """Take order ``o`` out of its queue; finds the next best price if it was the last order of the best level."""
     lv = bk.level
     od = bk.order
@@ -200,14 +200,14 @@ def dequeue(bk: Books, b: int, o: int, side: int, price: int, dark: bool) -> Non
     before = od[b, o, PREV]
     after = od[b, o, NEXT]
     if before == 0:
-        lv[b, slot, DARK_HEAD if dark else SHOWN_HEAD] = after
+        lv[b, slot, HIDDEN_HEAD if is_hidden else SHOWN_HEAD] = after
     else:
         od[b, before, NEXT] = after
     if after == 0:
-        lv[b, slot, DARK_TAIL if dark else SHOWN_TAIL] = before
+        lv[b, slot, HIDDEN_TAIL if is_hidden else SHOWN_TAIL] = before
     else:
         od[b, after, PREV] = before
-    if lv[b, slot, SHOWN_HEAD] == 0 and lv[b, slot, DARK_HEAD] == 0:
+    if lv[b, slot, SHOWN_HEAD] == 0 and lv[b, slot, HIDDEN_HEAD] == 0:
         bk.held[b, slot >> 6] &= ~(ONE << np.uint64(slot & 63))
         if side == 0:
             if price == hd[b, BEST_BID]:
@@ -245,10 +245,10 @@ def remove_resting(bk: Books, b: int, o: int) -> None:
     od = bk.order
     side = od[b, o, META] & 1
     price = od[b, o, PRICE]
-    dark = ((od[b, o, META] >> 1) & 3) == STYLE_DARK
-    dequeue(bk, b, o, side, price, dark)
-    if od[b, o, DARK] != 0:
-        bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] -= od[b, o, DARK]
+    is_hidden = ((od[b, o, META] >> 1) & 3) == STYLE_HIDDEN
+    dequeue(bk, b, o, side, price, is_hidden)
+    if od[b, o, HIDDEN] != 0:
+        bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] -= od[b, o, HIDDEN]
     if od[b, o, SHOWN] != 0:
         change_shown(bk, b, side, price, -od[b, o, SHOWN])
     free_order(bk, b, o)
@@ -260,11 +260,11 @@ def refill(bk: Books, b: int, o: int) -> int:
     od = bk.order
     side = od[b, o, META] & 1
     price = od[b, o, PRICE]
-    shares = min(od[b, o, PEAK], od[b, o, DARK])
+    shares = min(od[b, o, PEAK], od[b, o, HIDDEN])
     dequeue(bk, b, o, side, price, False)
     od[b, o, SHOWN] = shares
-    od[b, o, DARK] -= shares
-    bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] -= shares
+    od[b, o, HIDDEN] -= shares
+    bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] -= shares
     enqueue(bk, b, o, side, price, False)
     change_shown(bk, b, side, price, shares)
     return shares

@@ -11,8 +11,8 @@ from simulator.book import matching
 from simulator.book.jit import entry
 from simulator.book.state import (
     ALIVE,
-    DARK,
-    DARK_HEAD,
+    HIDDEN,
+    HIDDEN_HEAD,
     ID,
     LAST_ID,
     LOG_B,
@@ -152,7 +152,7 @@ class LimitOrderBook:
         for side in Side:
             for price in crossing.resting_prices(self._books, 0, side):
                 level = self._books.level[0, price & (self._books.level.shape[1] - 1)]
-                for head in (SHOWN_HEAD, DARK_HEAD):
+                for head in (SHOWN_HEAD, HIDDEN_HEAD):
                     slots += crossing.queue(self._books, 0, int(level[head]))
         return self._describe(slots + crossing.queue(self._books, 0, int(self._books.head[0, WAIT_HEAD])))
 
@@ -167,7 +167,7 @@ class LimitOrderBook:
         for record in self._books.order[0, slots].tolist():
             meta = record[META]
             waits = (meta >> 3) & 15 if (meta >> 1) & 3 == STYLE_WAITS else None
-            fixed = (record[ID], meta & 1, record[PRICE], record[SHOWN], record[DARK], record[PEAK])
+            fixed = (record[ID], meta & 1, record[PRICE], record[SHOWN], record[HIDDEN], record[PEAK])
             rows.append((*fixed, waits, meta >> META_OWNER_SHIFT))
         return rows
 

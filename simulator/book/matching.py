@@ -51,10 +51,10 @@ from simulator.book.state import (
     ALIVE,
     BEST_ASK,
     BEST_BID,
-    DARK,
-    DARK_HEAD,
-    DARK_SIZE,
     DIFF,
+    HIDDEN,
+    HIDDEN_HEAD,
+    HIDDEN_SIZE,
     ID,
     LAST_ID,
     META,
@@ -75,7 +75,7 @@ from simulator.book.state import (
     SHOWN,
     SHOWN_HEAD,
     SHOWN_SIZE,
-    STYLE_DARK,
+    STYLE_HIDDEN,
     STYLE_SHOWN,
     STYLE_WAITS,
     TRADING,
@@ -112,7 +112,7 @@ def fillable(bk: Books, b: int, side: int, limit: int, size: int) -> bool:
     price = bk.head[b, BEST_ASK] if side == 0 else bk.head[b, BEST_BID]
     while price != NO_ASK and price != NO_BID and (price <= limit if side == 0 else price >= limit):
         slot = price & (lv.shape[1] - 1)
-        found += int(lv[b, slot, SHOWN_SIZE]) + int(lv[b, slot, DARK_SIZE])
+        found += int(lv[b, slot, SHOWN_SIZE]) + int(lv[b, slot, HIDDEN_SIZE])
         if found >= size:
             return True
         price = price_at_or_above(bk, b, bk.held, price + 1) if side == 0 else price_at_or_below(bk, b, bk.held, price - 1)
@@ -140,19 +140,19 @@ def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, f
             change_shown(bk, b, 1 - side, price, -shares)
             report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, 0, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
             if od[b, o, SHOWN] == 0:
-                if od[b, o, DARK] != 0:
+                if od[b, o, HIDDEN] != 0:
                     owner = od[b, o, META] >> META_OWNER_SHIFT
                     now_shown = refill(bk, b, o)
-                    report(bk, REFILL, od[b, o, ID], 1 - side, price, now_shown, od[b, o, DARK], 0, o, owner)
+                    report(bk, REFILL, od[b, o, ID], 1 - side, price, now_shown, od[b, o, HIDDEN], 0, o, owner)
                 else:
                     remove_resting(bk, b, o)
         else:
-            o = lv[b, slot, DARK_HEAD]
-            shares = min(size, od[b, o, DARK])
-            od[b, o, DARK] -= shares
-            lv[b, slot, DARK_SIZE] -= shares
+            o = lv[b, slot, HIDDEN_HEAD]
+            shares = min(size, od[b, o, HIDDEN])
+            od[b, o, HIDDEN] -= shares
+            lv[b, slot, HIDDEN_SIZE] -= shares
             report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, shares, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
-            if od[b, o, DARK] == 0:
+            if od[b, o, HIDDEN] == 0:
                 remove_resting(bk, b, o)
         size -= shares
     return size
@@ -163,18 +163,18 @@ def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak
     """Let the remainder of an order stand in its level. ``display`` 0 is fully hidden; ``peak`` is 0 unless it is a reserve order."""
     od = bk.order
     o = new_order(bk, b)
-    dark = display == 0
+    is_hidden = display == 0
     shown = min(size, display)
     od[b, o, PRICE] = price
     od[b, o, SHOWN] = shown
-    od[b, o, DARK] = size - shown
+    od[b, o, HIDDEN] = size - shown
     od[b, o, PEAK] = peak
     od[b, o, ID] = order_id
-    od[b, o, META] = owner << META_OWNER_SHIFT | (STYLE_DARK if dark else STYLE_SHOWN) << 1 | side
-    enqueue(bk, b, o, side, price, dark)
+    od[b, o, META] = owner << META_OWNER_SHIFT | (STYLE_HIDDEN if is_hidden else STYLE_SHOWN) << 1 | side
+    enqueue(bk, b, o, side, price, is_hidden)
     if size != shown:
-        bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] += size - shown
-    if not dark:
+        bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] += size - shown
+    if not is_hidden:
         change_shown(bk, b, side, price, shown)
     report(bk, REST, order_id, side, price, shown, size - shown, 0, o, owner)
 
@@ -187,7 +187,7 @@ def wait(bk: Books, b: int, side: int, price: int, size: int, order_id: int, own
     o = new_order(bk, b)
     od[b, o, PRICE] = price
     od[b, o, SHOWN] = size
-    od[b, o, DARK] = 0
+    od[b, o, HIDDEN] = 0
     od[b, o, PEAK] = 0
     od[b, o, ID] = order_id
     od[b, o, META] = owner << META_OWNER_SHIFT | order_type << 3 | STYLE_WAITS << 1 | side
@@ -222,7 +222,7 @@ def remove_waiting(bk: Books, b: int, o: int) -> None:
 def level_total(bk: Books, b: int, price: int) -> int:
     """Shares at a price, displayed and hidden. One price holds one side only, unless the order at hand would trade there first."""
     slot = price & (bk.level.shape[1] - 1)
-    return bk.level[b, slot, SHOWN_SIZE] + bk.level[b, slot, DARK_SIZE]
+    return bk.level[b, slot, SHOWN_SIZE] + bk.level[b, slot, HIDDEN_SIZE]
 
 
 @kernel
@@ -347,7 +347,8 @@ def cancel(bk: Books, b: int, o: int, order_id: int) -> None:
         return
     meta = od[b, o, META]
     report(
-        bk, CANCEL, order_id, meta & 1, od[b, o, PRICE], od[b, o, SHOWN] + od[b, o, DARK], od[b, o, DARK], 0, o, meta >> META_OWNER_SHIFT
+        bk, CANCEL, order_id, meta & 1, od[b, o, PRICE], od[b, o, SHOWN] + od[b, o, HIDDEN], od[b, o, HIDDEN], 0, o,
+        meta >> META_OWNER_SHIFT,
     )
     if ((meta >> 1) & 3) == STYLE_WAITS:
         remove_waiting(bk, b, o)
@@ -369,14 +370,14 @@ def reduce(bk: Books, b: int, o: int, order_id: int, size: int) -> None:
     if size < 1 or size > SIZE_MAX:
         report(bk, REJECT, order_id, side, price, size, BAD_SIZE, 0, o, owner)
         return
-    if size >= od[b, o, SHOWN] + od[b, o, DARK]:
+    if size >= od[b, o, SHOWN] + od[b, o, HIDDEN]:
         cancel(bk, b, o, order_id)
         return
     waits = ((meta >> 1) & 3) == STYLE_WAITS
-    hidden = min(size, od[b, o, DARK])
+    hidden = min(size, od[b, o, HIDDEN])
     if hidden != 0:
-        od[b, o, DARK] -= hidden
-        bk.level[b, price & (bk.level.shape[1] - 1), DARK_SIZE] -= hidden
+        od[b, o, HIDDEN] -= hidden
+        bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] -= hidden
     if size != hidden:
         od[b, o, SHOWN] -= size - hidden
         if not waits:
@@ -402,7 +403,7 @@ def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> 
         return DONE
     peak = od[b, o, PEAK]
     display = size
-    if style == STYLE_DARK:
+    if style == STYLE_HIDDEN:
         display = 0
     elif peak != 0:
         display = min(peak, size)

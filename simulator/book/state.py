@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from simulator.records import I32, I64
 
 # level record: int32[8]
-SHOWN_HEAD, SHOWN_TAIL, DARK_HEAD, DARK_TAIL = 0, 1, 2, 3
-SHOWN_SIZE, DARK_SIZE = 4, 5
+SHOWN_HEAD, SHOWN_TAIL, HIDDEN_HEAD, HIDDEN_TAIL = 0, 1, 2, 3
+SHOWN_SIZE, HIDDEN_SIZE = 4, 5
 MARK, BEFORE = 6, 7
 """The last action that changed the displayed size, and what it was before that action."""
 
 # order record: int32[8]
-PRICE, SHOWN, DARK, PEAK, NEXT, PREV, ID, META = 0, 1, 2, 3, 4, 5, 6, 7
+PRICE, SHOWN, HIDDEN, PEAK, NEXT, PREV, ID, META = 0, 1, 2, 3, 4, 5, 6, 7
 # META = owner << 8 | waits << 3 | style << 1 | side
-STYLE_SHOWN, STYLE_DARK, STYLE_WAITS = 0, 1, 2
+STYLE_SHOWN, STYLE_HIDDEN, STYLE_WAITS = 0, 1, 2
 META_OWNER_SHIFT = 8
 
 # book header: int64[32]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from simulator.book.jit import entry
 from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
-    DARK,
+    HIDDEN,
     ID,
     LAST_TS,
     LOG_A,
@@ -36,11 +35,12 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.errors import LimitError
+from simulator.exchange.order_messages import Answer
 from simulator.inputs.config import Scenario
 from simulator.records import BACKGROUND_OWNERS, I32, I64, PRICE_UNITS_PER_USD, Batch, Cond, CrossKind, Indication, OrderType, Reject, Side
 from simulator.tape.columns import (
     ALL_ROWS,
-    NOTICES,
+    NOTIFICATIONS,
     RING_PRINTS,
     RING_ROWS,
     ROWS_MD,
@@ -118,22 +118,6 @@ def read_levels(bk: Books, b: int, quotes: I32) -> tuple[int, int]:
     return top_levels(bk, b, quotes, 0, 1)
 
 
-class Answer(NamedTuple):
-    """What a book said to one command of a Python agent."""
-
-    ts_ns: int
-    """The book's stamp for the command."""
-    reject: Reject
-    order_id: int
-    """Of the new order; 0 for a cancel or reduce."""
-    slot: int
-    """Where it rests; 0 if it does not."""
-    executed: int
-    """Shares traded at once."""
-    taken_off: int
-    """Shares cancelled, reduced or expired."""
-
-
 NO_QUOTE = (0, 0, 0, 0, 0)
 
 
@@ -165,8 +149,14 @@ class Exchange:
             self.columns.facts[b, VENUE] = b % self.venues
             self.columns.facts[b, TICK_UNITS] = universe.symbols[self.symbols[b // self.venues]].tick_units
         self._got = np.zeros(6, np.int64)
+        self._symbol_names = [universe.symbols[i].name for i in self.symbols]
+        self._venue_names = [venue.name for venue in universe.venues]
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
+
+    def book_name(self, b: int) -> str:
+        """As a person calls it: AAPL at NASDAQ."""
+        return f"{self._symbol_names[b // self.venues]} at {self._venue_names[b % self.venues]}"
 
     def submit(
         self, b: int, ts_ns: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, owner: int, efficient_price: float
@@ -230,12 +220,12 @@ class Exchange:
             array[:] = 0
         self.columns.facts[:, [RING_ROWS, RING_PRINTS]] = 0
 
-    def guests(self, b: int) -> list[tuple[int, int, int]]:
+    def agent_orders(self, b: int) -> list[tuple[int, int, int]]:
         """(order id, owner, shares left) of the live orders of Python agents."""
         records = self.books.order[b]
         owners = records[:, META] >> META_OWNER_SHIFT
         live = np.flatnonzero((records[:, ID] != 0) & (owners >= BACKGROUND_OWNERS))
-        return sorted((int(records[o, ID]), int(owners[o]), int(records[o, SHOWN] + records[o, DARK])) for o in live)
+        return sorted((int(records[o, ID]), int(owners[o]), int(records[o, SHOWN] + records[o, HIDDEN])) for o in live)
 
     def drain(self, before_ns: int) -> list[Batch]:
         """The rows stamped before ``before_ns``, as views that hold until ``forget`` is called with them."""
@@ -268,17 +258,17 @@ class Exchange:
             counts[place[symbol] * venues + venue, 1:] -= (1, size, size if cond else 0)
         return counts
 
-    def take_notices(self) -> list[list[int]]:
-        """What Python must hear of, in order; rows as in ``columns.notice``."""
-        n = int(self.columns.used[NOTICES])
+    def take_notifications(self) -> list[list[int]]:
+        """What Python must hear of, in order; rows as in ``columns.notifications``."""
+        n = int(self.columns.used[NOTIFICATIONS])
         if n == 0:
             return []
-        self.columns.used[NOTICES] = 0
-        rows: list[list[int]] = self.columns.notices[:n].tolist()
+        self.columns.used[NOTIFICATIONS] = 0
+        rows: list[list[int]] = self.columns.notifications[:n].tolist()
         return rows
 
     def watch(self, b: int, flag: int, on: bool) -> None:
-        """Ask for a notice of every book row (WATCH_QUOTES) or print (WATCH_TRADES) of book ``b``, or no longer."""
+        """Ask for a notification of every book row (WATCH_QUOTES) or print (WATCH_TRADES) of book ``b``, or no longer."""
         if on:
             self.columns.facts[b, WATCH] |= flag
         else:
@@ -314,16 +304,13 @@ class Exchange:
         row: list[int] = self.columns.last_trade[b, r].tolist()
         return row
 
-    def trades_at(self, b: int, ts_ns: int, count: int) -> list[list[int]]:
-        """Up to ``count`` of the last prints as of ``ts_ns``, the newest first; as ``trade_at`` each."""
+    def trades_at(self, b: int, ts_ns: int, count: int) -> I64:
+        """Up to ``count`` of the last prints as of ``ts_ns``, the newest first: int64[n, 4], a copy, each as ``trade_at`` gives it."""
         ring = self.columns.last_trade[b]
-        newest = self._newest(ring[:, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
-        if newest < 0:
-            return []
         made, size = int(self.columns.facts[b, RING_PRINTS]), len(ring)
-        age = (made - 1 - newest) % size
-        kept = min(made, size) - age
-        rows: list[list[int]] = ring[[(newest - back) % size for back in range(min(count, kept))]].tolist()
+        newest = self._newest(ring[:, 0], made, ts_ns, b)
+        kept = min(made, size) - (made - 1 - newest) % size if newest >= 0 else 0
+        rows: I64 = ring[np.arange(newest, newest - min(count, kept), -1)]  # a negative place counts from the ring's end, as it should
         return rows
 
     def next_row_after(self, b: int, ts_ns: int) -> int | None:
@@ -355,12 +342,11 @@ class Exchange:
             raise self._overrun(stamps, count, ts_ns, b)
         return found
 
-    @staticmethod
-    def _overrun(stamps: I64, count: int, ts_ns: int, b: int) -> LimitError:
+    def _overrun(self, stamps: I64, count: int, ts_ns: int, b: int) -> LimitError:
         size = len(stamps)
         return LimitError(
-            f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns} ns into the past of book {b}, but only the last {size} "
-            "states are kept. Raise history= in the scenario, or lower the agent's latency."
+            f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns:,} ns into the past of {self.book_name(b)}, but only the last "
+            f"{size:,} states are kept. Raise history= in the scenario, or lower the agent's latency."
         )
 
     def _is_far(self, b: int, price_ticks: int, efficient_price: float) -> bool:
@@ -376,7 +362,7 @@ class Exchange:
         for _ in range(2):
             used, need = self.columns.used, 3 * self._max_orders + 64
             full = used[ROWS_TR] + need > len(self.columns.tr_ts) or used[ROWS_MD] + 64 > len(self.columns.md_ts)
-            full |= used[NOTICES] + need > len(self.columns.notices) > 1
+            full |= used[NOTIFICATIONS] + need > len(self.columns.notifications) > 1
             full |= used[ROWS_OR] + 2 * need > len(self.columns.or_ts) > 1 or used[ROWS_TH] + need > len(self.columns.th_ts) > 1
             if not full:
                 return

@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.clock import MESSAGE, PHASE, Clock
-from simulator.exchange.order_books import Answer, Exchange
+from simulator.exchange.order_books import Exchange
+from simulator.exchange.order_messages import Answer
 from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
@@ -140,7 +141,7 @@ class Venue:
         )  # fmt: skip
         if shares:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
-        self._clock.on_notice()
+        self._clock.on_notification()
 
     def receive(self, command: Command) -> None:
         """A command is on its way."""
@@ -151,7 +152,7 @@ class Venue:
         desk, exchange, now = command.desk, self._exchange, self._clock.now
         efficient_price = self._flow.efficient_price(command.book // exchange.venues)
         if command.floods:
-            answer = Answer(now, Reject.FLOOD, 0, 0, 0, 0)
+            answer = Answer(now, Reject.RATE_LIMIT, 0, 0, 0, 0)
         elif self.phase == Phase.CLOSED and command.what != CANCEL:
             answer = Answer(now, Reject.CLOSED, 0, 0, 0, 0)
         elif command.what == ADD:
@@ -175,6 +176,6 @@ class Venue:
             else:
                 answer = exchange.replace(command.book, now, slot, order_id, command.price_ticks, command.size, desk.owner, efficient_price)
         desk.answered(command, answer, self)
-        self._clock.on_notice()
+        self._clock.on_notification()
         if answer.executed:
-            self._flow.hear(command.book, now, int(desk.side_of(command.ref)), answer.executed)
+            self._flow.on_agent_trade(command.book, now, int(desk.side_of(command.ref)), answer.executed)

@@ -10,7 +10,7 @@ from simulator.inputs.sessions import TradingDay
 NEVER_NS = 2**62
 """A time after every run."""
 
-HORIZON, FULL, NOTICE = 0, 1, 2
+HORIZON, FULL, NOTIFICATION = 0, 1, 2
 """Why ``advance`` came back: nothing left before the horizon; the columns need draining; Python must hear of something."""
 
 
@@ -24,9 +24,9 @@ class Flow(Protocol):
         """Begin a trading day; books are empty. ``start_ns`` is the day's start, or a later one if the run starts inside it."""
 
     def advance(self, horizon_ns: int) -> int:
-        """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTICE. Updates ``next_ns``."""
+        """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTIFICATION. Updates ``next_ns``."""
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
         """A Python agent's order has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""
 
     def efficient_price(self, symbol: int) -> float:
@@ -47,7 +47,7 @@ class NoFlow:
     def advance(self, horizon_ns: int) -> int:
         return HORIZON
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
         pass
 
     def efficient_price(self, symbol: int) -> float:

@@ -93,10 +93,10 @@ class BackgroundFlow:
                 if self.next_ns >= horizon_ns:
                     return HORIZON
 
-    def hear(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
         """A Python agent's order has traded: the efficient price moves and the venue's maker looks at its book."""
         symbol, venue = divmod(book, self._state.repricing.shape[1])
-        events.hear_guest(self._state, symbol, venue, ts_ns, side)
+        events.on_agent_trade(self._state, symbol, venue, ts_ns, side)
         events.build_heap(self._state)
         self._note_next()
 

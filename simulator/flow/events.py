@@ -19,6 +19,8 @@ from simulator.flow.quoting import best_shown, maintain, requote, seed_book
 from simulator.flow.random import below, exponential, normal, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_CEILING, PRINT_FLOOR, PRINT_TARGET
 from simulator.flow.state import (
+    AGENT_RUN,
+    AGENT_SIGN,
     AUCTION,
     AUCTION_NET,
     AUCTION_SHARES,
@@ -29,8 +31,6 @@ from simulator.flow.state import (
     BOOK_USED,
     DESERVED,
     FACTOR,
-    GUEST_RUN,
-    GUEST_SIGN,
     HALF_SPREAD,
     IMPACT,
     LISTING,
@@ -63,9 +63,9 @@ from simulator.flow.state import (
     VOLATILITY,
     FlowState,
 )
-from simulator.flow.taking import best_venue, strike, strike_block, take
+from simulator.flow.taking import best_venue, send_block, send_ioc, take
 from simulator.records import NS_PER_S
-from simulator.tape.columns import NOTICES, Columns, finish_action, has_room
+from simulator.tape.columns import NOTIFICATIONS, Columns, finish_action, has_room
 
 LAST_NS = 20_000
 """No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
@@ -75,7 +75,7 @@ LATE_LIMITS, LATE_SHARE = 6, 0.15
 """Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
 
-HORIZON, FULL, NOTICE, STUCK = 0, 1, 2, 3
+HORIZON, FULL, NOTIFICATION, STUCK = 0, 1, 2, 3
 
 
 @kernel
@@ -328,7 +328,7 @@ def on_sweep(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
         return
     b = first_book + v
     limit = best_shown(bk, b, 1 - side)
-    strike(bk, out, fl, i, v, b, t, side, limit, whole[SWEEP_SIZE], cap, whole[SWEEP_PARENT])
+    send_ioc(bk, out, fl, i, v, b, t, side, limit, whole[SWEEP_SIZE], cap, whole[SWEEP_PARENT])
 
 
 @kernel
@@ -359,7 +359,7 @@ def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         on_sweep(bk, out, fl, i, t)
     elif t == whole[BLOCK_AT]:
         whole[BLOCK_AT] = NEVER
-        strike_block(bk, out, fl, i, i * fl.repricing.shape[1], t, prints_left(fl, i) if spare_rows(fl, i) > 0 else 0)
+        send_block(bk, out, fl, i, i * fl.repricing.shape[1], t, prints_left(fl, i) if spare_rows(fl, i) > 0 else 0)
     elif t == whole[SLOT]:
         status = on_slot(bk, out, fl, i, t)
     else:
@@ -396,7 +396,7 @@ def sink_heap(fl: FlowState, k: int) -> None:
 
 @entry
 def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
-    """Run all events before ``horizon``, symbols in global order of time. Returns HORIZON, FULL, NOTICE or STUCK."""
+    """Run all events before ``horizon``, symbols in global order of time. Returns HORIZON, FULL, NOTIFICATION or STUCK."""
     while True:
         i = fl.heap[0]
         t = fl.whole[i, NEXT]
@@ -408,8 +408,8 @@ def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
         sink_heap(fl, 0)
         if status != HORIZON:
             return status
-        if out.used[NOTICES] > 0:
-            return NOTICE
+        if out.used[NOTIFICATIONS] > 0:
+            return NOTIFICATION
 
 
 @entry
@@ -423,15 +423,15 @@ def build_heap(fl: FlowState) -> None:
 
 
 @entry
-def hear_guest(fl: FlowState, i: int, v: int, t: int, side: int) -> None:
+def on_agent_trade(fl: FlowState, i: int, v: int, t: int, side: int) -> None:
     """A Python agent has traded: its run of trades in one direction moves the efficient price as a parent order of that length does."""
     whole = fl.whole[i]
-    run = whole[GUEST_RUN]
-    if whole[GUEST_SIGN] != 1 - 2 * side:
-        whole[GUEST_SIGN] = 1 - 2 * side
+    run = whole[AGENT_RUN]
+    if whole[AGENT_SIGN] != 1 - 2 * side:
+        whole[AGENT_SIGN] = 1 - 2 * side
         run = 0
     run = min(run + 1, fl.impact.shape[0] - 1)
-    whole[GUEST_RUN] = run
-    fl.real[i, PRICE] += whole[GUEST_SIGN] * fl.real[i, IMPACT] * (fl.impact[run, DESERVED] - fl.impact[run - 1, DESERVED])
+    whole[AGENT_RUN] = run
+    fl.real[i, PRICE] += whole[AGENT_SIGN] * fl.real[i, IMPACT] * (fl.impact[run, DESERVED] - fl.impact[run - 1, DESERVED])
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     schedule_symbol(fl, i)

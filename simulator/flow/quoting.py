@@ -16,8 +16,8 @@ from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
     BID_LEVELS,
-    DARK,
-    DARK_HEAD,
+    HIDDEN,
+    HIDDEN_HEAD,
     ID,
     META,
     META_OWNER_SHIFT,
@@ -189,7 +189,7 @@ def clear_better_than(bk: Books, b: int, side: int, limit: int, other_edge: int)
         price = bk.head[b, BEST_BID] if side == 0 else bk.head[b, BEST_ASK]
         if price in (NO_BID, NO_ASK) or (price < other_edge if side == 0 else price > other_edge):
             break
-        o = bk.level[b, price & (bk.level.shape[1] - 1), DARK_HEAD]
+        o = bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_HEAD]
         if not background_order(bk, b, o):
             break
         matching.cancel(bk, b, o, bk.order[b, o, ID])
@@ -213,7 +213,7 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
                 if before == 0 or wanted > 0:
                     off = bk.order[b, o, SHOWN] - max(LOT, wanted)
                     if off > 0:
-                        matching.reduce(bk, b, o, bk.order[b, o, ID], off + bk.order[b, o, DARK])
+                        matching.reduce(bk, b, o, bk.order[b, o, ID], off + bk.order[b, o, HIDDEN])
                 else:
                     matching.cancel(bk, b, o, bk.order[b, o, ID])
             o = before

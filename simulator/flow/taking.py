@@ -130,7 +130,7 @@ def order_size(fl: FlowState, i: int) -> int:
 
 
 @kernel
-def strike(
+def send_ioc(
     bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int, t: int, side: int, limit: int, size: int, cap: int, parent: int
 ) -> int:
     """Send one immediate-or-cancel order, cut to ``cap`` prints. Returns the shares left.
@@ -178,7 +178,7 @@ def take(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int
         size = max(1, shown - 100) if shown > 100 else max(1, shown // 2)
     elif size >= shown and uniform(fl.random, i) < fl.parameter[P_SWEEP]:
         limit = max(1, price + (1 - 2 * side) * 2)
-    left = strike(bk, out, fl, i, v, b, t, side, limit, size, cap, parent)
+    left = send_ioc(bk, out, fl, i, v, b, t, side, limit, size, cap, parent)
     if left > 0 and uniform(fl.random, i) < 0.5:
         fl.whole[i, SWEEP_AT] = t + 20_000 + below(fl.random, i, 60_000)
         fl.whole[i, SWEEP_SIDE] = side
@@ -218,7 +218,7 @@ def prepare_block(bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int
 
 
 @inlined
-def strike_block(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, cap: int) -> None:
+def send_block(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, cap: int) -> None:
     """The block trades with the hidden order, if that still stands; what is left of the hidden order goes."""
     whole = fl.whole[i]
     v = whole[BLOCK_VENUE]
@@ -226,7 +226,7 @@ def strike_block(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int
     o = whole[BLOCK_SLOT]
     order_id = whole[BLOCK_ID]
     if bk.order[b, o, ID] == order_id and cap > 0:
-        strike(bk, out, fl, i, v, b, t, whole[BLOCK_SIDE], whole[BLOCK_PRICE], whole[BLOCK_SIZE], cap, 0)
+        send_ioc(bk, out, fl, i, v, b, t, whole[BLOCK_SIDE], whole[BLOCK_PRICE], whole[BLOCK_SIZE], cap, 0)
     if bk.order[b, o, ID] == order_id:
         matching.cancel(bk, b, o, order_id)
         finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)

@@ -30,7 +30,8 @@ from simulator.agents.interface import (
 )
 from simulator.clock import Clock
 from simulator.errors import AgentError
-from simulator.exchange.order_books import Answer, Exchange
+from simulator.exchange.order_books import Exchange
+from simulator.exchange.order_messages import Answer
 from simulator.exchange.venue import ADD, CANCEL, REDUCE, REPLACE, Command, Venue
 from simulator.gateway.agent_process import Runner
 from simulator.gateway.ledger import Ledger
@@ -41,7 +42,7 @@ UNREAD_MAX = 100_000
 """Messages that wait for an agent who does not read them."""
 ABSORB_ABOVE = 4_096
 """Messages on the way; more are looked through for what has arrived meanwhile, though the agent sleeps."""
-FLOOD_FACTOR_MAX = 100
+RATE_FACTOR_MAX = 100
 """Times its rate: an agent that sends so much in a second answers refusals with more, and would go on for ever."""
 COMMANDS_A_WAKE_MAX = 100_000
 """Commands without a yield; more are a loop that would never end."""
@@ -172,7 +173,7 @@ class Desk:
 
     def last_trades(self, symbol: str, venue: str, count: int = 10) -> list[Trade]:
         book = self._find(symbol, venue)
-        rows = self._exchange.trades_at(book, self._seen_ns(book), _whole("count", count, 1))
+        rows = self._exchange.trades_at(book, self._seen_ns(book), _whole("count", count, 1)).tolist()
         return [self._trade(book, row) for row in rows]
 
     def phase(self, venue: str) -> Phase:
@@ -313,9 +314,9 @@ class Desk:
             self._second, self._sent_in_second = now // NS_PER_S, 0
         self._sent_in_second += 1
         floods = self._sent_in_second > self.spec.max_messages_per_s
-        if self._sent_in_second > FLOOD_FACTOR_MAX * self.spec.max_messages_per_s:
-            rate = f"{FLOOD_FACTOR_MAX:,} times its max_messages_per_s of {self.spec.max_messages_per_s:,}"
-            raise AgentError(f"sent {rate} within one second. Let it wait after a rejection for Reject.FLOOD")
+        if self._sent_in_second > RATE_FACTOR_MAX * self.spec.max_messages_per_s:
+            rate = f"{RATE_FACTOR_MAX:,} times its max_messages_per_s of {self.spec.max_messages_per_s:,}"
+            raise AgentError(f"sent {rate} within one second. Let it wait after a rejection for Reject.RATE_LIMIT")
         self.ledger.commands += 1
         v = book % self._exchange.venues
         self._venues[v].receive(

@@ -64,7 +64,7 @@ class AgentSpec:
     """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
     latency_ns: Mapping[str, int] = field(default_factory=lambda: {"*": 100 * NS_PER_US})
     max_messages_per_s: int = 10_000
-    """Commands in each whole second; more are refused with ``Reject.FLOOD``."""
+    """Commands in each whole second; more are refused with ``Reject.RATE_LIMIT``."""
     keep_orders: bool = True
     """Whether each order and fill is kept for the results, or only their sums."""
     max_wake_s: float = 60.0

@@ -33,8 +33,8 @@ from simulator.book.view import top_levels
 from simulator.records import BACKGROUND_OWNERS, F64, I32, I64, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
 
 # counters: int64[16]
-ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTICES = 0, 1, 2, 3, 4
-WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES = 5, 6, 7, 8
+ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTIFICATIONS = 0, 1, 2, 3, 4
+WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS = 5, 6, 7, 8
 
 # book facts: int64[B, 10]
 SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
@@ -53,9 +53,9 @@ TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_
     range(12)
 )
 
-# notice: int64[8]: what a Python agent, or somebody who watches, must hear of
-NOTE_TS, NOTE_BOOK, NOTE_KIND, NOTE_ID, NOTE_PRICE, NOTE_SIZE, NOTE_SIDE, NOTE_OWNER = range(8)
-NOTE_FILL, NOTE_TAKEN, NOTE_CROSSED, NOTE_QUOTE, NOTE_TRADE, NOTE_EXPIRE = 0, 1, 2, 3, 4, 5
+# notification: int64[8]: what a Python agent, or somebody who watches, must hear of
+NOTIFY_TS, NOTIFY_BOOK, NOTIFY_KIND, NOTIFY_ID, NOTIFY_PRICE, NOTIFY_SIZE, NOTIFY_SIDE, NOTIFY_OWNER = range(8)
+NOTIFY_FILL, NOTIFY_TAKEN, NOTIFY_CROSSED, NOTIFY_QUOTE, NOTIFY_TRADE, NOTIFY_EXPIRE = 0, 1, 2, 3, 4, 5
 """The first three are fills: of a resting order, of the aggressor, in a cross."""
 
 ROOM_MD, ROOM_OTHER = 64, 4096
@@ -85,7 +85,7 @@ class Columns(NamedTuple):
     """[16], rows used and what is wanted."""
     facts: I64
     """[B, 10], symbol, venue, tick in units of 0.0001 USD, what of this book is watched, and what it has counted."""
-    notices: I64
+    notifications: I64
     """[n, 8]"""
     ring_ts: I64
     """[B, R], stamps of the last R book rows."""
@@ -102,7 +102,7 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
     order_rows = max(rows * 6 if orders else 0, 0) + ROOM_OTHER + 6 * max_orders
     truth_rows = max(rows if truth else 0, 0) + ROOM_OTHER + 3 * max_orders
     used = np.zeros(16, np.int64)
-    used[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTICES]] = orders, truth, agents, agents
+    used[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS]] = orders, truth, agents, agents
     return Columns(
         md_ts=np.zeros(rows, np.int64),
         md_key=np.zeros((rows, 4), np.int32),
@@ -116,7 +116,7 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
         th_price=np.zeros(truth_rows if truth else 1, np.float64),
         used=used,
         facts=np.zeros((books, FACTS), np.int64),
-        notices=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
+        notifications=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
         ring_ts=np.zeros((books, ring), np.int64),
         ring_quotes=np.zeros((books, ring, 4, levels), np.int32),
         last_trade=np.zeros((books, ring, 4), np.int64),
@@ -263,19 +263,19 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
 
 
 @kernel
-def notice(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, side: int, owner: int) -> None:
+def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, side: int, owner: int) -> None:
     """Append something that Python must hear of."""
-    n = out.used[NOTICES]
-    out.used[NOTICES] = n + 1
-    row = out.notices[n]
-    row[NOTE_TS] = ts
-    row[NOTE_BOOK] = b
-    row[NOTE_KIND] = kind
-    row[NOTE_ID] = order_id
-    row[NOTE_PRICE] = price
-    row[NOTE_SIZE] = size
-    row[NOTE_SIDE] = side
-    row[NOTE_OWNER] = owner
+    n = out.used[NOTIFICATIONS]
+    out.used[NOTIFICATIONS] = n + 1
+    row = out.notifications[n]
+    row[NOTIFY_TS] = ts
+    row[NOTIFY_BOOK] = b
+    row[NOTIFY_KIND] = kind
+    row[NOTIFY_ID] = order_id
+    row[NOTIFY_PRICE] = price
+    row[NOTIFY_SIZE] = size
+    row[NOTIFY_SIDE] = side
+    row[NOTIFY_OWNER] = owner
 
 
 @kernel
@@ -309,25 +309,25 @@ def finish_action(
                 write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - bk.log[i, LOG_SIDE], 0)
             if out.used[WANT_TRUTH] != 0:
                 write_truth(bk, out, b, i, ts, taker if not crossed else 0, parent, efficient_price)
-            if out.used[WANT_NOTICES] != 0:
+            if out.used[WANT_NOTIFICATIONS] != 0:
                 owner = bk.log[i, LOG_OWNER]
                 side = bk.log[i, LOG_SIDE]
                 if owner >= BACKGROUND_OWNERS:
-                    what = NOTE_CROSSED if crossed else NOTE_FILL
-                    notice(out, ts, b, what, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
+                    what = NOTIFY_CROSSED if crossed else NOTIFY_FILL
+                    notify(out, ts, b, what, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
                 if taker >= BACKGROUND_OWNERS and not crossed:
-                    notice(out, ts, b, NOTE_TAKEN, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
-        elif kind == EXPIRE and out.used[WANT_NOTICES] != 0 and bk.log[i, LOG_OWNER] >= BACKGROUND_OWNERS:
-            notice(out, max(ts, first_ts), b, NOTE_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], 0, bk.log[i, LOG_OWNER])
+                    notify(out, ts, b, NOTIFY_TAKEN, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
+        elif kind == EXPIRE and out.used[WANT_NOTIFICATIONS] != 0 and bk.log[i, LOG_OWNER] >= BACKGROUND_OWNERS:
+            notify(out, max(ts, first_ts), b, NOTIFY_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], 0, bk.log[i, LOG_OWNER])
     row = 0
     if ends and hd[b, DIFF] > 0:
         ts += 1
         row = 1
         write_book_row(bk, out, b, ts)
         if out.facts[b, WATCH] & WATCH_QUOTES:
-            notice(out, ts, b, NOTE_QUOTE, 0, 0, 0, 0, 0)
+            notify(out, ts, b, NOTIFY_QUOTE, 0, 0, 0, 0, 0)
     if prints > 0 and out.facts[b, WATCH] & WATCH_TRADES:
-        notice(out, ts - row - prints + 1, b, NOTE_TRADE, 0, 0, 0, 0, 0)
+        notify(out, ts - row - prints + 1, b, NOTIFY_TRADE, 0, 0, 0, 0, 0)
     hd[b, LAST_TS] = max(hd[b, LAST_TS], ts)
     bk.logged[0] = 0
     if ends:
