@@ -7,14 +7,18 @@ import sys
 from scenarios.launcher.secrets import hide_secrets
 
 
-def start() -> int:
-    """The command's exit code; quiet about a Ctrl-C while the libraries load."""
+def start(entry: str = "main") -> int:
+    """The command's exit code; quiet about a Ctrl-C while the libraries load. ``entry``: a function of ``scenarios.launcher.main``."""
     hide_secrets()
     try:
-        from scenarios.launcher.main import main
+        from scenarios.launcher import main
+        from scenarios.launcher.lasting_streams import fill_closed_descriptors
+
+        fill_closed_descriptors()
+        code: int = getattr(main, entry)()
+        return code
     except KeyboardInterrupt:
         return 130
-    return main()
 
 
 if __name__ == "__main__":

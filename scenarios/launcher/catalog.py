@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from simulator.errors import InputError, explain
-from simulator.inputs.strict_yaml import nearest
+from simulator.inputs.strict_yaml import nearest, parse_yaml
 
 
 def ready_scenarios() -> list[str]:
@@ -24,3 +24,9 @@ def find_scenario(name: str) -> Path:
         return Path(str(files("scenarios"))) / f"{name}.yaml"
     limit = f"there is no such file; ready scenarios are {', '.join(known)}"
     raise InputError(explain("--scenario", name, limit, nearest(name, known)))
+
+
+def about(name: str) -> str:
+    """The line that a ready scenario says about itself; its Python is not loaded."""
+    path = find_scenario(name)
+    return str(parse_yaml(path.read_text(encoding="utf-8"), str(path), "").data.get("about", ""))

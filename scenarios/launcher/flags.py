@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from simulator.errors import InputError, explain
 from simulator.inputs.config import OffsessionTrades, Rates, Scenario
 
+PROGRAM = "python -m scenarios.full_day"
 PROCESSES_DEFAULT_MAX = 4
 PROCESSES_MAX = 256
 
@@ -193,12 +194,25 @@ ALLOWED = {
 """What pydantic says in a programmer's words, by its type of error."""
 
 
-def parse_flags(arguments: Sequence[str]) -> Flags:
+def parse_flags(arguments: Sequence[str], program: str = PROGRAM) -> Flags:
     """Raises ``InputError`` that names the flag, its value, what is allowed and the remedy; ``SystemExit(0)`` after ``--help``."""
-    known, unknown = _parser().parse_known_args(arguments)
+    known, unknown = _parser(program).parse_known_args(arguments)
     if unknown:
         raise InputError(_unknown_flag(unknown[0]))
     return check_flags({name: value for name, value in vars(known).items() if value is not None})
+
+
+def scenario_first(words: Sequence[str]) -> list[str]:
+    """A command's words; the first may be a scenario without its flag."""
+    return ["--scenario", *words] if words and not words[0].startswith("-") else list(words)
+
+
+def program_version() -> str:
+    """Of the program and of what its rows may depend on."""
+    from scenarios.launcher.manifest import versions
+
+    found = versions()
+    return f"equities-market-simulator {found.pop('program')} ({', '.join(f'{name} {version}' for name, version in found.items())})"
 
 
 def check_flags(values: dict[str, Any]) -> Flags:
@@ -246,18 +260,31 @@ def _check_together(flags: Flags) -> None:
 class _Parser(argparse.ArgumentParser):
     """Tells what is wrong by ``InputError``, like everything else here."""
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """To what stdout is now: argparse's own knows fewer ways in which it can fail."""
+        print(message, end="")
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message[:1].upper()}{message[1:]}; each flag takes one value, as in --seed 7. --help lists the flags.")
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """``--version``: loads what it names only when asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        print(program_version())
+        parser.exit()
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m scenarios.full_day",
+        prog=program,
         usage="%(prog)s [--FLAG VALUE ...]",
         description="Simulates trading days of the US equities market, order by order. Without flags: 2025-07-01, 04:00 to 20:00 New York "
         "time, written as Parquet. Every flag takes a value: --overwrite true, --total_market_data_events 100_000_000.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="Say the versions of the program and of what its rows depend on.")
     for title, names in GROUPS.items():
         group = parser.add_argument_group(title)
         for name in names:

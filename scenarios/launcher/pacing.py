@@ -64,6 +64,14 @@ class Pacer:
             self._sleep(SLICE_NS / NS_PER_S)
         return max(self._due_ns(), now_ns)
 
+    def wait_for(self, ts_ns: int) -> bool:
+        """Sleep until ``ts_ns`` is due, at most a slice; returns whether it is."""
+        left_ns = ts_ns - self._due_ns()
+        if left_ns > 0:
+            # Never too short a sleep, however the division rounds: the last nanosecond is waited for, too.
+            self._sleep(min(left_ns / self.pace.speed + 1, SLICE_NS) / NS_PER_S)
+        return self._due_ns() >= ts_ns
+
     def behind_ns(self, now_ns: int) -> int:
         """Wall time by which the run is late at simulated time ``now_ns``; 0 if it is not."""
         return max(int((self._due_ns() - now_ns) / self.pace.speed), 0)

@@ -39,9 +39,11 @@ PHASES = {
 class ProgressLine:
     """Shows an ``Outcome`` that grows; used with ``with``, so that the terminal is left tidy."""
 
-    def __init__(self, scenario: Scenario, console: Console, *, is_endless: bool = False) -> None:
+    def __init__(self, scenario: Scenario, console: Console, *, is_endless: bool = False, row_limit: int | None = None) -> None:
+        """``row_limit``: book rows after which the run ends."""
         self.console = console
         self.is_endless = is_endless
+        self.row_limit = row_limit
         self.scenario = scenario
         self._segments = _segments(scenario)
         self._starts = [start_ns for start_ns, _ in self._segments]

@@ -33,6 +33,12 @@ SELECT minute, open, high, low, close, volume, best_bid, best_ask,
 FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 
+def summary_console() -> Console:
+    """Stdout; wide enough for the table when it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def print_summary(
     console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
     wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -61,10 +60,11 @@ def work(job: Job, link: Link) -> None:
     state = _State(job.scenario.start_ns)
     try:
         link.tell(_simulate(job, link, state))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also what a user's writer or agent raises, SystemExit say: the parent must hear the reason
+        trace = "" if isinstance(error, MarketSimError | OSError) else traceback.format_exc()
         message = _close_after(error, state)
-        known = isinstance(error, MarketSimError | OSError)
-        trace = "" if known else traceback.format_exc()
         link.tell(Failed(job.worker, message, error.exit_code if isinstance(error, MarketSimError) else 1, state.until_ns, trace))
 
 
@@ -86,7 +86,7 @@ class _Stretches:
         self._started_s = time.monotonic()
         whole_ns = min((now_ns // NS_PER_S) * NS_PER_S + self.stretch_ns, end_ns)
         if self.job.gated:  # the same stretches in every worker
-            while self.pacer and self.pacer.wait(now_ns) < whole_ns:
+            while self.pacer and not self.pacer.wait_for(whole_ns):
                 if self.link.stop_asked():
                     return None
             return whole_ns
@@ -138,8 +138,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
         state.until_ns = until_ns
         link.tell(stretches.progress(until_ns, counter))
         stopped = link.stop_asked() and until_ns < end_ns
+    state.is_closed = True  # a sink is closed once, also if that fails
     result = market.close(not stopped)
-    state.is_closed = True
     digests = gate.digest.parts() if gate else result.digest_parts
     return Done(job.worker, not stopped, state.until_ns, counter.counts, digests, result.agents)
 
@@ -173,18 +173,20 @@ def gated_stretch_ns(scenario: Scenario) -> int:
     return min(max(seconds, 1) * NS_PER_S, STRETCH_MAX_NS)
 
 
-def _close_after(error: Exception, state: _State) -> str:
+def _close_after(error: BaseException, state: _State) -> str:
     """Close the sink as incomplete and say what went wrong; a second error of a sink that has failed adds nothing."""
     if state.sink is not None and not state.is_closed:
         try:
             state.sink.close(False)
-        except (SinkError, OSError) as second:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as second:
             if not isinstance(error, SinkError):
-                return f"{_said(error)} Then its files could not be closed: {second}"
+                return f"{_said(error)} Then its files could not be closed: {_said(second)}"
     return _said(error)
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
 
 
@@ -215,8 +217,3 @@ def _groups(names: Sequence[str], agents: Sequence[AgentSpec]) -> list[list[str]
         if touched:
             groups.append([name for group in touched for name in group])
     return groups
-
-
-def is_orphan(parent: int) -> bool:
-    """Whether the process that started this one is gone."""
-    return os.getppid() != parent

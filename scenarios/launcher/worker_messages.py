@@ -62,7 +62,16 @@ class Failed:
     """Only if the error is not one that this project raises on purpose."""
 
 
-Message = Progress | Waiting | Done | Failed
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """The operating system asked the worker to end; it goes on until the parent says stop."""
+
+    worker: int
+    number: int
+    """Of the signal."""
+
+
+Message = Progress | Waiting | Done | Failed | Signalled
 
 
 @dataclass(frozen=True, slots=True)

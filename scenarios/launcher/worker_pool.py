@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import sys
-import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType, TracebackType
-from typing import Any, Self
 
 from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.row_limit import RowLimit
-from scenarios.launcher.worker import Job, is_orphan, work
-from scenarios.launcher.worker_messages import Done, Failed, Horizon, Message, Progress, Release, Waiting
-from simulator.errors import MarketSimError
+from scenarios.launcher.stop_signals import StopSignals, describe
+from scenarios.launcher.worker import Job, work
+from scenarios.launcher.worker_messages import Done, Failed, Horizon, Message, Progress, Release, Signalled, Waiting
+from scenarios.launcher.worker_process import start_worker, tell
+from simulator.errors import LimitError, MarketSimError
 from simulator.inputs.config import Refresh
 
 POLL_S = 0.2
@@ -37,6 +31,7 @@ class Outcome:
 
     done: dict[int, Done] = field(default_factory=dict)
     failed: dict[int, Failed] = field(default_factory=dict)
+    """By worker."""
     now_ns: dict[int, int] = field(default_factory=dict)
     """By worker: simulated up to here."""
     rows: dict[int, dict[str, int]] = field(default_factory=dict)
@@ -46,11 +41,16 @@ class Outcome:
     refreshes: list[Refresh] = field(default_factory=list)
     halted: str | None = None
     """Why the parent ended the run, if it did."""
+    causes: list[str | int] = field(default_factory=list)
+    """What ended the run early, in order: "signal", "halted", or the number of a worker that failed. What follows may be a consequence."""
     behind_max_ns: int = 0
     """Wall time by which a paced run was late at most."""
     end_ns: int | None = None
     """Where the count of book rows ended the run, if it did."""
-    interrupted: bool = False
+    signal: int | None = None
+    """The signal that asked for an end, if one did: the parent's, or else a worker's."""
+    signalled: int | None = None
+    """The worker that was sent it, if the parent was not."""
 
     backpressure: Backpressure = field(default_factory=Backpressure)
 
@@ -65,31 +65,21 @@ class Outcome:
         return sum(progress.acknowledged for progress in self.latest.values())
 
     @property
+    def interrupted(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def stopped_by(self) -> str | None:
+        """Which signal to whom, in words."""
+        if self.signal is None:
+            return None
+        whom = "" if self.signalled is None else f": worker {self.signalled} was sent it"
+        return f"Stopped by {describe(self.signal)}{whom}."
+
+    @property
     def complete(self) -> bool:
-        """A Ctrl-C that came when all was written changes nothing."""
+        """A signal that came when all was written changes nothing."""
         return not self.failed and self.halted is None and bool(self.done) and all(done.complete for done in self.done.values())
-
-
-class Interrupts:
-    """Counts Ctrl-C and SIGTERM while it is entered: the first is a request, the second raises ``KeyboardInterrupt``."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        if self.count > 1:
-            raise KeyboardInterrupt
 
 
 def run_jobs(
@@ -98,19 +88,20 @@ def run_jobs(
     show: Callable[[Outcome], None],
     backpressure: Backpressure | None = None,
     refresher: Refresher | None = None,
+    signals: StopSignals | None = None,
 ) -> Outcome:
     """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
 
-    Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended.
+    ``signals``: those of the caller, if it hears any. Raises ``KeyboardInterrupt`` at the second Ctrl-C, when the workers are ended, and
+    ``LimitError`` if the workers cannot all be started.
     """
     with refresher or Refresher(0, ()) as asking:
         pool = _Pool(jobs, limit, show, backpressure or Backpressure(), asking)
-        if len(jobs) == 1:
-            asking.start()
-            with Interrupts() as pool.interrupts:
-                work(jobs[0], _Here(pool))
+        if signals is not None:
+            pool.run(signals)
         else:
-            pool.run()
+            with StopSignals() as signals:
+                pool.run(signals)
     return pool.outcome
 
 
@@ -125,10 +116,23 @@ class _Pool:
         self.show = show
         self.backpressure = backpressure
         self.outcome = Outcome(backpressure=backpressure, now_ns={job.worker: job.scenario.start_ns for job in jobs})
-        self.interrupts = Interrupts()
         self.refresher = refresher
+        self.signals = StopSignals()
+        self._processes: dict[int, BaseProcess] = {}
+        self._connections: dict[int, Connection] = {}
+        """Of the workers that have not ended."""
         self._granted_ns = -1
         self._held: Release | None = None
+
+    def run(self, signals: StopSignals) -> None:
+        """All jobs, until each has ended."""
+        self.signals = signals
+        with signals.as_requests():
+            if len(self.jobs) == 1:
+                self.refresher.start()
+                work(self.jobs[0], _Here(self))
+            else:
+                self._run_processes()
 
     def hear(self, message: Message) -> Release | None:
         """Take a worker's message; the answer, if this one gave all that it needs, is for every worker."""
@@ -150,19 +154,32 @@ class _Pool:
                 outcome.now_ns[worker], outcome.rows[worker] = message.until_ns, message.counts.rows
             case Failed(worker):
                 outcome.failed[worker] = message
+                outcome.causes.append(worker)
+            case Signalled(worker, number):
+                self._note_signal(number, worker)
         return None
 
     def stop_asked(self) -> bool:
-        if self.interrupts.count:
-            self.outcome.interrupted = True
+        if self.signals.first is not None:
+            self._note_signal(self.signals.first, None)
         return self.outcome.interrupted or bool(self.outcome.failed) or self.outcome.halted is not None
+
+    def _note_signal(self, number: int, worker: int | None) -> None:
+        """The parent's own signal names the end also if a worker of the same group was quicker to hear it."""
+        outcome = self.outcome
+        if outcome.signal is None:
+            outcome.causes.append("signal")
+        if outcome.signal is None or worker is None:
+            outcome.signal, outcome.signalled = number, worker
 
     def horizon_ns(self) -> int | None:
         """Up to where the workers may go, by what the database says now; None while the run pauses."""
         try:
             self.backpressure.look(self.outcome)
         except MarketSimError as error:
-            self.outcome.halted = str(error)
+            if self.outcome.halted is None:
+                self.outcome.halted = str(error)
+                self.outcome.causes.append("halted")
             return None
         running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
         return self.backpressure.horizon_ns(running)
@@ -173,80 +190,74 @@ class _Pool:
         self.outcome.refreshes += found
         return found
 
-    def run(self) -> None:
-        """Workers in processes of their own, until each has ended."""
-        processes, connections = self._start()
-        self.refresher.start()
-        told = False
+    def _run_processes(self) -> None:
+        """Workers in processes of their own. Whatever happens here, they are told to stop, and none outlives this."""
         try:
-            with Interrupts() as self.interrupts:
-                while connections:
-                    told = self._step(processes, connections, told)
-                    self.show(self.outcome)
+            self._start()
+            self.refresher.start()
+            told = False
+            while self._connections:
+                told = self._step(told)
+                self.show(self.outcome)
         finally:
-            for process in processes.values():
-                if process.is_alive():
-                    process.join(0 if self.interrupts.count > 1 else PATIENCE_S)
+            self._tell_all(None)
+            until_s = time.monotonic() + (0 if self.signals.is_urgent else PATIENCE_S)
+            for process in self._processes.values():
+                process.join(max(until_s - time.monotonic(), 0))
                 if process.is_alive():
                     process.kill()
                 process.join()
 
-    def _start(self) -> tuple[dict[int, BaseProcess], dict[int, Connection]]:
-        context = _context()
-        processes: dict[int, BaseProcess] = {}
-        connections: dict[int, Connection] = {}
-        # Ctrl-C goes to every process of the terminal. Workers inherit that they ignore it: the parent tells them.
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            for job in self.jobs:
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_child, args=(job, theirs, os.getpid()), name=f"worker {job.worker}")  # type: ignore[attr-defined]
-                with warnings.catch_warnings():
-                    # From Python 3.12 on every fork beside a thread warns, and numpy's linear algebra keeps idle ones.
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    process.start()
-                theirs.close()
-                processes[job.worker], connections[job.worker] = process, ours
-        finally:
-            signal.signal(signal.SIGINT, previous)
-        return processes, connections
+    def _start(self) -> None:
+        for job in self.jobs:
+            try:
+                self._processes[job.worker], self._connections[job.worker] = start_worker(job)
+            except OSError as error:
+                raise LimitError(
+                    f"Only {len(self._processes)} of {len(self.jobs)} worker processes could be started: {error}. Use fewer --processes."
+                ) from error
 
-    def _step(self, processes: dict[int, BaseProcess], connections: dict[int, Connection], told: bool) -> bool:
+    def _step(self, told: bool) -> bool:
         """Hear what there is; tell all to stop as soon as there is a reason. Returns whether they were told."""
-        by_connection = {connection: worker for worker, connection in connections.items()}
+        by_connection = {connection: worker for worker, connection in self._connections.items()}
         for ready in wait(list(by_connection), POLL_S):
             worker = by_connection[ready]  # type: ignore[index]
             try:
-                message = connections[worker].recv()
+                message = self._connections[worker].recv()
             except (EOFError, OSError):
-                processes[worker].join(PATIENCE_S)
-                self.outcome.failed[worker] = self._death(worker, processes[worker].exitcode)
-                del connections[worker]
+                self._processes[worker].join(PATIENCE_S)
+                self.hear(self._death(worker, self._processes[worker].exitcode))
+                del self._connections[worker]
                 continue
             release = self.hear(message)
             if isinstance(message, Done | Failed):
-                del connections[worker]
+                del self._connections[worker]
             if release is not None:
                 self._held = release
         for refresh in self.news():
-            _tell(connections, refresh)
+            self._tell_all(refresh)
         horizon_ns = self.horizon_ns()
         if horizon_ns is not None:
             if self._held is not None:
-                _tell(connections, self._held)
+                self._tell_all(self._held)
                 self._held = None
             if horizon_ns > self._granted_ns:
                 self._granted_ns = horizon_ns
-                _tell(connections, Horizon(horizon_ns))
+                self._tell_all(Horizon(horizon_ns))
         if self.stop_asked() and not told:
-            _tell(connections, None)
+            self._tell_all(None)
             return True
         return told
 
+    def _tell_all(self, answer: Release | Horizon | Refresh | None) -> None:
+        for connection in self._connections.values():
+            tell(connection, answer)
+
     def _death(self, worker: int, exit_code: int | None) -> Failed:
         if exit_code is not None and exit_code < 0:
-            name = signal.Signals(-exit_code).name
-            how = f"was ended from outside by signal {-exit_code} ({name}); often that is a lack of memory"
+            number = signal.Signals(-exit_code)
+            hint = "; often that is a lack of memory" if number.name == "SIGKILL" else ""
+            how = f"was ended from outside by signal {int(number)} ({number.name}){hint}"
         else:
             how = f"ended without a word, exit code {exit_code}"
         return Failed(worker, f"The process {how}.", 1, self.outcome.now_ns.get(worker, self.jobs[worker].scenario.start_ns))
@@ -279,77 +290,3 @@ class _Here:
 
     def ask(self, message: Waiting) -> Release | None:
         return None if self.stop_asked() else self.pool.hear(message)
-
-
-class _Pipe:
-    """The link of a worker in a process of its own. The parent sends a ``Release``, or None to stop."""
-
-    def __init__(self, connection: Connection, parent: int) -> None:
-        self.connection = connection
-        self.parent = parent
-        self._stop = False
-        self._horizon_ns = -1
-        self._refreshes: list[Refresh] = []
-
-    def tell(self, message: Message) -> None:
-        try:
-            self.connection.send(message)
-        except BrokenPipeError:
-            self._stop = True
-
-    def horizon(self, now_ns: int) -> int | None:
-        while self._horizon_ns <= now_ns and not self._stop:
-            self._receive()
-        return None if self.stop_asked() else self._horizon_ns
-
-    def refreshes(self) -> list[Refresh]:
-        found, self._refreshes = self._refreshes, []
-        return found
-
-    def stop_asked(self) -> bool:
-        while not self._stop and self.connection.poll():
-            self._receive()
-        return self._stop or is_orphan(self.parent)
-
-    def ask(self, message: Waiting) -> Release | None:
-        self.tell(message)
-        release = None
-        while release is None and not self._stop:
-            release = self._receive()
-        return release
-
-    def _receive(self) -> Release | None:
-        """The next word of the parent, if it is an answer to ``ask``."""
-        try:
-            while not self.connection.poll(1.0):
-                if is_orphan(self.parent):
-                    raise EOFError
-            answer: Release | Horizon | Refresh | None = self.connection.recv()
-        except (EOFError, OSError):
-            answer = None
-        if isinstance(answer, Refresh):
-            self._refreshes.append(answer)
-            return None
-        if isinstance(answer, Horizon):
-            self._horizon_ns = answer.until_ns
-            return None
-        self._stop = answer is None
-        return answer
-
-
-def _child(job: Job, connection: Connection, parent: int) -> None:
-    """A worker's process."""
-    work(job, _Pipe(connection, parent))
-    connection.close()
-
-
-def _tell(connections: dict[int, Connection], answer: Release | Horizon | Refresh | None) -> None:
-    for connection in connections.values():
-        with suppress(OSError):  # it has just ended: the next wait says how
-            connection.send(answer)
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """Fork where that is safe: the kernels are loaded in the parent, so workers start at once. A thread that may hold a lock forbids it."""
-    is_safe = sys.platform == "linux" and threading.active_count() == 1
-    return multiprocessing.get_context("fork" if is_safe else "spawn")

@@ -1,0 +1,145 @@
+"""``run``: load the kernels, let the workers simulate, and end the run in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from scenarios.launcher.backpressure import Backpressure
+from scenarios.launcher.ending import Run, finish
+from scenarios.launcher.flags import Flags, parse_flags, scenario_first
+from scenarios.launcher.kernels import load_kernels
+from scenarios.launcher.pacing import Pace
+from scenarios.launcher.plan import Plan, make_plan, starting_now, with_scenario
+from scenarios.launcher.price_refresh import Refresher
+from scenarios.launcher.progress import ProgressLine
+from scenarios.launcher.row_limit import RowLimit
+from scenarios.launcher.sinks import SinkMaker, resolve
+from scenarios.launcher.stop_signals import StopSignals
+from scenarios.launcher.worker import Job, deal
+from scenarios.launcher.worker_pool import run_jobs
+from simulator.errors import InputError, explain
+from simulator.records import I64, NS_PER_S
+
+if TYPE_CHECKING:
+    from scenarios.launcher.questdb_session import Database  # with psycopg: only for those who use it
+
+
+def start(words: Sequence[str], console: Console, signals: StopSignals) -> int:
+    """The first word may be a scenario's name; all flags of ``scenarios.full_day``."""
+    flags, said = with_scenario(parse_flags(scenario_first(words), "python -m scenarios run"))
+    return simulate_and_write(flags, said, console, signals)
+
+
+def simulate_and_write(flags: Flags, said: Sequence[str], console: Console, signals: StopSignals) -> int:
+    """Plan and run; with a database, what it has before has a say. ``said``: lines for the user so far. Raises ``MarketSimError``."""
+    if flags.writer != "questdb":
+        return run(make_plan(flags, said=said), console, signals)
+    from scenarios.launcher.questdb_session import open_database
+
+    make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}))  # mistakes, before a server is asked
+    with open_database(flags, console) as database:
+        history = database.history()
+        load_kernels(console)
+        return run(make_plan(flags, history, said=said), console, signals, database=database)
+
+
+def run(
+    plan: Plan, console: Console, signals: StopSignals, make_market: Callable[..., Any] | None = None, database: Database | None = None
+) -> int:
+    """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
+    from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
+    from writers.parquet import prepare_folder
+    from writers.results import prepare_results
+
+    flags, scenario = plan.flags, plan.scenario
+    names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
+    dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
+    folder = Path(flags.out)
+    maker = SinkMaker(
+        writer=flags.writer,
+        folder=folder,
+        memory_limit_bytes=int(flags.memory_limit) // len(dealt),
+        lingers=flags.mode != "real-time" and flags.speed is None,
+        arguments=plan.file.writer_arguments if plan.file is not None and flags.writer == plan.file.values.get("writer") else {},
+        beside=plan.file.path.parent if plan.file is not None else None,
+    )
+    if flags.writer == "memory":
+        check_memory(plan)
+    if ":" in flags.writer:
+        resolve(flags.writer, maker.beside)  # now, rather than in a worker
+    results = folder if maker.uses_folder or (scenario.agents and "out" in flags.model_fields_set) else None
+    if maker.uses_folder:
+        prepare_folder(folder, flags.overwrite)
+    elif results is not None:
+        prepare_results(results, flags.overwrite or flags.incremental)
+    if make_market is None:
+        make_market = Market
+        load_kernels(console)
+    if flags.mode == "real-time":
+        plan = starting_now(plan)
+        scenario = plan.scenario
+    backpressure = Backpressure()
+    total = flags.total_market_data_events
+    if database is not None:
+        from scenarios.launcher.questdb_session import window_ns
+
+        newest = database.prepare(plan, console)
+        maker = replace(maker, connection=database.connection, newest=newest, resend_ns=database.resend_ns)
+        backpressure = Backpressure(valve=database.valve(plan), window_ns=window_ns(flags))
+        if total is not None and plan.replays:
+            total -= database.rows_before(plan)
+    with signals.as_requests():  # the run is recorded: whatever ends it now, its end is recorded, too
+        pace = pace_of(flags, paced_from_ns(scenario.start_ns, maker.newest))
+        jobs = [
+            Job(
+                scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
+                suffix=flags.suffix, gated=total is not None, pace=pace,
+            )
+            for worker, symbols in enumerate(dealt)
+        ]  # fmt: skip
+        limit = RowLimit(total, len(jobs)) if total is not None else None
+        started_s = time.monotonic()
+        try:
+            with ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
+                outcome = run_jobs(jobs, limit, line.show, backpressure, Refresher(flags.yahoo_refresh_secs, names), signals)
+        finally:
+            maker.sweep()
+        rows = folder if maker.uses_folder else None
+        ran = Run(plan=plan, jobs=jobs, rows=rows, results=results, database=database, console=console, signals=signals)
+        return finish(ran, outcome, time.monotonic() - started_s, is_paced=pace is not None)
+
+
+def pace_of(flags: Flags, start_ns: int) -> Pace | None:
+    """How fast simulated time may go, counted from now."""
+    if flags.mode == "real-time":
+        return Pace(start_ns=start_ns, wall_ns=start_ns)
+    return Pace(start_ns=start_ns, wall_ns=time.time_ns(), speed=flags.speed) if flags.speed is not None else None
+
+
+def paced_from_ns(start_ns: int, newest: Mapping[str, I64] | None) -> int:
+    """What the database has of a continued run is replayed as fast as may be: the pace counts from where the first symbol ends."""
+    return start_ns if newest is None else max(start_ns, min(int(ts_ns.min()) for ts_ns in newest.values()))
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse at once a run whose rows, at the middle of their rates, would not fit in memory. Raises ``InputError``."""
+    from writers.memory import estimate_bytes
+
+    scenario, rates = plan.scenario, plan.scenario.rates
+    seconds = (scenario.end_ns - scenario.start_ns) // NS_PER_S
+    part = len(scenario.only or scenario.universe.symbols) / len(scenario.universe.symbols)
+    books = int(seconds * part * (rates.market_data_min_eps + rates.market_data_max_eps) / 2)
+    if plan.flags.total_market_data_events is not None:
+        books = min(books, plan.flags.total_market_data_events)
+    trades = int(seconds * part * (rates.trades_min_eps + rates.trades_max_eps) / 2)
+    rows = {"market_data": books, "trades": trades, "orders": 6 * books, "truth": trades}
+    needed = estimate_bytes(scenario.levels, {table: rows[table] for table in scenario.tables})
+    if needed > plan.flags.memory_limit:
+        limit = f"the rows are estimated at {needed:,} bytes"
+        raise InputError(explain("--memory_limit", plan.flags.memory_limit, limit, "Raise it, shorten the run, or use --writer parquet."))

@@ -1,0 +1,91 @@
+"""``python -m scenarios COMMAND``: the list, each command, and the old flags that do the same."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from scenarios.launcher.catalog import ready_scenarios
+from scenarios.launcher.commands import COMMANDS
+from scenarios.launcher.main import command_line, main
+
+ROOT = Path(__file__).parent.parent
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert command_line(words) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return err if code else out
+
+
+def test_without_a_command_there_is_the_list_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = said(capsys)
+    assert [line.split()[0] for line in listed.splitlines() if line.startswith("  ")] == list(COMMANDS)
+    assert {"run", "list", "check", "ddl", "schema"} <= set(COMMANDS)
+    assert said(capsys, "--help") == listed
+    for command in COMMANDS.values():
+        assert callable(command.load())
+        assert (ROOT / "scenarios" / "launcher" / "commands" / f"{command.module}.py").is_file()
+
+
+def test_list_has_every_ready_scenario_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys, "list").split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines] == ready_scenarios()
+    assert all(len(line.split(maxsplit=1)[1]) > 10 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (("ddl", "--suffix", "_x"), ("--print_ddl", "true", "--suffix", "_x")),
+        (("schema",), ("--print_scenario_schema", "true")),
+        (("check", "momentum", "--seed", "7"), ("--scenario", "momentum", "--seed", "7", "--check_scenario", "true")),
+    ],
+)
+def test_the_old_flags_do_the_same(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], flags: tuple[str, ...]) -> None:
+    by_command = said(capsys, *words)
+    assert main(flags) == 0
+    assert capsys.readouterr().out == by_command != ""
+
+
+def test_run_takes_the_same_flags_and_a_scenario_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    window = ("--end_ts", "2025-07-01T14:00:01Z", "--writer", "null", "--processes", "1")
+    by_command = said(capsys, "run", "thin_book", *window)
+    assert main(("--scenario", "thin_book", *window)) == 0
+    digests = [next(line for line in out.splitlines() if "Digest" in line) for out in (by_command, capsys.readouterr().out)]
+    assert digests[0] == digests[1]
+
+
+def test_versions_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    text = said(capsys, "--version")
+    assert text.startswith(f"equities-market-simulator {version} (python 3.")
+    assert "numba" in text
+    for words in (["--version"], ["--seed", "3", "--version"]):
+        with pytest.raises(SystemExit, match="0"):
+            main(words)
+        assert capsys.readouterr().out == text
+
+
+def test_a_mistake_is_answered_with_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    message = said(capsys, "chek", "momentum", code=2)
+    assert "'chek'" in message
+    assert "run, list, check, ddl, schema" in message
+    assert "'now'" in said(capsys, "list", "now", code=2)
+    assert "'now'" in said(capsys, "schema", "now", code=2)
+    assert "--sead" in said(capsys, "run", "--sead", "3", code=2)
+    assert "'momentom'" in said(capsys, "run", "momentom", code=2)
+
+
+def test_pip_installs_the_command_that_the_specification_names() -> None:
+    """``tests/questdb`` runs both of the specification's usage lines by it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module, _, function = project["project"]["scripts"]["equities_data_generator"].partition(":")
+    assert callable(getattr(import_module(module), function))
+    packaged = set(project["tool"]["setuptools"]["packages"])
+    there = {".".join(path.parent.relative_to(ROOT).parts) for name in ("simulator", "writers", "scenarios") for path in (ROOT / name).rglob("__init__.py")}
+    assert packaged == there
