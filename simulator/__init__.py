@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from simulator.agents import (
         Accepted,
         Cancelled,
+        CancelRejected,
         Expired,
         Fill,
         MarketView,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents": (
-        "Accepted", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange",
+        "Accepted", "CancelRejected", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange",
         "Quote", "Rejected", "Trade", "Wait",
     ),
     "book.limit_order_book": ("LimitOrderBook",),
@@ -57,6 +58,7 @@ __all__ = [
     "AgentError",
     "AgentResult",
     "AgentSpec",
+    "CancelRejected",
     "Cancelled",
     "Cond",
     "CrossKind",

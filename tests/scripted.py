@@ -82,9 +82,9 @@ class ScriptedMarket(Market):
     def _make_flow(self) -> Flow:
         def book(symbol: str, venue: str) -> int:
             universe = self.scenario.universe
-            return self.symbols.index(universe.symbol_index(symbol)) * len(universe.venues) + universe.venue_index(venue)
+            return self._symbols.index(universe.symbol_index(symbol)) * len(universe.venues) + universe.venue_index(venue)
 
-        self.scripted = ScriptedFlow(self.exchange, self._strokes, book, self._price)
+        self.scripted = ScriptedFlow(self._exchange, self._strokes, book, self._price)
         return self.scripted  # type: ignore[return-value]
 
 

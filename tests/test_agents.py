@@ -11,7 +11,7 @@ import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
 from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, order_rows, scripted_run
 
-from simulator.agents import Accepted, Cancelled, Expired, Fill, PhaseChange, Quote, Rejected, Trade
+from simulator.agents import Accepted, Cancelled, CancelRejected, Expired, Fill, PhaseChange, Quote, Rejected, Trade
 from simulator.errors import AgentError, InputError, LimitError
 from simulator.gateway import agent_process as runner_module
 from simulator.inputs.config import AgentSpec, agent_number
@@ -136,7 +136,7 @@ def test_watches_of_several_agents_do_not_switch_each_other_off() -> None:
             if (yield market.quote(*A, limit_ns=limit_ns)):
                 woke.setdefault(name, []).append(market.now_ns - BASE_NS)
 
-    limits = {"a": -1, "b": 300_000, "c": 10 * MS}
+    limits = {"a": None, "b": 300_000, "c": 10 * MS}
     specs = [AgentSpec(name=n, make=make, arguments={"name": n, "limit_ns": limit}, latency_ns={"*": 7}) for n, limit in limits.items()]
     scripted_run(strokes, *specs)
     assert woke == {name: [k * MS + 7 for k in range(1, 41)] for name in limits}
@@ -227,7 +227,7 @@ def test_position_and_cash_are_those_of_the_fills_and_of_the_truth() -> None:
     spec = AgentSpec(name="trader", make=trade_much, arguments={"log": log})
     market = run(scenario(OPEN, "2025-07-01T13:30:05Z", extra_tables=("orders", "truth"), agents=(spec,)))
     market.run_until(market.now_ns)
-    view = market.desks[0]
+    view = market._own_orders[0]
     fills = [m for m in log if isinstance(m, Fill)]
     truth = market.tape()["truth"]
     assert isinstance(truth, TruthBatch)
@@ -271,12 +271,12 @@ def test_each_order_comes_to_its_whole_size() -> None:
         (Accepted, 3, None),
         (Accepted, 4, None),
         (Fill, 3, 100), (Fill, 4, 100), (Fill, 3, 100), (Fill, 4, 100), (Expired, 4, 50),
-        (Rejected, 1, None),
-        (Rejected, 2, None),
+        (CancelRejected, 1, None),
+        (CancelRejected, 2, None),
     ]  # fmt: skip
-    assert [m.reason for _, m in heard if isinstance(m, Rejected)] == [Reject.UNKNOWN_ORDER] * 2
-    assert market.desks[0].position("AAPL") == 0
-    assert market.desks[0].cash_ticks("AAPL") == 0
+    assert [m.reason for _, m in heard if isinstance(m, CancelRejected)] == [Reject.UNKNOWN_ORDER] * 2
+    assert market._own_orders[0].position("AAPL") == 0
+    assert market._own_orders[0].cash_ticks("AAPL") == 0
 
 
 @pytest.mark.parametrize(("offsession", "expire_h"), [("none", 0), ("full", 0), ("full", 8)])
@@ -377,10 +377,10 @@ def never_rests(market: Any, orders: Any, rng: Any) -> Any:
         (rubbish, "yielded 17.*yield 17"),
         (misspells, "did you mean 'AAPL'"),
         (misnames, "did you mean 'NASDAQ'"),
-        (floats, "ns = 1000000.0; it is an int"),
-        (half_shares, "size = np.float64.5.0.; it is an int, so give int"),
-        (in_dollars, "price_ticks = 207.55; it is an int: a number of ticks.*20_755"),
-        (goes_back, "ns = -1; it is an int of at least 0"),
+        (floats, "ns = 1000000.0; it must be an int"),
+        (half_shares, "size = np.float64.5.0.; it must be an int, so give int"),
+        (in_dollars, "price_ticks = 207.55; it must be an int: a number of ticks.*20_755"),
+        (goes_back, "ns = -1; it must be an int of at least 0"),
         (waits_anew, "its time is over.*yield wait"),
         (unknown_ref, "order reference 1"),
         (ends_wrongly, "StopIteration.*line [0-9]+: raise StopIteration"),

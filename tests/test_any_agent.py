@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import LOW, scenario
 
-from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
+from simulator.agents import Accepted, Cancelled, CancelRejected, Expired, Fill, Rejected
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.market import Market
@@ -37,8 +37,8 @@ class Anything:
         while market.now_ns < self.quiet_ns:
             for _ in range(int(rng.integers(1, 6))):
                 self.act(market, orders, rng, refs)
-            came = yield market.any_of(market.quote("AAPL"), market.message(Fill, Rejected), limit_ns=1 + int(rng.exponential(8 * MS)))
-            self.heard += [came] if isinstance(came, Fill | Rejected) else []
+            came = yield market.any_of(market.quote("AAPL"), market.message(Fill, CancelRejected), limit_ns=1 + int(rng.exponential(8 * MS)))
+            self.heard += [came] if isinstance(came, Fill | CancelRejected) else []
             if rng.random() < 0.5:
                 self.heard += market.read()
             yield market.wait(1 + int(rng.exponential(8 * MS)))
@@ -86,9 +86,9 @@ def test_what_agents_know_is_what_the_venues_know(when: str, seed: int) -> None:
     market.run_until(chosen.end_ns)
     assert set(box) == set(latencies)
     results = market.agents()
-    for desk in market.desks:
-        heard, own, positions, sent = box[desk.spec.name]
-        result = results[desk.spec.name]
+    for own_orders in market._own_orders:
+        heard, own, positions, sent = box[own_orders.spec.name]
+        result = results[own_orders.spec.name]
         by_ref: dict[int, list[Any]] = {}
         for message in heard:
             by_ref.setdefault(message.ref, []).append(message)
@@ -111,9 +111,9 @@ def test_what_agents_know_is_what_the_venues_know(when: str, seed: int) -> None:
             left = size - sum(done.values())
             assert left > 0 if replaced else left == 0
             assert rows["closed_ns"][n] > 0
-        assert result.refused == sum(isinstance(m, Rejected) for m in heard)
+        assert result.refused == sum(isinstance(m, Rejected | CancelRejected) for m in heard)
         assert result.unread_dropped == 0
-        assert desk.resting_orders() == []
+        assert own_orders.resting_orders() == []
         assert positions == {s: sum(p.shares for p in result.positions if p.symbol == s) for s in positions}
         truth = market.tape().get("truth")
         if truth is not None:
@@ -121,9 +121,9 @@ def test_what_agents_know_is_what_the_venues_know(when: str, seed: int) -> None:
             sign = np.where(truth.resting_side == Side.BUY, 1, -1)
             for symbol, held in positions.items():
                 mine = truth.symbol == chosen.universe.symbol_index(symbol)
-                shares = sign * truth.size * (mine & (truth.maker == desk.owner)) - sign * truth.size * (mine & (truth.taker == desk.owner))
+                shares = sign * truth.size * (mine & (truth.maker == own_orders.number)) - sign * truth.size * (mine & (truth.taker == own_orders.number))
                 assert shares.sum() == held
-    assert [market.exchange.agent_orders(b) for b in range(10)] == [[]] * 10
+    assert [market._exchange.agent_orders(b) for b in range(10)] == [[]] * 10
     orders = market.tape().get("orders")
     if orders is not None:
         assert isinstance(orders, OrderBatch)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripted import BASE_NS, VENUES, Stroke, scripted_run
 
-from simulator.agents import BEST, Accepted, Cancelled, Fill, OwnOrder, PhaseChange, Quote, Rejected, Wait
+from simulator.agents import BEST, Accepted, Cancelled, CancelRejected, Fill, OwnOrder, PhaseChange, Quote, Rejected, Wait
 from simulator.errors import AgentError
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
@@ -31,7 +31,7 @@ def test_any_of_gives_what_comes_first_and_at_one_instant_message_phase_trade_qu
     open_ns = parse_ts("2025-07-01T13:30:00Z") - BASE_NS
 
     def make(market: Any, orders: Any, rng: Any) -> Any:
-        def everything(limit_ns: int = -1) -> Wait:
+        def everything(limit_ns: int | None = None) -> Wait:
             wait: Wait = market.any_of(
                 market.quote(*A), market.trade(*A), market.phase_change("NASDAQ"), market.message(Fill), limit_ns=limit_ns
             )
@@ -40,7 +40,7 @@ def test_any_of_gives_what_comes_first_and_at_one_instant_message_phase_trade_qu
         orders.buy(*A, 9_990, 500)
         yield market.until(BASE_NS + open_ns - 500 * MS)
         market.read()
-        for limit_ns in (-1, -1, -1, -1, 7):
+        for limit_ns in (None, None, None, None, 7):
             came = yield everything(limit_ns)
             got.append((market.now_ns - BASE_NS - open_ns, came))
 
@@ -293,7 +293,7 @@ def sets_something(market: Any, orders: Any, rng: Any) -> Any:
         (in_a_helper, 'yielded .a string..*yield "a string"'),
         (reaches_through, "AttributeError.*market.clock.run_until"),
         (asks_wrong_kind, "asked for messages of kind.*Accepted, Rejected"),
-        (wrong_side, "side = 'buy'; it is one of Side.BUY, Side.SELL"),
+        (wrong_side, "side = 'buy'; it must be one of Side.BUY, Side.SELL"),
         (any_of_rubbish, "any_of takes.*got 5"),
     ],
 )
@@ -351,7 +351,7 @@ def test_a_refused_cancel_that_overtakes_the_acceptance_leaves_the_order_known()
         looks.append(market.position("AAPL"))
 
     market = scripted_run([Stroke(100 * MS, *A, SELL, 8_000, 1_000)], lone(make, max_messages_per_s=4))
-    assert looks == [[Accepted, Rejected, Accepted, Accepted, Accepted], [1, 2, 3, 4], 400]
+    assert looks == [[Accepted, CancelRejected, Accepted, Accepted, Accepted], [1, 2, 3, 4], 400]
     assert market.agents()["lone"].positions[0].shares == 400
 
 

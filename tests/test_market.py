@@ -244,9 +244,9 @@ def test_memory_does_not_grow_with_the_run() -> None:
     sizes = []
     for minute in (1, 9):
         market.run_until(parse_ts(BEFORE_OPEN) + minute * 60_000_000_000)
-        sizes.append(sum(a.nbytes for a in (*market.exchange.columns, *market.exchange.books)))
+        sizes.append(sum(a.nbytes for a in (*market._exchange.columns, *market._exchange.books)))
     assert sizes[0] == sizes[1]
-    assert market.exchange.columns.facts[:, WATCH].sum() == 0
+    assert market._exchange.columns.facts[:, WATCH].sum() == 0
 
 
 class _Forget:

@@ -50,6 +50,65 @@ def ours(path: Path) -> set[str]:
     return {name.split(".")[1] for name in imports(path) if name.startswith("simulator.")}
 
 
+def modules() -> dict[str, Path]:
+    """All of our modules by dotted name; a package stands for its ``__init__``."""
+    found = {}
+    for folder in ("simulator", "writers", "scenarios"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def circle_of(arrows: dict[str, set[str]]) -> list[str]:
+    """One circle of imports, or nothing."""
+    done: set[str] = set()
+
+    def follow(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name) :]
+        if name in done:
+            return []
+        for after in sorted(arrows[name]):
+            if circle := follow(after, [*path, name]):
+                return circle
+        done.add(name)
+        return []
+
+    return next((circle for name in sorted(arrows) if (circle := follow(name, []))), [])
+
+
+def test_no_circle_of_imports() -> None:
+    """Neither at run time nor for types: imports in functions and under ``TYPE_CHECKING`` count too.
+
+    A package that only hands on the names of its modules (``simulator``, ``simulator.agents``) stands above them.
+    """
+    ours = modules()
+    arrows = {name: {found for found in imports(path) if found in ours and found != name} for name, path in ours.items()}
+    assert sum(map(len, arrows.values())) > 200, "the imports are not read any more"
+    assert not circle_of(arrows), " -> ".join(circle_of(arrows))
+    planted = {**arrows, "simulator.exchange.venue": {*arrows["simulator.exchange.venue"], "simulator.gateway.market_view"}}
+    assert circle_of(planted)
+
+
+BELOW = {
+    "records": (), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
+    "agents": ("records", "errors", "inputs"), "tape": ("records", "errors", "book", "inputs"),
+    "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "clock": ("errors", "flow"),
+    "exchange": ("records", "errors", "book", "clock", "flow", "inputs", "tape"),
+    "gateway": ("records", "errors", "rng", "agents", "clock", "exchange", "flow", "inputs", "tape"),
+}  # fmt: skip
+"""What each room of ``simulator`` may import besides itself. ``market``, ``analysis`` and ``testing`` stand above all of these."""
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_those_below_it(room: str) -> None:
+    paths = [*(ROOT / "simulator" / room).rglob("*.py"), *(ROOT / "simulator").glob(f"{room}.py")]
+    assert paths
+    for path in paths:
+        assert ours(path) <= {room, *BELOW[room]}, f"{path.relative_to(ROOT)}: {ours(path) - {room, *BELOW[room]}}"
+
+
 def test_import_directions() -> None:
     for path in SOURCES:
         parts = path.relative_to(ROOT).parts

@@ -1,7 +1,7 @@
 """A market of Python agents, and the same decisions taken by a compiled flow: the same rows.
 
 The agents decide by arithmetic that both sides have in full: a generator of their own, the quotes of their venue as of a latency
-ago, their own orders by number. The compiled flow below knows nothing of clock, desk, venue, runner or ring: it has its own
+ago, their own orders by number. The compiled flow below knows nothing of clock, gateway, venue, process or ring: it has its own
 calendar of events and its own memory of quotes, and shares with the agents' way only the book and the tape. Many events fall on one nanosecond.
 """
 
@@ -240,9 +240,9 @@ class DecidingMarket(Market):
     def _make_flow(self) -> Flow:
         universe = self.scenario.universe
         venues = len(universe.venues)
-        places = [self.symbols.index(universe.symbol_index(SYMBOLS[n % 2])) for n in range(len(AGENTS))]
+        places = [self._symbols.index(universe.symbol_index(SYMBOLS[n % 2])) for n in range(len(AGENTS))]
         books = [place * venues + universe.venue_index(VENUES[n // 3]) for n, place in enumerate(places)]
-        return DecidingFlow(self.exchange, books, self.scenario.start_ns)  # type: ignore[return-value]
+        return DecidingFlow(self._exchange, books, self.scenario.start_ns)  # type: ignore[return-value]
 
 
 def settings(**changes: Any) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_phase_change_then_cross_then_messages_then_background() -> None:
     assert trades.size[mine].tolist() == [300, 60, 40]
     assert trades.cond[mine].tolist() == [Cond.OPEN, Cond.TRADE, Cond.TRADE]
     assert trades.ts_ns[mine][0] == parse_ts(OPEN)
-    assert not [m for _, m in heard if isinstance(m, Rejected)]
+    assert [(m.ref, m.reason) for _, m in heard if isinstance(m, Rejected)] == [(2, Reject.NO_CROSS)]
 
 
 @pytest.mark.parametrize("background", [True, False])
@@ -365,3 +365,27 @@ def test_an_order_far_from_the_market_cannot_take_up_an_empty_book() -> None:
     heard.clear()
     scripted_run([], actor(acts, heard), price=100.0)
     assert [message.reason for _, message in heard] == [Reject.PRICE_RANGE, Reject.BAD_SIZE, Reject.PRICE_RANGE]
+
+
+@pytest.mark.parametrize("pacing", [True, False])
+def test_an_order_for_a_cross_that_does_not_come_is_refused(pacing: bool) -> None:
+    """After its cross, at a venue that holds none, or on a day without one, it would wait for nothing."""
+    open_ns, close_ns = at(OPEN), at("2025-07-01T20:00:00Z")
+    moc, loc, moo = OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE, OrderType.MARKET_ON_OPEN
+    acts = [
+        Act(open_ns + MS, "buy", (*A, 0, 50), {"type": moo}),  # over
+        Act(open_ns + MS, "buy", (*A, 0, 100), {"type": moc}),  # to come
+        Act(open_ns + MS, "buy", ("AAPL", "NYSE", 0, 100), {"type": moc}),  # AAPL is crossed at NASDAQ
+        Act(close_ns - LATENCY_NS - 1, "buy", (*A, 9_000, 100), {"type": loc}),
+        Act(close_ns - LATENCY_NS, "buy", (*A, 9_000, 100), {"type": loc}),
+        Act(close_ns + 3600 * 10**9, "buy", (*A, 0, 100), {"type": moc}),
+    ]
+    heard: list[tuple[int, Any]] = []
+    market = scripted_run(
+        [], actor(acts, heard), start="2025-07-01T13:29:59Z", run_ns=8 * 3600 * 10**9, names=("AAPL",), session_pacing=pacing
+    )
+    refused = {m.ref: m.reason for _, m in heard if isinstance(m, Rejected)}
+    late = [1, 3, 5, 6] if pacing else [1, 2, 3, 4, 5, 6]
+    assert refused == dict.fromkeys(late, Reject.NO_CROSS)
+    assert "BEST" in next(m for _, m in heard if isinstance(m, Rejected)).hint
+    assert not [row for b in range(5) for row in market._exchange.agent_orders(b)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from simulator.errors import SinkError
 from simulator.records import Batch, columns
-from simulator.tape.memory import Kept, empty_batch
+from simulator.tape.memory import MemoryRows, empty_batch
 from simulator.tape.sink import RunInfo
 
 MEMORY_LIMIT_BYTES = 2_000_000_000
@@ -17,7 +17,7 @@ def estimate_bytes(levels: int, rows: dict[str, int]) -> int:
     return sum(count * _row_bytes(table, levels) for table, count in rows.items())
 
 
-class MemorySink(Kept):
+class MemorySink(MemoryRows):
     """Keeps copies of all batches, up to a limit. What is kept can be read at any time, and after ``close``."""
 
     def __init__(self, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.price_refresh import to_manifest
+from scenarios.launcher.versions import versions
 from simulator.inputs.config import Refresh
 from simulator.inputs.sessions import format_ts
 
 FORMAT_VERSION = 1
-
-
-def versions() -> dict[str, str]:
-    """Of everything that the rows may depend on."""
-    try:
-        program = metadata.version("equities-market-simulator")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        program = "unknown"
-    libraries = {name: metadata.version(name) for name in ("numpy", "numba")}
-    return {"program": program, "python": platform.python_version(), **libraries, "platform": f"{platform.system()} {platform.machine()}"}
 
 
 def build_manifest(

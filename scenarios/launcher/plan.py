@@ -14,6 +14,7 @@ from typing import Any
 from scenarios.launcher.catalog import find_scenario
 from scenarios.launcher.flags import Flags, check_flags
 from scenarios.launcher.price_refresh import from_manifest
+from scenarios.launcher.versions import versions
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.config import Rates, Refresh, Scenario
@@ -321,8 +322,6 @@ def _only_notes(scenario: Scenario) -> list[str]:
 
 
 def _version_notes(manifest: dict[str, Any]) -> list[str]:
-    from scenarios.launcher.manifest import versions
-
     before, now = manifest.get("versions"), versions()
     if not isinstance(before, dict):
         return []

@@ -20,7 +20,7 @@ instant, it gets the first of: a message (by arrival), a change of phase, a trad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from simulator.records import OrderType, Phase, Reject, Side
@@ -39,11 +39,40 @@ class Accepted(NamedTuple):
     """The order that this one replaces, which is gone; 0 for a new one."""
 
 
+HINTS: Mapping[Reject, str] = {
+    Reject.BAD_PRICE: (
+        "price_ticks must be 1 to 20,000,000, and 0 for a type without a price: "
+        "type=OrderType.MARKET, MARKET_ON_OPEN or MARKET_ON_CLOSE; the default is type=OrderType.LIMIT"
+    ),
+    Reject.BAD_DISPLAY: "display must be 0 to size; only type=OrderType.LIMIT and POST_ONLY may show less than all of it",
+    Reject.NO_CROSS: "on-open and on-close orders wait for a cross that is still to come, at the listing venue: give venue=\"BEST\"",
+    Reject.RATE_LIMIT: "wait between messages, or raise max_messages_per_s",
+}
+"""What to do about some reasons."""
+
+
 class Rejected(NamedTuple):
-    """A venue refused a command; the order it was about, if any, stands as before."""
+    """A venue refused an order; if it was to replace another, that one stands as before."""
 
     ts_ns: int
     ref: int
+    """Of the order that was refused."""
+    reason: Reject
+    phase: Phase
+    """Of the venue when it refused."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it; empty where the reason says all."""
+        return HINTS.get(self.reason, "")
+
+
+class CancelRejected(NamedTuple):
+    """A venue refused a cancel or a reduce; the order, if it is still alive, stands as before."""
+
+    ts_ns: int
+    ref: int
+    """Of the order that was to be cancelled or reduced."""
     reason: Reject
     phase: Phase
     """Of the venue when it refused."""
@@ -77,7 +106,7 @@ class Expired(NamedTuple):
     size: int
 
 
-Message = Accepted | Rejected | Fill | Cancelled | Expired
+Message = Accepted | Rejected | Fill | Cancelled | CancelRejected | Expired
 
 
 class Quote(NamedTuple):
@@ -133,8 +162,8 @@ class _Wait(NamedTuple):
 
     owner: int
     """Number of the agent that it was made for."""
-    until_ns: int
-    """Give up then; -1: never."""
+    until_ns: int | None
+    """Give up then; None: never."""
     kinds: tuple[type, ...] | None
     """Types of message that end the wait, any if empty; None: no message does."""
     quotes: tuple[int, ...]
@@ -154,10 +183,10 @@ class Wait(_Wait):
 
     @classmethod
     def made(
-        cls, owner: int, until_ns: int, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (), trades: tuple[int, ...] = (),
-        phases: tuple[int, ...] = (),
+        cls, owner: int, until_ns: int | None, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (),
+        trades: tuple[int, ...] = (), phases: tuple[int, ...] = (),
     ) -> Wait:  # fmt: skip
-        """For the desk, which knows what its numbers mean."""
+        """For the gateway, which knows what its numbers mean."""
         return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -166,7 +195,7 @@ class Wait(_Wait):
     def __repr__(self) -> str:
         parts = [] if self.kinds is None else [" or ".join(k.__name__ for k in self.kinds) or "any message"]
         parts += [name for name in ("quotes", "trades", "phases") if getattr(self, name)]
-        parts += [f"until {self.until_ns} ns"] if self.until_ns >= 0 else []
+        parts += [] if self.until_ns is None else [f"until {self.until_ns} ns"]
         return f"<Wait: {', '.join(parts)}>"
 
 
@@ -221,19 +250,19 @@ class MarketView(Protocol):
     def until(self, ts_ns: int) -> Wait:
         """For a time, which is at once if it is over; gives None."""
 
-    def message(self, *kinds: type, limit_ns: int = -1) -> Wait:
+    def message(self, *kinds: type, limit_ns: int | None = None) -> Wait:
         """For an own message (of these kinds): gives the oldest unread one, at once if there is one, or None after ``limit_ns``."""
 
-    def quote(self, symbol: str, venue: str | None = None, limit_ns: int = -1) -> Wait:
+    def quote(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
         """For the next book row of a venue (None: of any) to arrive; gives the ``Quote``, or None after ``limit_ns``."""
 
-    def trade(self, symbol: str, venue: str | None = None, limit_ns: int = -1) -> Wait:
+    def trade(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
         """For the next print; gives the ``Trade``, or None after ``limit_ns``."""
 
-    def phase_change(self, venue: str, limit_ns: int = -1) -> Wait:
+    def phase_change(self, venue: str, limit_ns: int | None = None) -> Wait:
         """For the next phase; gives the ``PhaseChange``, or None after ``limit_ns``."""
 
-    def any_of(self, *waits: Wait, limit_ns: int = -1) -> Wait:
+    def any_of(self, *waits: Wait, limit_ns: int | None = None) -> Wait:
         """For whatever of these comes first, at most for ``limit_ns``; gives what that wait gives. None: the time is over."""
 
 

@@ -17,6 +17,9 @@ class Verb(IntEnum):
     REPLACE = 3
 
 
+ADD, CANCEL, REDUCE, REPLACE = Verb
+
+
 class OrderOwner(Protocol):
     """Whoever sends orders. A venue knows nothing else of an agent."""
 

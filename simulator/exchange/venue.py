@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from simulator.clock import MESSAGE, PHASE, Clock
 from simulator.exchange.order_books import Exchange
-from simulator.exchange.order_messages import Answer
+from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Command, refusal
 from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
-from simulator.records import Cond, CrossKind, OrderType, Phase, Reject, Side
+from simulator.records import Cond, CrossKind, OrderType, Phase, Reject
 
-if TYPE_CHECKING:
-    from simulator.gateway.desk import Desk
-
-ADD, CANCEL, REDUCE, REPLACE = range(4)
-
-
-class Command(NamedTuple):
-    """An order message on its way to a venue; sorted by (arrival, agent's name, the agent's own sequence)."""
-
-    arrival_ns: int
-    agent: str
-    sequence: int
-    what: int
-    desk: Desk
-    book: int
-    ref: int
-    old_ref: int
-    """The order that a cancel, reduce or replace is about."""
-    side: Side
-    kind: OrderType
-    price_ticks: int
-    size: int
-    display: int
-    floods: bool
-    """Whether it is one too many for its second."""
+ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)
+FOR_A_CROSS = (*ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
 
 
 class Crossing(NamedTuple):
@@ -53,20 +30,22 @@ class Crossing(NamedTuple):
     size: int
 
 
-class Post:
+class Inbox:
     """Order messages on their way to the venues of a worker; at one instant they arrive by (agent's name, its sequence).
 
     One for all venues, because what an order does at one venue reaches the others through the flow's price.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.venues: Sequence[Venue] = ()
+        """Set by the market, once they are made."""
         self._clock = clock
-        self._letters: list[tuple[Command, Venue]] = []
+        self._messages: list[Command] = []
         self._arrivals: set[int] = set()
 
-    def send(self, command: Command, venue: Venue) -> None:
+    def send(self, command: Command) -> None:
         """It is carried out when it arrives, after phase changes and crosses of that instant."""
-        heapq.heappush(self._letters, (command, venue))
+        heapq.heappush(self._messages, command)
         if command.arrival_ns not in self._arrivals:
             self._arrivals.add(command.arrival_ns)
             event = self._clock.at(command.arrival_ns, MESSAGE)
@@ -76,9 +55,9 @@ class Post:
     def _arrive(self, _event: Any) -> None:
         now = self._clock.now
         self._arrivals.discard(now)
-        while self._letters and self._letters[0][0].arrival_ns <= now:
-            command, venue = heapq.heappop(self._letters)
-            venue.carry_out(command)
+        while self._messages and self._messages[0].arrival_ns <= now:
+            command = heapq.heappop(self._messages)
+            self.venues[command.book % len(self.venues)].carry_out(command)
 
 
 class Venue:
@@ -92,7 +71,6 @@ class Venue:
         flow: Flow,
         days: Sequence[TradingDay],
         scenario: Scenario,
-        post: Post,
     ) -> None:
         self.index = index
         self.phase = Phase.CLOSED
@@ -106,10 +84,14 @@ class Venue:
         self._exchange = exchange
         self._flow = flow
         self._days = days
+        self._day: TradingDay | None = None
+        universe = scenario.universe
+        listings = [universe.listing_index(i) for i in exchange.symbols]
+        self._listed = frozenset(k * exchange.venues + index for k, listing in enumerate(listings) if listing == index)
+        """The books in which it holds crosses."""
         self._start_ns = scenario.start_ns
         self._offsession = scenario.offsession_trades
         self._offhours_quotes = scenario.offhours_quotes
-        self._post = post
         clock.process(self._run())
 
     def _run(self) -> Generator[Any, Any, None]:
@@ -119,6 +101,7 @@ class Venue:
                 if segment.end_ns <= self._start_ns:
                     continue
                 yield self._clock.at(max(segment.start_ns, self._start_ns), PHASE)
+                self._day = day
                 self._enter(segment.phase)
 
     def _enter(self, phase: Phase) -> None:
@@ -143,39 +126,42 @@ class Venue:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
         self._clock.on_notification()
 
-    def receive(self, command: Command) -> None:
-        """A command is on its way."""
-        self._post.send(command, self)
-
     def carry_out(self, command: Command) -> None:
         """A command has arrived."""
-        desk, exchange, now = command.desk, self._exchange, self._clock.now
+        owner, exchange, now = command.owner, self._exchange, self._clock.now
         efficient_price = self._flow.efficient_price(command.book // exchange.venues)
-        if command.floods:
-            answer = Answer(now, Reject.RATE_LIMIT, 0, 0, 0, 0)
-        elif self.phase == Phase.CLOSED and command.what != CANCEL:
-            answer = Answer(now, Reject.CLOSED, 0, 0, 0, 0)
-        elif command.what == ADD:
-            answer = exchange.submit(
-                command.book,
-                now,
-                command.side,
-                command.kind,
-                command.price_ticks,
-                command.size,
-                command.display,
-                desk.owner,
-                efficient_price,
-            )
+        if command.is_over_rate:
+            answer = refusal(now, Reject.RATE_LIMIT)
+        elif self.phase == Phase.CLOSED and command.verb != CANCEL:
+            answer = refusal(now, Reject.CLOSED)
+        elif command.verb == ADD:
+            if command.kind in FOR_A_CROSS and not self._has_cross_for(command):
+                answer = refusal(now, Reject.NO_CROSS)
+            else:
+                answer = exchange.submit(
+                    command.book, now, command.side, command.kind, command.price_ticks, command.size, command.display, owner.number,
+                    efficient_price,
+                )  # fmt: skip
         else:
-            order_id, slot = desk.resting(command.old_ref)
-            if command.what == CANCEL:
+            order_id, slot = owner.resting(command.old_ref)
+            if command.verb == CANCEL:
                 answer = exchange.cancel(command.book, now, slot, order_id)
-            elif command.what == REDUCE:
+            elif command.verb == REDUCE:
                 answer = exchange.reduce(command.book, now, slot, order_id, command.size)
             else:
-                answer = exchange.replace(command.book, now, slot, order_id, command.price_ticks, command.size, desk.owner, efficient_price)
-        desk.answered(command, answer, self)
+                answer = exchange.replace(
+                    command.book, now, slot, order_id, command.price_ticks, command.size, owner.number, efficient_price
+                )  # fmt: skip
+        owner.on_answer(command, answer, self.index, self.phase)
         self._clock.on_notification()
         if answer.executed:
-            self._flow.on_agent_trade(command.book, now, int(desk.side_of(command.ref)), answer.executed)
+            self._flow.on_agent_trade(command.book, now, int(owner.side_of(command.ref)), answer.executed)
+
+    def _has_cross_for(self, command: Command) -> bool:
+        """Whether the cross that an order is for is still to come today, in this book. (A halt ends with one for on-open orders.)"""
+        if self.phase == Phase.HALTED and command.kind in ON_OPEN:
+            return True
+        day = self._day
+        if day is None or not day.is_session or command.book not in self._listed:
+            return False
+        return self._clock.now < (day.open_ns if command.kind in ON_OPEN else day.close_ns)

@@ -7,53 +7,66 @@ looked up, so that a time limit that is not needed any more leaves nothing behin
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from simulator.agents.interface import PhaseChange, Wait
 from simulator.clock import Alarm, Clock
 from simulator.errors import AgentError, MarketSimError
 from simulator.exchange.order_books import Exchange
-from simulator.exchange.venue import Venue
+from simulator.exchange.venue import Inbox, Venue
 from simulator.flow import NEVER_NS
-from simulator.gateway.subscriptions import PHASE, QUOTE, TRADE, Watches
+from simulator.gateway.market_view import LatentMarketView
+from simulator.gateway.own_orders import OwnOrders
+from simulator.gateway.reach import Reach
+from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck, Watchdog
 from simulator.inputs.sessions import format_ts
-
-if TYPE_CHECKING:
-    from simulator.gateway.desk import Desk
 
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
 
 
-class Runner:
+class Engine(NamedTuple):
+    """What all agents' processes of a worker share."""
+
+    clock: Clock
+    exchange: Exchange
+    venues: Sequence[Venue]
+    inbox: Inbox
+    subscriptions: Subscriptions
+    watchdog: Watchdog
+
+
+class AgentProcess:
     """The process of one agent."""
 
     def __init__(
-        self, desk: Desk, agent: Generator[Any, Any, Any], clock: Clock, exchange: Exchange, venues: Sequence[Venue], watches: Watches,
-        watchdog: Watchdog, priority: int,
-    ) -> None:  # fmt: skip
+        self, agent: Generator[Any, Any, Any], reach: Reach, own: OwnOrders, view: LatentMarketView, engine: Engine, priority: int
+    ) -> None:
         """The agent begins at the clock's time, after all else of that instant but the background."""
-        self._desk = desk
         self._agent = agent
+        self._reach = reach
+        self._own = own
+        self._view = view
         self._home = home_of(agent)
-        self._clock = clock
-        self._exchange = exchange
-        self._venues = venues
-        self._watches = watches
-        self._watchdog = watchdog
+        self._clock = engine.clock
+        self._exchange = engine.exchange
+        self._venues = engine.venues
+        self._subscriptions = engine.subscriptions
+        self._watchdog = engine.watchdog
         self._priority = priority
         self._wait: Wait | None = None
         self._due: dict[tuple[int, int], int] = {}
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
-        self._alarm: Alarm | None = clock.alarm(clock.now, priority, self._wake)
+        self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
+        own.on_coming = self._on_coming
 
     # --- what may wake it ------------------------------------------------------------------------------------------
 
-    def happened(self, kind: int, index: int, ts_ns: int) -> None:
+    def on_event(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
         wait = self._wait
         if wait is None or index not in (wait.phases, wait.trades, wait.quotes)[kind]:
@@ -62,7 +75,7 @@ class Runner:
         self._due[kind, index] = arrival_ns
         self._ring_by(arrival_ns)
 
-    def message_coming(self, kind: type, arrival_ns: int) -> None:
+    def _on_coming(self, kind: type, arrival_ns: int) -> None:
         """A message of this kind will arrive then."""
         wait = self._wait
         if wait is not None and wait.kinds is not None and (not wait.kinds or issubclass(kind, wait.kinds)):
@@ -77,7 +90,7 @@ class Runner:
         self._alarm = self._clock.alarm(ts_ns, self._priority, self._wake)
 
     def _latency(self, kind: int, index: int) -> int:
-        return self._desk.latency_ns[index if kind == PHASE else index % self._exchange.venues]
+        return self._reach.latency_ns[index if kind == PHASES else index % self._exchange.venues]
 
     # --- waking ----------------------------------------------------------------------------------------------------
 
@@ -112,8 +125,8 @@ class Runner:
     def _resume(self, value: Any) -> Wait | None:
         """Hand the agent ``value``; returns what it yields, None if it has ended. Raises ``AgentError`` for its mistakes."""
         agent, now = self._agent, self._clock.now
-        dog, spec = self._watchdog, self._desk.spec
-        self._desk.woke()
+        dog, spec = self._watchdog, self._reach.spec
+        self._own.wake()
         try:
             dog.wakes += 1
             dog.max_s = spec.max_wake_s
@@ -132,9 +145,9 @@ class Runner:
         problem = ""
         if type(wait) is not Wait:
             problem = f"yielded {wait!r}; an agent yields what market.wait(...), .message(...), .any_of(...) and so on return"
-        elif wait.owner != self._desk.owner:
+        elif wait.owner != self._reach.number:
             problem = f"yielded {wait!r}, which was made by another agent's market. Make it with this agent's own"
-        elif 0 <= wait.until_ns < now:
+        elif wait.until_ns is not None and wait.until_ns < now:
             problem = f"yielded {wait!r}, made earlier: its time is over. Make it anew where it is yielded"
         if problem:
             raise self._blame(None, problem, where_yielded(agent, self._home))
@@ -153,48 +166,46 @@ class Runner:
         """The error anew, with the agent's name, the time and the line of its code."""
         now = self._clock.now
         kind = AgentError if error is None else type(error)
-        return kind(f"Agent {self._desk.spec.name!r} at {now} ns ({format_ts(now)}): {what.rstrip('.')}{place}.")
+        return kind(f"Agent {self._reach.spec.name!r} at {now} ns ({format_ts(now)}): {what.rstrip('.')}{place}.")
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
     def _look(self, wait: Wait) -> tuple[bool, Any]:
         """Whether the wait has ended by now, and what the agent gets."""
-        if wait.kinds is not None and (message := self._desk.take(wait.kinds)) is not None:
+        if wait.kinds is not None and (message := self._own.take(wait.kinds)) is not None:
             return True, message
         now = self._clock.now
         if self._due:
             arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
             if arrived:
                 return True, self._describe(*min(arrived))
-        return 0 <= wait.until_ns <= now, None
+        return wait.until_ns is not None and wait.until_ns <= now, None
 
     def _describe(self, kind: int, index: int) -> Any:
         """What has just arrived."""
-        if kind == PHASE:
-            seen_ns = self._clock.now - self._latency(kind, index)
-            venue = self._venues[index]
-            return next(PhaseChange(since, phase, self._desk.venues[index]) for since, phase in reversed(venue.phases) if since <= seen_ns)
-        return self._desk.quote_of(index) if kind == QUOTE else self._desk.trade_of(index)
+        if kind == PHASES:
+            return PhaseChange(*self._view.phase_of(index), self._view.venues[index])
+        return self._view.quote_of(index) if kind == QUOTES else self._view.trade_of(index)
 
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
         if not (wait.quotes or wait.trades or wait.phases):
             return
-        for kind, indices in ((QUOTE, wait.quotes), (TRADE, wait.trades), (PHASE, wait.phases)):
+        for kind, indices in ((QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases)):
             for index in indices:
                 coming_ns = self._on_its_way(kind, index)
                 if coming_ns is None:
-                    self._watches.begin(kind, index, self)
+                    self._subscriptions.begin(kind, index, self)
                 else:
                     self._due[kind, index] = coming_ns + self._latency(kind, index)
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
         """When the first of what has not reached the agent happened, if anything has."""
         seen_ns = self._clock.now - self._latency(kind, index)
-        if kind == QUOTE:
+        if kind == QUOTES:
             return self._exchange.next_row_after(index, seen_ns)
-        if kind == TRADE:
+        if kind == TRADES:
             return self._exchange.next_trade_after(index, seen_ns)
         coming = None
         for since_ns, _ in reversed(self._venues[index].phases):
@@ -205,10 +216,10 @@ class Runner:
 
     def _sleep(self, wait: Wait) -> None:
         """Set the alarm to when the wait may end, as far as is known."""
-        earliest_ns = wait.until_ns if wait.until_ns >= 0 else NEVER_NS
+        earliest_ns = NEVER_NS if wait.until_ns is None else wait.until_ns
         if self._due:
             earliest_ns = min(earliest_ns, *self._due.values())
-        if wait.kinds is not None and (arrival_ns := self._desk.next_arrival_ns()) is not None:
+        if wait.kinds is not None and (arrival_ns := self._own.next_arrival_ns()) is not None:
             earliest_ns = min(earliest_ns, arrival_ns)
         if earliest_ns < NEVER_NS:
             self._ring_by(earliest_ns)

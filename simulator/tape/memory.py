@@ -14,7 +14,7 @@ from simulator.tape.sink import RunInfo
 DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
 
 
-class Kept:
+class MemoryRows:
     """A sink that keeps copies of all batches."""
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class Kept:
         """All rows of a table as one batch, which is the sink's own: copy it before you change it."""
         if table not in self._batches:
             raise InputError(explain("table", table, f"the run has {', '.join(self._batches)}", "orders and truth are extra tables."))
-        kept = self._batches[table]
-        if len(kept) != 1:  # put together once, so that the rows are not held twice
-            parts = kept or [empty_batch(table, self._told.levels)]
+        batches = self._batches[table]
+        if len(batches) != 1:  # put together once, so that the rows are not held twice
+            parts = batches or [empty_batch(table, self._told.levels)]
             joined = {name: np.concatenate([getattr(b, name) for b in parts]) for name, _ in columns(parts[0])}
-            kept[:] = [BATCH_TYPES[table](**joined)]
-        return kept[0]
+            batches[:] = [BATCH_TYPES[table](**joined)]
+        return batches[0]
 
     def arrow(self, table: str) -> Any:
         """All rows of a table as a ``pyarrow.Table``, as the Parquet files have them."""
