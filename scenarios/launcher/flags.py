@@ -209,7 +209,7 @@ def scenario_first(words: Sequence[str]) -> list[str]:
 
 def program_version() -> str:
     """Of the program and of what its rows may depend on."""
-    from scenarios.launcher.manifest import versions
+    from scenarios.launcher.versions import versions
 
     found = versions()
     return f"equities-market-simulator {found.pop('program')} ({', '.join(f'{name} {version}' for name, version in found.items())})"
