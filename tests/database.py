@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import psycopg
 
 from writers.questdb.server import EmbeddedServer
 
+ROOT = Path(__file__).parent.parent
 FIVE = ("--symbols", "AAPL,NVDA,JPM,XOM,GS", "--prices", "builtin")
 RATES = ("--market_data_min_eps", "40", "--market_data_max_eps", "160", "--trades_min_eps", "8", "--trades_max_eps", "40")
 WINDOW = ("--start_ts", "2025-07-01T13:29:40Z", "--end_ts", "2025-07-01T13:31:10Z")
@@ -39,21 +41,33 @@ def at(server: EmbeddedServer) -> tuple[str, ...]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("QUESTDB_")}
+    plain = {"PYTHONPATH": str(ROOT)} | {name: value for name, value in os.environ.items() if not name.startswith("QUESTDB_")}
     return plain | more
 
 
-def start(*flags: str) -> subprocess.Popen[str]:
+PROGRAM = (sys.executable, "-m", "scenarios.full_day")
+
+
+def console_command(folder: Path) -> tuple[str, ...]:
+    """``equities_data_generator`` as pip makes it of the project's entry, in ``folder``: the tests need not be installed."""
+    module, _, function = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["equities_data_generator"].partition(":")
+    script = folder / "equities_data_generator"
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nif __name__ == '__main__':\n    sys.exit({function}())\n")
+    script.chmod(0o755)
+    return (str(script),)
+
+
+def start(*flags: str, program: Sequence[str] = PROGRAM) -> subprocess.Popen[str]:
     """The command, running; its workers share its process group, which is its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "scenarios.full_day", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*program, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, env=environment(),
     )  # fmt: skip
 
 
-def command(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+def command(*flags: str, program: Sequence[str] = PROGRAM, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "scenarios.full_day", *flags],
+        [*program, *flags],
         capture_output=True,
         text=True,
         check=False,
