@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -155,8 +155,11 @@ class ParquetSink:
             ) from error
 
 
-def prepare_folder(folder: Path, overwrite: bool) -> None:
-    """Make ``folder`` ready for a run: new, empty, or (``overwrite``) cleared of an earlier run of ours. Raises ``InputError``."""
+def prepare_folder(folder: Path, overwrite: bool, written: Collection[str] = ()) -> None:
+    """Make ``folder`` ready for a run: new, empty, or (``overwrite``) cleared of an earlier run of ours. Raises ``InputError``.
+
+    ``written``: more files that the earlier run is known to have left, by their paths in the folder.
+    """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +171,7 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
                 )
             )
         if entries:
-            _clear(folder, entries)
+            _clear(folder, entries, written)
         probe = folder / ".probe"
         probe.touch()
         probe.unlink()
@@ -177,9 +180,9 @@ def prepare_folder(folder: Path, overwrite: bool) -> None:
         raise InputError(explain("--out", str(folder), f"it cannot be written: {error.strerror or error}", remedy)) from error
 
 
-def _clear(folder: Path, entries: list[Path]) -> None:
+def _clear(folder: Path, entries: list[Path], written: Collection[str]) -> None:
     """Remove an earlier run, finished or not, if that is all there is."""
-    ours = [entry for entry in entries if _is_ours(entry)]
+    ours = [entry for entry in entries if _is_ours(entry) or _is_written(folder, entry, written)]
     foreign = sorted(entry.name for entry in entries if entry not in ours)
     if foreign:
         raise InputError(
@@ -204,6 +207,13 @@ def _is_ours(entry: Path) -> bool:
     return (entry.name == "agents" or entry.name.startswith(PREFIX)) and all(
         pattern.fullmatch(path.relative_to(entry).as_posix()) for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()
     )
+
+
+def _is_written(folder: Path, entry: Path, written: Collection[str]) -> bool:
+    """Whether it is such a file, or a folder that holds nothing else."""
+    there = [path for path in (entry, *entry.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    names = [path.relative_to(folder).as_posix() for path in there]
+    return bool(names) and all(name in written for name in names) and not any(path.is_symlink() for path in there)
 
 
 def _is_manifest(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.own_writer import list_written
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.progress import new_york
 from scenarios.launcher.row_counts import Counts
@@ -110,6 +111,9 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     if run.rows is not None:
         with reasons.after("its manifest", run.signals):
             write_manifest(run.rows, manifest)
+        if ":" in plan.flags.writer:
+            with reasons.after("listing what its writer wrote", run.signals):
+                list_written(run.rows)
     if run.results is not None:
         with reasons.after("keeping the agents' results", run.signals):
             write_results(run.results, agents)

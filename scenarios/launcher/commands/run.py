@@ -14,6 +14,7 @@ from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.ending import Run, finish
 from scenarios.launcher.flags import Flags, parse_flags, scenario_first
 from scenarios.launcher.kernels import load_kernels
+from scenarios.launcher.own_writer import written
 from scenarios.launcher.pacing import Pace
 from scenarios.launcher.plan import Plan, make_plan, starting_now, with_scenario
 from scenarios.launcher.price_refresh import Refresher
@@ -75,7 +76,7 @@ def run(
         resolve(flags.writer, maker.beside)  # now, rather than in a worker
     results = folder if maker.uses_folder or (scenario.agents and "out" in flags.model_fields_set) else None
     if maker.uses_folder:
-        prepare_folder(folder, flags.overwrite)
+        prepare_folder(folder, flags.overwrite, written(folder))
     elif results is not None:
         prepare_results(results, flags.overwrite or flags.incremental)
     if make_market is None:
