@@ -13,6 +13,9 @@ process's exception anew from its ``.args``, so every class here is built from t
 
 from __future__ import annotations
 
+SHOWN_MAX = 400
+"""Characters of a value in a message."""
+
 
 class MarketSimError(Exception):
     """Base of all errors of this project; ``args`` is the one message."""
@@ -43,5 +46,8 @@ class LimitError(MarketSimError):
 
 
 def explain(what: str, value: object, limit: str, remedy: str) -> str:
-    """One sentence each: what was wrong with which value, what is allowed, what to do."""
-    return f"{what}: got {value!r}; {limit}. {remedy}"
+    """One sentence each: what was wrong with which value, what is allowed, what to do. A long value is cut."""
+    shown = repr(value)
+    if len(shown) > SHOWN_MAX:
+        shown = f"{shown[:SHOWN_MAX]}…"
+    return f"{what}: got {shown}; {limit}. {remedy}"

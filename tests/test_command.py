@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scenarios.launcher.flags import GROUPS, QUESTDB_FLAGS, Flags, parse_flags
 from scenarios.launcher.main import main
-from scenarios.launcher.plan import REPEATED, make_plan
+from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.plan import Plan, make_plan
+from scenarios.launcher.repeat import DECIDED
 from simulator.errors import InputError
 from simulator.inputs.sessions import format_ts
 
@@ -115,36 +119,53 @@ def test_help_explains_each_flag_with_its_default(capsys: pytest.CaptureFixture[
     assert "rows per second" in text
 
 
-def test_manifest_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> None:
-    first = make_plan(parse_flags(["--symbols", "AAPL,JPM", "--seed", "7", "--levels", "5", "--end_ts", "2025-07-01T14:00:00Z", "--trades_max_eps", "99"]))
-    manifest = {"settings": first.settings, "prices": first.prices.manifest_entry()}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-
-    again = make_plan(parse_flags(["--prices", str(tmp_path)]))
-    assert again.settings == first.settings
-    assert again.scenario.prices == first.scenario.prices
-    other = make_plan(parse_flags(["--prices", str(tmp_path / "manifest.json"), "--seed", "8"]))
-    assert other.settings == first.settings | {"seed": 8}
+def keep(plan: Plan, folder: Path, **changes: Any) -> Path:
+    """What the run would leave in its folder."""
+    text = json.loads(build_manifest(plan, reason=None).to_json())
+    for name, value in changes.items():
+        text["record"][name] = value
+    (folder / "manifest.json").write_text(json.dumps(text))
+    return folder / "manifest.json"
 
 
-def test_manifest_keeps_every_flag_that_determines_rows() -> None:
-    elsewhere = {"start_ts", "end_ts", "prices", "total_market_data_events"}
+def test_a_record_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> None:
+    line = "--symbols AAPL,JPM --seed 7 --levels 5 --end_ts 2025-07-01T14:00:00Z --trades_max_eps 99"
+    first = make_plan(parse_flags(line.split()))
+    path = keep(first, tmp_path)
+    for source in (path, tmp_path):
+        again = make_plan(parse_flags(["--repeat", str(source)]))
+        assert again.scenario == first.scenario
+        assert again.record() == first.record()
+    other = make_plan(parse_flags(["--repeat", str(path), "--seed", "8", "--symbols", "JPM"]))
+    assert [s.name for s in other.scenario.universe.symbols] == ["JPM"]
+    assert replace(other.scenario, seed=7, universe=first.scenario.universe, prices=first.scenario.prices) == first.scenario
+
+
+def test_a_record_keeps_every_flag_that_decides_rows() -> None:
+    elsewhere = {"start_ts", "end_ts", "prices", "total_market_data_events", "scenario", "repeat"}
     no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit", "mode", "speed", "incremental"}
     no_matter |= {"yahoo_refresh_secs", "check_scenario", "print_scenario_schema"}
     databases = set(QUESTDB_FLAGS)
-    assert set(Flags.model_fields) == {*REPEATED, *elsewhere, *no_matter, *databases}
+    assert set(Flags.model_fields) == {*DECIDED, *elsewhere, *no_matter, *databases}
 
 
-def test_manifest_of_another_version_is_said(tmp_path: Path) -> None:
-    first = make_plan(parse_flags(["--seed", "7"]))
-    manifest = {"settings": first.settings, "prices": first.prices.manifest_entry(), "versions": {"numba": "0.1"}}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    (note,) = make_plan(parse_flags(["--prices", str(tmp_path)])).notes
+def test_a_record_of_another_version_is_said_with_what_it_means(tmp_path: Path) -> None:
+    keep(make_plan(parse_flags(["--seed", "7"])), tmp_path, versions={"numba": "0.1", "program": "0.0"})
+    (note,) = make_plan(parse_flags(["--repeat", str(tmp_path)])).notes
     assert "numba 0.1 (now " in note
+    assert "program 0.0 (now " in note
+    assert "rows may differ" in note
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"settings": {"seed": "x"}}', '{"prices": {}}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"record": {"seed": "x"}}', '{"prices": {}}'])
 def test_broken_manifest_is_an_input_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InputError):
-        make_plan(parse_flags(["--prices", str(tmp_path)]))
+        make_plan(parse_flags(["--repeat", str(tmp_path)]))
+
+
+def test_prices_of_a_manifest_are_answered_with_the_flag_that_repeats(tmp_path: Path) -> None:
+    keep(make_plan(parse_flags([])), tmp_path)
+    for source in (tmp_path, tmp_path / "manifest.json"):
+        with pytest.raises(InputError, match=f"--repeat {source}"):
+            make_plan(parse_flags(["--prices", str(source)]))

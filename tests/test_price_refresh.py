@@ -10,12 +10,13 @@ from functools import reduce
 import pytest
 
 from scenarios.launcher.pacing import Pace
-from scenarios.launcher.price_refresh import Refresher, from_manifest, to_manifest
+from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.sinks import SinkMaker
 from scenarios.launcher.worker import Job
 from scenarios.launcher.worker_pool import Outcome, run_jobs
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket, PriceTable
+from simulator.inputs.run_record import record_run
 from simulator.market import Market
 from simulator.records import NS_PER_S
 from tests.helpers import scenario
@@ -47,7 +48,7 @@ def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, 
     assert outcome.refreshes
     assert all(list(refresh.prices) == ["JPM"] for refresh in outcome.refreshes), "only what Yahoo knows"
     assert outcome.refreshes[0].ts_ns >= base.start_ns + 2 * NS_PER_S
-    kept = from_manifest(to_manifest(outcome.refreshes))
+    kept = record_run(replace(base, refreshes=tuple(outcome.refreshes))).to_scenario().refreshes
     assert kept == tuple(outcome.refreshes)
     _, again = run(replace(base, refreshes=kept), tmp_path, 1, live=False)
     _, without = run(base, tmp_path, 1, live=False)

@@ -6,7 +6,6 @@ No test asks Yahoo: a stub stands in for yfinance, whose frames are compared wit
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import sys
 import threading
@@ -295,30 +294,14 @@ def test_a_wrong_csv_file_names_line_and_value(tmp_path: Path, content: str, exp
         assert part in str(raised.value)
 
 
-def test_a_manifest_repeats_the_prices_and_their_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    first = ask(monkeypatch, {"MSFT": []})
-    (tmp_path / "manifest.json").write_text(json.dumps({"seed": 1, "prices": first.manifest_entry()}))
-    for source in (tmp_path / "manifest.json", tmp_path):
-        again = reference_prices(str(source), ["AAPL", "MSFT"], (DAY, DAY))
-        assert again == PriceTable(first.brackets, str(source), ())
-    assert [b.source for b in first.brackets.values()] == ["yahoo", "builtin"]
+@pytest.mark.parametrize("source", ["none.json", "."])
+def test_a_manifest_is_no_source_of_prices_and_the_flag_that_repeats_is_named(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"--repeat {source}"):
+        reference_prices(source, ["AAPL"], (DAY, DAY))
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["", "[]", "{}", '{"prices": []}', '{"prices": {"AAPL": {"low": 1, "high": 2}}}', '{"prices": {"AAPL": 5}}',
-     '{"prices": {"MSFT": {"low": 1, "high": 2, "close": 1.5, "source": "yahoo"}}}',
-     '{"prices": {"AAPL": {"low": 1, "high": 2, "close": NaN, "source": "yahoo"}}}',
-     '{"prices": {"AAPL": {"low": 1, "high": 2, "close": true, "source": "yahoo"}}}'],
-)  # fmt: skip
-def test_a_manifest_without_the_prices_asked_for_is_an_error(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "manifest.json"
-    path.write_text(content)
-    with pytest.raises(InputError, match=r"manifest\.json"):
-        reference_prices(str(path), ["AAPL"], (DAY, DAY))
-
-
-@pytest.mark.parametrize("source", ["bloomberg", "none.csv", "none.json", "."])
+@pytest.mark.parametrize("source", ["bloomberg", "none.csv", "x" * 300, "x" * 300 + ".csv", "a\0b", "a\0b.csv"])
 def test_a_source_that_is_not_there_is_an_error(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="--prices builtin"):

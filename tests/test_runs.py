@@ -59,7 +59,7 @@ def test_a_run_by_number_of_rows_ends_after_the_last_whole_second_that_fits(tmp_
     for n in (1, 2, 3):
         out = tmp_path / str(n)
         done = command(*WINDOW, *RATES, "--total_market_data_events", "450", "--processes", str(n), "--out", str(out))
-        ends.add((digest_of(done), json.loads((out / "manifest.json").read_text())["end_ts"]))
+        ends.add((digest_of(done), json.loads((out / "manifest.json").read_text())["record"]["end_ts"]))
         with duckdb.connect() as con:
             sql = f"SELECT epoch_ns(timestamp_ns) // 1000000000 FROM read_parquet('{out}/equities_market_data/*/*/*.parquet')"
             seconds = [second for (second,) in con.execute(sql).fetchall()]
@@ -69,7 +69,7 @@ def test_a_run_by_number_of_rows_ends_after_the_last_whole_second_that_fits(tmp_
 
 def test_a_manifest_repeats_its_run(tmp_path: Path) -> None:
     first = digest_of(command(*WINDOW, *RATES, "--seed", "99", "--out", str(tmp_path / "a")))
-    again = digest_of(command("--prices", str(tmp_path / "a" / "manifest.json"), "--out", str(tmp_path / "b")))
+    again = digest_of(command("--repeat", str(tmp_path / "a" / "manifest.json"), "--out", str(tmp_path / "b")))
     other = digest_of(command(*WINDOW, *RATES, "--seed", "98", "--out", str(tmp_path / "c")))
     assert first == again != other
     assert rows_of(tmp_path / "a") == rows_of(tmp_path / "b")

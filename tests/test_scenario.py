@@ -174,16 +174,19 @@ def test_flags_win_over_the_file_and_the_summary_says_so(home: Path, capsys: pyt
     for part in ("buyer", "seller-1", "seller-2", "PnL"):
         assert part in said
     first = json.loads((home / "out" / "manifest.json").read_text())
-    assert (first["settings"]["seed"], first["settings"]["scenario"]) == (7, str(path))
+    assert (first["record"]["seed"], first["record"]["scenario_file"]["path"]) == (7, str(path))
     assert {p.name for p in (home / "out" / "agents").iterdir()} == {"buyer", "seller-1", "seller-2"}
 
-    again = ("--prices", str(home / "out" / "manifest.json"), "--out", str(home / "again"))
+    again = ("--repeat", str(home / "out" / "manifest.json"), "--out", str(home / "again"))
+    write(home, "seed: 6\n")  # the record has all of it: the file may say other things now
     assert run_command(*again) == 0
     assert json.loads((home / "again" / "manifest.json").read_text())["digest"] == first["digest"]
-    assert "is not as it was" not in capsys.readouterr().out
-    write(home, GOOD + "# and a remark\n")
+    said = capsys.readouterr()
+    assert f"Imports {home / 'my_agents.py'} (for buyer, seller-1, seller-2), as the manifest of" in said.err
+    assert "Not as in the run to repeat" not in said.out
+    (home / "my_agents.py").write_text(AGENTS + "# and a remark\n")
     assert run_command(*again, "--overwrite", "true") == 0
-    assert "mine.yaml is not as it was in the run to repeat" in capsys.readouterr().out
+    assert f"Not as in the run to repeat, so that its rows may differ: {home / 'my_agents.py'}." in capsys.readouterr().out
     assert (home / "again" / "agents" / "buyer" / "fills.parquet").is_file()
 
 

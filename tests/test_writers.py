@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulator.errors import InputError, SinkError
+from simulator.inputs.run_record import FORMAT, Manifest, read_manifest, record_run
 from simulator.records import BATCH_TYPES, NS_PER_HOUR, TABLES, Batch, Cond, EventKind, MarketDataBatch, Side, columns, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
+from tests.helpers import scenario
 from writers.memory import MemorySink, estimate_bytes
 from writers.null import NullSink
-from writers.parquet import FORMAT, ParquetSink, prepare_folder, read_manifest, write_manifest
+from writers.parquet import ParquetSink, prepare_folder, write_manifest
 
 LEVELS = 4
 NOON_NS = 1_751_371_200_000_000_000
@@ -233,9 +235,18 @@ def test_an_hour_is_never_written_twice(tmp_path: Path) -> None:
     assert pq.ParquetFile(tmp_path / files(tmp_path)[0]).metadata.num_rows == 10
 
 
+def manifest() -> Manifest:
+    """Of a run that is over."""
+    record = record_run(scenario())
+    return Manifest(
+        format=FORMAT, complete=True, reason=None, asked_start_ts=record.start_ts, replayed_from_ts=None, suffix="", record=record, rows={},
+        digest=None, digest_parts={}, processes=1, wall_seconds=0.5,
+    )  # fmt: skip
+
+
 def leave_a_run(folder: Path) -> None:
     run_through(ParquetSink(folder), [random_batch(table, 10) for table in TABLES])
-    write_manifest(folder, {"seed": 1})
+    write_manifest(folder, manifest())
 
 
 def test_a_folder_in_use_is_never_touched_unasked(tmp_path: Path) -> None:
@@ -292,12 +303,12 @@ def test_an_unwritable_folder_is_the_users_mistake(tmp_path: Path, name: str) ->
 
 
 def test_a_manifest_is_read_back(tmp_path: Path) -> None:
-    write_manifest(tmp_path, {"seed": 7})
-    assert read_manifest(tmp_path) == read_manifest(tmp_path / "manifest.json") == {"format": FORMAT, "seed": 7}
+    write_manifest(tmp_path, manifest())
+    assert read_manifest(tmp_path) == read_manifest(tmp_path / "manifest.json") == manifest()
     assert files(tmp_path) == ["manifest.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({"format": "equities-market-simulator/0"}), "\ud800"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({"format": "equities-market-simulator/0"}), "\ud800", "[" * 100_000])
 def test_a_bad_manifest_is_the_users_mistake(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_bytes(text.encode("utf-16", "surrogatepass") if text == "\ud800" else text.encode())
     with pytest.raises(InputError, match="manifest"):

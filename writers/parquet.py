@@ -9,7 +9,6 @@ A file appears complete or not at all: it grows under a hidden name and is renam
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -23,13 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, SinkError, explain
+from simulator.inputs.run_record import MANIFEST, Manifest
 from simulator.records import NS_PER_HOUR, NS_PER_S, Batch, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
 
 ROW_GROUP_ROWS = 65_536
-FORMAT = "equities-market-simulator/1"
-MANIFEST = "manifest.json"
 PREFIX = "equities_"
 OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
 OUR_FILE = re.compile(r"date=\d{4}-\d\d-\d\d/hour=\d\d/(part-\d+\.parquet|\.part-\d+\.parquet\.partial)")
@@ -217,39 +215,19 @@ def _is_written(folder: Path, entry: Path, written: Collection[str]) -> bool:
 
 
 def _is_manifest(path: Path) -> bool:
-    try:
-        read_manifest(path)
-    except InputError:
-        return False
-    return True
+    """Whether it says so; of another version, or damaged, it is a run's all the same."""
+    with contextlib.suppress(OSError):
+        return b'"format": "equities-market-simulator/' in path.read_bytes()[:200]
+    return False
 
 
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Put the manifest beside the rows, whole or not at all. Raises ``SinkError``."""
     path = Path(folder) / MANIFEST
     partial = path.with_name(f".{MANIFEST}.partial")
     try:
-        partial.write_text(json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
+        partial.write_text(manifest.to_json(indent=1) + "\n", encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise SinkError(f"The manifest {path} could not be written: {error}. The rows beside it are complete.") from error
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run, from its folder or file. Raises ``InputError``."""
-    path = Path(path)
-    if path.is_dir():
-        path = path / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-        found = manifest.get("format")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            explain("manifest", str(path), f"it cannot be read: {error}", "Name a run's folder or its manifest.json.")
-        ) from error
-    if found != FORMAT:
-        raise InputError(
-            explain("manifest", str(path), f"its format is {found!r}, this program reads {FORMAT!r}", "Use the version that wrote it.")
-        )
-    return manifest

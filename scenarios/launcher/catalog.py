@@ -14,6 +14,11 @@ def ready_scenarios() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in files("scenarios").iterdir() if entry.name.endswith(".yaml"))
 
 
+def ready_modules() -> list[str]:
+    """The modules of their agents."""
+    return [f"scenarios.{name}" for name in ready_scenarios()]
+
+
 def find_scenario(name: str) -> Path:
     """``name`` is a path, or the name of a ready scenario. Raises ``InputError``."""
     path = Path(name)

@@ -104,8 +104,12 @@ class Flags(BaseModel):
     only: Names | None = Field(None, description="Simulate just these; their rows are the same as in the full run (default: all).")
     prices: str | None = Field(
         None,
-        description="Where prices start: yahoo, builtin, FILE.csv, or a run's manifest or folder, to repeat it "
-        "(default builtin; yahoo with --writer questdb).",
+        description="Where prices start: yahoo, builtin, or FILE.csv (default builtin; yahoo with --writer questdb).",
+    )
+    repeat: str | None = Field(
+        None,
+        description="Repeat a run from its record: its manifest or folder, or database (database:RUN_ID for another than the newest, "
+        "QuestDB's flags say where); other flags win over it (default: none).",
     )
     profile: str = Field(_default(Scenario, "profile"), description="Parameters of the background flow: a name or a YAML file.")
     processes: Annotated[int, Field(ge=1, le=PROCESSES_MAX)] = Field(
@@ -154,7 +158,9 @@ class Flags(BaseModel):
     )
     short_ttl: bool = Field(False, description="true: TTL of 3 days on hour partitions, of 1 month on day partitions.")
     print_ddl: bool = Field(False, description="true: print the SQL of tables and views, and do nothing else.")
-    incremental: bool = Field(False, description="true: go on where the run in the database ended (faster-than-life only).")
+    incremental: bool = Field(
+        False, description="true: go on where the run in the database, or in --out as Parquet, ended (faster-than-life only)."
+    )
     resend: Literal["window", "all"] = Field(
         "window", description="With --incremental true: send the last ten seconds again, or all of the day that is continued."
     )
@@ -170,15 +176,15 @@ GROUPS = {
     "Rates (rows per second of simulated time, over all symbols and venues)": (
         "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "total_market_data_events",
     ),
-    "Scenario": ("scenario", "check_scenario", "print_scenario_schema"),
+    "Scenario": ("scenario", "repeat", "check_scenario", "print_scenario_schema"),
     "Timing": ("start_ts", "end_ts", "mode", "speed"),
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
-    "Output": ("writer", "out", "overwrite", "suffix", "extra_tables", "memory_limit"),
+    "Output": ("writer", "out", "overwrite", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
-        "tls", "tls_verify", "tls_roots", "create_views", "short_ttl", "print_ddl", "incremental", "resend", "pause_rows", "resume_rows",
+        "tls", "tls_verify", "tls_roots", "create_views", "short_ttl", "print_ddl", "resend", "pause_rows", "resume_rows",
         "keep_server",
     ),
 }  # fmt: skip
@@ -209,7 +215,7 @@ def scenario_first(words: Sequence[str]) -> list[str]:
 
 def program_version() -> str:
     """Of the program and of what its rows may depend on."""
-    from scenarios.launcher.versions import versions
+    from simulator.inputs.run_record import versions
 
     found = versions()
     return f"equities-market-simulator {found.pop('program')} ({', '.join(f'{name} {version}' for name, version in found.items())})"
@@ -217,7 +223,7 @@ def program_version() -> str:
 
 def check_flags(values: dict[str, Any]) -> Flags:
     """The same from values by name, as text or of the field's type; ``model_fields_set`` keeps which were given."""
-    if "writer" not in values and not values.keys().isdisjoint(QUESTDB_FLAGS):
+    if "writer" not in values and not values.keys().isdisjoint(QUESTDB_FLAGS) and not names_database(values.get("repeat")):
         values = values | {"writer": "questdb"}
     try:
         flags = Flags.model_validate(values)
@@ -234,7 +240,7 @@ def check_flags(values: dict[str, Any]) -> Flags:
 def _check_together(flags: Flags) -> None:
     """Flags that exclude each other. Raises ``InputError``."""
     given = flags.model_fields_set
-    if flags.writer != "questdb" and not given.isdisjoint(QUESTDB_FLAGS):
+    if flags.writer != "questdb" and not given.isdisjoint(QUESTDB_FLAGS) and not names_database(flags.repeat):
         name = next(name for name in QUESTDB_FLAGS if name in given)
         raise InputError(explain("--writer", flags.writer, f"--{name} is for QuestDB", f"Leave out --{name}, or use --writer questdb."))
     live = flags.mode == "real-time"
@@ -250,11 +256,25 @@ def _check_together(flags: Flags) -> None:
         ("speed", live and flags.speed is not None, "real time has speed 1", "Leave it out, or use --mode faster-than-life."),
         ("yahoo_refresh_secs", not live and flags.yahoo_refresh_secs > 0, "it is for --mode real-time", "Leave it out."),
         ("incremental", flags.incremental and flags.only is not None, "it continues whole runs", "Leave out --only."),
+        (
+            "incremental", flags.incremental and flags.writer not in ("questdb", "parquet"),
+            f"--writer {flags.writer} keeps nothing to continue", "Leave it out, or use --writer parquet or questdb.",
+        ),
+        ("incremental", flags.incremental and flags.overwrite, "--overwrite true begins anew", "Leave out one of the two."),
+        (
+            "repeat", names_database(flags.repeat) and flags.writer == "questdb", "it would write into the tables that it reads from",
+            "Write Parquet, or keep the run's manifest (column of the runs table) in a file and name that.",
+        ),
         ("resume_rows", flags.resume_rows >= flags.pause_rows, f"it is less than --pause_rows, here {flags.pause_rows:,}", "Lower it."),
         ("keep_server", flags.keep_server and flags.host != "embedded", "only an embedded server is ours to keep", "Add --host embedded."),
     ):
         if is_wrong:
             raise InputError(explain(f"--{name}", _shown(getattr(flags, name)), limit, remedy))
+
+
+def names_database(repeat: object) -> bool:
+    """Whether ``--repeat`` names a run that a database has recorded."""
+    return isinstance(repeat, str) and repeat.partition(":")[0] == "database"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -61,7 +61,7 @@ def start(flags: Flags, console: Console, signals: StopSignals | None = None) ->
     if flags.check_scenario:
         from scenarios.launcher.commands.check import check
 
-        return check(flags, said)
+        return check(flags, said, console)
     from scenarios.launcher.commands.run import simulate_and_write
 
     return simulate_and_write(flags, said, console, signals or StopSignals())

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from scenarios.launcher.catalog import find_scenario
 from scenarios.launcher.flags import Flags, check_flags
-from scenarios.launcher.price_refresh import from_manifest
-from scenarios.launcher.versions import versions
+from scenarios.launcher.repeat import (
+    Announce,
+    Recorded,
+    check_same,
+    import_agents,
+    read_recorded,
+    recorded_flags,
+    recorded_prices,
+    recorded_scenario,
+    repeat_notes,
+)
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.config import Rates, Refresh, Scenario
-from simulator.inputs.reference_prices import PriceTable, manifest_prices, prices_at, reference_prices
+from simulator.inputs.reference_prices import PriceTable, prices_at, reference_prices
+from simulator.inputs.run_record import RunRecord, record_run
 from simulator.inputs.scenario_file import ScenarioFile, read_scenario
 from simulator.inputs.sessions import format_ts, parse_ts, require_session, run_bounds, trading_days
 from simulator.inputs.universe import Universe, load_universe
@@ -26,13 +34,6 @@ from simulator.records import NS_PER_HOUR
 
 LIVE_DAYS = 366
 """A run in real time ends after so many days at the latest: the exchange's calendar is read once, at its start."""
-
-REPEATED = (
-    "scenario", "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "session_pacing", "offsession_trades",
-    "seed", "levels", "symbols", "only", "profile", "extra_tables",
-)  # fmt: skip
-"""Flags that determine the rows, besides the times and the prices: a manifest keeps them and gives them back."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -44,31 +45,38 @@ class Plan:
     notes: tuple[str, ...]
     """Lines for the user."""
     replays: bool
-    """Whether the run is a continued one: what the database has is simulated again and not written."""
+    """Whether the run is a continued one: what is there already is simulated again and not written."""
     run_start_ns: int
     """Of the whole run; later than that is the start of a continued one that need not replay all of it."""
+    asked_start_ns: int
+    """What the command asked for: earlier than ``run_start_ns`` if the run begins after rows that were there."""
     file: ScenarioFile | None = None
     """The scenario file, if one was named."""
+    recorded: Recorded | None = None
+    """The run that this one repeats or continues."""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What a manifest keeps of the flags: given back to the command, they and the prices repeat the rows."""
-        kept = {name: getattr(self.flags, name) for name in REPEATED}
-        kept["scenario"] = str(self.file.path) if self.file is not None else None
-        kept["symbols"] = [symbol.name for symbol in self.scenario.universe.symbols]
-        return kept | {"start_ts": format_ts(self.run_start_ns), "end_ts": format_ts(self.scenario.end_ns)}
+    def record(self, *, end_ns: int | None = None, refreshes: Sequence[Refresh] = ()) -> RunRecord:
+        """All that decides the rows. ``end_ns``: where the run ended; ``refreshes``: what came while it went on."""
+        scenario = self.scenario
+        end_ns = scenario.end_ns if end_ns is None or end_ns <= scenario.start_ns else end_ns
+        kept = self.recorded.record.scenario_file if self.recorded is not None else None
+        given = (self.file.path, self.file.text) if self.file is not None else (Path(kept.path), kept.text) if kept is not None else None
+        return record_run(
+            replace(scenario, end_ns=end_ns, refreshes=(*scenario.refreshes, *refreshes)), mode=self.flags.mode,
+            start_ns=self.run_start_ns, prices_source=self.prices.source, total=self.flags.total_market_data_events, scenario_file=given,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What a database has before the run."""
+    """What is there before the run, in a database or in the folder."""
 
     newest_ns: int
     """Of its newest row, -1 without one."""
     mids: Mapping[str, float]
     """USD by symbol: of the newest book row."""
-    manifest: Mapping[str, Any] | None = None
-    """What the newest run recorded, if the newest row can be its own."""
+    recorded: Recorded | None = None
+    """The newest run, if it can be continued."""
     oldest_end_ns: int = -1
     """The earliest of the newest rows over that run's symbols and tables: up to here it is whole."""
 
@@ -87,83 +95,123 @@ def with_scenario(given: Flags) -> tuple[Flags, tuple[str, ...]]:
         return check_flags({**file.values, **explicit, "scenario": str(file.path)}), said
 
 
-def make_plan(given: Flags, history: History | None = None, now_ns: int | None = None, said: Sequence[str] = ()) -> Plan:
+def make_plan(
+    given: Flags, history: History | None = None, now_ns: int | None = None, said: Sequence[str] = (), *,
+    repeated: Recorded | None = None, announce: Announce = lambda _: None,
+) -> Plan:  # fmt: skip
     """Raises ``InputError`` for whatever makes the run impossible, as far as that can be known before it starts.
 
     ``given``: with the scenario file's values (``with_scenario``). ``said``: lines for the user so far.
-    ``now_ns``: the wall clock, for real time. Call it once without ``history`` (and prices builtin) to find mistakes before a
-    database is asked.
+    ``now_ns``: the wall clock, for real time. ``repeated``: the run that ``--repeat`` names, if it is not to be read from there.
+    ``announce`` hears which Python files a record makes this import. Call it once without ``history`` (and prices builtin) to find
+    mistakes before a database is asked.
     """
-    if given.incremental and history is not None and history.manifest is not None:
-        return _continued(given, history)
-    flags, notes, refreshes = _with_manifest(given)
-    file = _file(flags)
-    notes = [*said, *notes, *_changed_file_notes(flags, file)]
-    with _in_its_place(flags, file):
-        scenario = replace(_scenario(flags, file, *_times(flags, now_ns)), refreshes=refreshes)
+    if given.incremental and history is not None and history.recorded is not None:
+        try:
+            return _continued(given, history, history.recorded, announce)
+        except Another as another:
+            said = (*said, f"{another} It is complete, so this is a run of its own.")
+    repeated = read_recorded(given) if repeated is None else repeated
+    if repeated is not None:
+        said = (*said, *repeat_notes(repeated))
+        flags, file = recorded_flags(repeated, given), None
+        start_ns, end_ns = run_times(flags, allows_closed=repeated.record.offhours_quotes)
+        agents = import_agents(repeated, announce)
+        scenario = recorded_scenario(repeated, flags, start_ns, end_ns, agents)
+        _check_only(flags)
+    else:
+        flags, file = given, _file(given)
+        with _in_its_place(flags, file):
+            scenario = _scenario(flags, file, *_times(flags, now_ns))
+    notes = list(said)
+    asked_start_ns = scenario.start_ns
     if history is not None and history.newest_ns >= scenario.start_ns:
         scenario = _after(scenario, history.newest_ns, flags)
         notes.append(f"Starts after the newest row of the database, at {format_ts(scenario.start_ns)}.")
-    # Prices come last: Yahoo may take five seconds, and every other mistake is known by now.
-    names = [symbol.name for symbol in scenario.universe.symbols]
-    goes_on = history is not None and bool(history.mids) and (flags.incremental or flags.mode == "real-time") and flags.prices is None
-    if goes_on and history is not None:
-        others = reference_prices("builtin", names, _dates(scenario))
-        table = prices_at(history.mids, names, others)
-        what = "No run is recorded that could be repeated: prices" if flags.incremental else "Prices"
-        notes.append(f"{what} go on from the last mid prices of the database.")
-    elif file is not None and flags.prices is None and (inline := file.price_table(tuple(names))) is not None:
-        table = inline
-    else:
-        table = reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario))
+    table, more = _prices(flags, file, scenario, history, repeated)
     if flags.incremental and history is not None and history.newest_ns < 0:
-        notes.append("--incremental: the database has no rows yet, so this is a fresh run.")
-    notes += [*_seed_notes(scenario), *_only_notes(scenario)]
+        notes.append("--incremental: nothing is there yet, so this is a fresh run.")
+    notes += [*more, *_seed_notes(scenario), *_only_notes(scenario)]
     if not scenario.background and not scenario.agents:
         notes.append("Nobody trades in this run: background is false, and there are no agents.")
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
-        run_start_ns=scenario.start_ns, file=file,
+        run_start_ns=scenario.start_ns, asked_start_ns=asked_start_ns, file=file, recorded=repeated,
     )  # fmt: skip
 
 
 def starting_now(plan: Plan) -> Plan:
     """The same from the wall clock's time on: kernels and prices have taken their time."""
     start_ns, end_ns = _times(plan.flags, None)
-    return replace(plan, scenario=replace(plan.scenario, start_ns=start_ns, end_ns=end_ns), run_start_ns=start_ns)
+    scenario = replace(plan.scenario, start_ns=start_ns, end_ns=end_ns)
+    return replace(plan, scenario=scenario, run_start_ns=start_ns, asked_start_ns=start_ns)
 
 
-def _continued(given: Flags, history: History) -> Plan:
-    """The plan of the recorded run, from the beginning of the day in which the database ends."""
-    manifest = history.manifest
-    assert manifest is not None
-    kept = {name: value for name, value in manifest["settings"].items() if value is not None}
-    explicit = {name: getattr(given, name) for name in given.model_fields_set}
-    for name in (*REPEATED, "start_ts"):
-        recorded: Any = parse_ts(kept[name]) if name == "start_ts" else kept.get(name)
-        wanted: Any = parse_ts(explicit[name]) if name == "start_ts" and name in explicit else explicit.get(name)
-        if isinstance(wanted, tuple):  # names, in any order
-            recorded, wanted = set(recorded or ()), set(wanted)
-        if name in explicit and wanted != recorded:
-            limit = f"the run in the database has {kept.get(name)!r}, and --incremental true continues just that"
-            raise InputError(explain(f"--{name}", explicit[name], limit, "Leave it out; or leave out --incremental for a run of its own."))
-    kept_names = (*REPEATED, "start_ts", "end_ts")
-    total = {"total_market_data_events": manifest.get("total_market_data_events")} if "end_ts" not in explicit else {}
-    flags = check_flags({name: kept[name] for name in kept_names if name in kept} | total | explicit)
-    run_start_ns, end_ns = _times(flags, None)
-    file = _file(flags)
-    scenario = _scenario(flags, file, run_start_ns, end_ns)
-    names = [symbol.name for symbol in scenario.universe.symbols]
-    table = PriceTable(manifest_prices(manifest, "the database's runs table", names), "database", ())
-    start_ns = run_start_ns
-    if history.oldest_end_ns > run_start_ns:
-        start_ns = max(run_start_ns, trading_days(history.oldest_end_ns, history.oldest_end_ns + 1)[0].start_ns)
-    notes = [
-        f"Continues the run that began at {kept['start_ts']}, seed {flags.seed}: replays it from {format_ts(start_ns)} without writing."
-    ]
-    notes += [*_version_notes(dict(manifest)), *_changed_text_notes(dict(manifest), file)]
+class Another(InputError):
+    """The flags are those of another run than the one that is there, which is complete."""
+
+
+def _continued(given: Flags, history: History, recorded: Recorded, announce: Announce) -> Plan:
+    """The plan of the recorded run, from its start, or from the beginning of the day up to which it is whole.
+
+    Raises ``Another`` if the flags are those of another run and the recorded one is complete, ``InputError`` if it is not.
+    """
+    record = recorded.record
+    file = _file(given)
+    try:
+        check_same(recorded, given, None if file is None else _scenario(given, file, record.start_ns, record.end_ns))
+    except InputError as error:
+        end_ns = parse_ts(given.end_ts) if given.end_ts is not None else -1
+        if recorded.is_complete and end_ns > max(history.newest_ns, record.end_ns):
+            raise Another(str(error)) from None
+        raise
+    if file is not None:
+        agents = file.agents
+    elif (repeated := read_recorded(given)) is not None:
+        if repeated.record.agents != record.agents:
+            limit = f"its agents are not those of {recorded.where}"
+            raise InputError(explain("--repeat", given.repeat, limit, "Leave out --incremental for a run of its own, with --suffix."))
+        agents = import_agents(repeated, announce)
+    else:
+        agents = import_agents(recorded, announce)
+    flags = recorded_flags(recorded, given.model_copy(update={"scenario": None}), names=given.model_fields_set - {"scenario"})
+    if record.total_market_data_events is not None and "end_ts" not in given.model_fields_set:
+        total = {"total_market_data_events": given.total_market_data_events or record.total_market_data_events}
+        flags = flags.model_copy(update=total)
+    end_ns = parse_ts(flags.end_ts) if flags.end_ts is not None else record.end_ns
+    if end_ns <= record.start_ns:
+        limit = f"the run to continue begins at {record.start_ts}"
+        raise InputError(explain("--end_ts", flags.end_ts, limit, "Give a later one, or leave it out."))
+    scenario = recorded_scenario(recorded, flags, record.start_ns, end_ns, agents)
+    table = recorded_prices(recorded, record.symbols, record.prices_source)
+    start_ns = record.start_ns
+    # What agents know, and where refreshed prices have gone, is carried over days: only from its start is such a run the same.
+    if not agents and not record.refreshes and history.oldest_end_ns > start_ns:
+        start_ns = max(start_ns, trading_days(history.oldest_end_ns, history.oldest_end_ns + 1)[0].start_ns)
+    begun = f"Continues the run that began at {record.start_ts}, seed {flags.seed}"
+    notes = [f"{begun}: replays it from {format_ts(start_ns)} without writing.", *repeat_notes(recorded)]
     scenario = replace(scenario, start_ns=start_ns, prices=table.brackets)
-    return Plan(flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=run_start_ns, file=file)
+    return Plan(
+        flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=record.start_ns,
+        asked_start_ns=parse_ts(recorded.manifest.asked_start_ts), file=file, recorded=recorded,
+    )  # fmt: skip
+
+
+def _prices(
+    flags: Flags, file: ScenarioFile | None, scenario: Scenario, history: History | None, repeated: Recorded | None
+) -> tuple[PriceTable, list[str]]:
+    """Reference prices, and lines for the user. They come last: Yahoo may take five seconds, and every other mistake is known by now."""
+    names = [symbol.name for symbol in scenario.universe.symbols]
+    if repeated is not None and flags.prices is None:
+        return recorded_prices(repeated, names, repeated.record.prices_source), []
+    goes_on = history is not None and bool(history.mids) and (flags.incremental or flags.mode == "real-time") and flags.prices is None
+    if goes_on and history is not None:
+        others = reference_prices("builtin", names, _dates(scenario))
+        what = "No run is recorded that could be repeated: prices" if flags.incremental and history.recorded is None else "Prices"
+        return prices_at(history.mids, names, others), [f"{what} go on from the last mid prices of the database."]
+    if file is not None and flags.prices is None and (inline := file.price_table(tuple(names))) is not None:
+        return inline, []
+    return reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario)), []
 
 
 def _file(flags: Flags) -> ScenarioFile | None:
@@ -177,25 +225,9 @@ def _in_its_place(flags: Flags, file: ScenarioFile | None) -> AbstractContextMan
     return file.in_its_place([name for name, value in file.values.items() if getattr(flags, name) != value])
 
 
-def _changed_file_notes(flags: Flags, file: ScenarioFile | None) -> list[str]:
-    manifest = read_run(flags.prices)
-    return [] if manifest is None else _changed_text_notes(manifest, file)
-
-
-def _changed_text_notes(manifest: dict[str, Any], file: ScenarioFile | None) -> list[str]:
-    """That a run is repeated with a scenario file that reads otherwise now; what its Python says cannot be known."""
-    before = manifest.get("scenario_text")
-    if before is None or file is None or before == file.text:
-        return []
-    return [f"{file.path} is not as it was in the run to repeat (its text stands in that run's manifest): the rows may differ."]
-
-
 def _scenario(flags: Flags, file: ScenarioFile | None, start_ns: int, end_ns: int) -> Scenario:
     """Everything but the prices. Raises ``InputError``."""
-    if flags.only and flags.total_market_data_events is not None:
-        limit = "the count is over all symbols, and --only simulates just some"
-        remedy = "Leave it out, and give the --end_ts that stands in the manifest of the full run."
-        raise InputError(explain("--total_market_data_events with --only", flags.total_market_data_events, limit, remedy))
+    _check_only(flags)
     universe = load_universe() if file is None else file.universe
     if flags.symbols is not None:
         universe = universe.select(flags.symbols)
@@ -225,6 +257,14 @@ def _scenario(flags: Flags, file: ScenarioFile | None, start_ns: int, end_ns: in
     return scenario if file is None else file.fill(scenario)
 
 
+def _check_only(flags: Flags) -> None:
+    """Raises ``InputError``."""
+    if flags.only and flags.total_market_data_events is not None:
+        limit = "the count is over all symbols, and --only simulates just some"
+        remedy = "Leave it out, and give the --end_ts that stands in the manifest of the full run."
+        raise InputError(explain("--total_market_data_events with --only", flags.total_market_data_events, limit, remedy))
+
+
 def _after(scenario: Scenario, newest_ns: int, flags: Flags) -> Scenario:
     """The same from the first nanosecond after ``newest_ns``. Raises ``InputError`` if nothing is left, or if that is not now."""
     if flags.mode == "real-time":
@@ -251,46 +291,19 @@ def _times(flags: Flags, now_ns: int | None) -> tuple[int, int]:
     return run_times(flags)
 
 
-def run_times(flags: Flags) -> tuple[int, int]:
-    """Start and end in ns; what is not given is the beginning (04:00) or the end (20:00, early 17:00) of that trading day."""
+def run_times(flags: Flags, *, allows_closed: bool = False) -> tuple[int, int]:
+    """Start and end in ns; what is not given is the beginning (04:00) or the end (20:00, early 17:00) of that trading day.
+
+    ``allows_closed``: whether the exchange may be closed all that time. Raises ``InputError``.
+    """
     start_ns = _time("start_ts", flags.start_ts)
     end_ns = _time("end_ts", flags.end_ts)
     start_ns, end_ns = run_bounds(start_ns, end_ns)
     if end_ns <= start_ns:
         raise InputError(explain("--end_ts", format_ts(end_ns), f"it is after the start, {format_ts(start_ns)}", "Give a later --end_ts."))
-    if flags.session_pacing and flags.offsession_trades == "none":
+    if flags.session_pacing and flags.offsession_trades == "none" and not allows_closed:
         require_session(start_ns, end_ns)
     return start_ns, end_ns
-
-
-def read_run(source: str | None) -> dict[str, Any] | None:
-    """The manifest that ``--prices`` names, by file or by folder; None if it names something else."""
-    if source is None:
-        return None
-    path = Path(source)
-    path = path / "manifest.json" if path.is_dir() else path
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(explain("Cannot read the manifest", str(path), str(error), "Name the manifest of a run.")) from error
-    if not isinstance(manifest, dict):
-        raise InputError(explain("Not a manifest", str(path), "a JSON object is expected", "Name the manifest of a run."))
-    return manifest
-
-
-def _with_manifest(given: Flags) -> tuple[Flags, list[str], tuple[Refresh, ...]]:
-    """The flags, those not given taken from the manifest that ``--prices`` names; a note if it is of another version; its refreshes."""
-    manifest = read_run(given.prices)
-    if manifest is None:
-        return given, [], ()
-    kept = manifest.get("settings")
-    if not isinstance(kept, dict):
-        return given, [], ()  # prices alone
-    known = {name: kept[name] for name in (*REPEATED, "start_ts", "end_ts") if kept.get(name) is not None}
-    explicit = {name: getattr(given, name) for name in given.model_fields_set}
-    return check_flags(known | explicit), _version_notes(manifest), from_manifest(manifest.get("refreshes", ()))
 
 
 def _seed_notes(scenario: Scenario) -> list[str]:
@@ -319,14 +332,6 @@ def _only_notes(scenario: Scenario) -> list[str]:
     if everywhere:
         notes.append(f"Agents of all symbols see just {only} here, so rows may differ from the full run's: {', '.join(everywhere)}.")
     return notes
-
-
-def _version_notes(manifest: dict[str, Any]) -> list[str]:
-    before, now = manifest.get("versions"), versions()
-    if not isinstance(before, dict):
-        return []
-    changed = [f"{name} {before[name]} (now {now[name]})" for name in now if name in before and before[name] != now[name]]
-    return [f"The run to repeat was made with {', '.join(changed)}: its rows may differ."] if changed else []
 
 
 def _time(name: str, text: str | None) -> int | None:

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from simulator.inputs.config import Refresh
 from simulator.inputs.reference_prices import Bracket, PriceTable, reference_prices
@@ -62,19 +62,3 @@ class Refresher:
                 self._answers.put(sound)
             else:
                 self.unanswered += 1
-
-
-def to_manifest(refreshes: Sequence[Refresh]) -> list[dict[str, Any]]:
-    """As plain data."""
-    return [
-        {"ts_ns": r.ts_ns, "over_ns": r.over_ns, "prices": {s: [b.low, b.high, b.close, b.source] for s, b in r.prices.items()}}
-        for r in refreshes
-    ]
-
-
-def from_manifest(entries: Sequence[Mapping[str, Any]]) -> tuple[Refresh, ...]:
-    """The reverse."""
-    return tuple(
-        Refresh(ts_ns=entry["ts_ns"], over_ns=entry["over_ns"], prices={s: Bracket(*b) for s, b in entry["prices"].items()})
-        for entry in entries
-    )

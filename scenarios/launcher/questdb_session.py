@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from rich.console import Console
@@ -18,11 +16,13 @@ from scenarios.launcher.backpressure import Sent
 from scenarios.launcher.flags import Flags
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.plan import History, Plan
+from scenarios.launcher.repeat import Recorded
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.secrets import secret
 from simulator.errors import SinkError
 from simulator.flow import NEVER_NS
-from simulator.inputs.sessions import format_ts, parse_ts
+from simulator.inputs.run_record import Manifest
+from simulator.inputs.sessions import format_ts
 from simulator.records import I64, NS_PER_S
 from writers.questdb import resume, runs, schema
 from writers.questdb.connection import Connection, Sql
@@ -111,17 +111,24 @@ class Database:
         schema.wait_applied(self.pg, self.tables(present))
         newest_ns = resume.newest_ns(self.pg, suffix, present)
         mids = resume.last_mids(self.pg, suffix) if "market_data" in present else {}
-        manifest = runs.newest_manifest(self.pg, suffix) if newest_ns != resume.NOTHING_NS or self.flags.incremental else None
-        if manifest is None or manifest["mode"] != "faster-than-life":
-            return History(newest_ns=newest_ns, mids=mids)
-        start_ns, end_ns = parse_ts(manifest["settings"]["start_ts"]), parse_ts(manifest["settings"]["end_ts"])
-        if newest_ns != resume.NOTHING_NS and not start_ns <= newest_ns < end_ns:
-            return History(newest_ns=newest_ns, mids=mids)
-        oldest_end_ns = min(
-            int(resume.newest_by_symbol(self.pg, suffix, table, manifest["symbols"], start_ns, end_ns).min())
-            for table in manifest["tables"]
-        )
-        return History(newest_ns=newest_ns, mids=mids, manifest=manifest, oldest_end_ns=oldest_end_ns)
+        here = History(newest_ns=newest_ns, mids=mids)
+        run = runs.newest_run(self.pg, suffix) if self.flags.incremental else None
+        if run is None or run.started.record.mode != "faster-than-life" or newest_ns >= run.started.record.end_ns:
+            return here
+        record = run.started.record
+        ends_ns = [
+            int(resume.newest_by_symbol(self.pg, suffix, table, record.symbols, record.start_ns, record.end_ns).min())
+            if schema.exists(self.pg, schema.table_name(table, suffix)) else resume.NOTHING_NS
+            for table in record.tables
+        ]  # fmt: skip
+        recorded = Recorded(manifest=run.started, where=f"{schema.table_name('runs', suffix)}", is_complete=run.is_complete)
+        return replace(here, recorded=recorded, oldest_end_ns=min(ends_ns))
+
+    def recorded(self, run_id: str) -> Recorded:
+        """The run that ``--repeat database:RUN_ID`` names: as it ended if it has. Raises ``InputError``."""
+        self.connection.check()
+        run = runs.run_by_id(self.pg, self.flags.suffix, run_id)
+        return Recorded(manifest=run.ended or run.started, where=f"run {run.run_id} of the database", is_complete=run.is_complete)
 
     def prepare(self, plan: Plan, console: Console) -> dict[str, I64] | None:
         """Create what is missing, compare what is there, record the run. Returns where each (table, symbol) goes on, if it continues."""
@@ -148,7 +155,7 @@ class Database:
         counts = resume.count_by_symbol(self.pg, self.flags.suffix, "market_data", symbols, plan.run_start_ns, plan.scenario.start_ns)
         return int(counts.sum())
 
-    def finish(self, plan: Plan, manifest: Mapping[str, Any], console: Console, *, is_whole: bool) -> None:
+    def finish(self, plan: Plan, manifest: Manifest, console: Console, *, is_whole: bool) -> None:
         """Record the end, create the views that had to wait, and show what a query finds."""
         flags = self.flags
         self._record(runs.ENDED, manifest)
@@ -167,9 +174,9 @@ class Database:
             shown.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
         console.print(shown)
 
-    def _record(self, event: str, manifest: Mapping[str, Any]) -> None:
+    def _record(self, event: str, manifest: Manifest) -> None:
         """Keep in the runs table what would repeat the run."""
-        runs.record(self.pg, self.flags.suffix, self.run_id, event, json.dumps(manifest))
+        runs.record(self.pg, self.flags.suffix, self.run_id, event, manifest)
 
     def valve(self, plan: Plan) -> Valve:
         """For the throttle."""

@@ -18,6 +18,12 @@ RATE_MAX = 5_000_000
 AGENT_NUMBERS = 16_000
 PRICE_WINDOW_MIN = 64
 MAX_ORDERS_MIN = 4
+MAX_ORDERS_MAX = 1_000_000
+PRICE_WINDOW_MAX = 1_048_576
+HISTORY_MAX = 1_048_576
+SEED_MIN = -(2**63)
+SEED_MAX = 2**63 - 1
+LATENCY_NS_MAX = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,8 @@ class AgentSpec:
     """Whether each order and fill is kept for the results, or only their sums."""
     max_wake_s: float = 60.0
     """Wall time that the agent may take between two yields; then it is stopped, for a loop without a yield would never end."""
+    use: str = ""
+    """How a scenario file names ``make`` (module:callable); empty if it was given in Python."""
 
     def __post_init__(self) -> None:
         if not self.name or self.name in BACKGROUND_NAMES:
@@ -182,12 +190,12 @@ class Scenario:
             raise InputError(explain("--offsession_trades", self.offsession_trades, "none, trickle or full", "none is the default."))
         if self.slice_ns is not None and self.slice_ns < 1:
             raise InputError(explain("slice_ns", self.slice_ns, "at least 1 ns", "Leave it out to run as far as the next event."))
-        if self.price_window < PRICE_WINDOW_MIN or self.price_window & (self.price_window - 1):
-            limit = f"a power of two, at least {PRICE_WINDOW_MIN:,} ticks"
+        if not PRICE_WINDOW_MIN <= self.price_window <= PRICE_WINDOW_MAX or self.price_window & (self.price_window - 1):
+            limit = f"must be a power of two, {PRICE_WINDOW_MIN:,} to {PRICE_WINDOW_MAX:,} ticks"
             raise InputError(explain("price_window", self.price_window, limit, "16384 is the default."))
-        if self.max_orders < MAX_ORDERS_MIN or self.history < 1:
-            limit = f"max_orders is at least {MAX_ORDERS_MIN}, history at least 1"
-            raise InputError(explain("max_orders, history", (self.max_orders, self.history), limit, "2048 and 4096 are the defaults."))
+        for name, low, high, default in (("max_orders", MAX_ORDERS_MIN, MAX_ORDERS_MAX, 2048), ("history", 1, HISTORY_MAX, 4096)):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(explain(name, getattr(self, name), f"must be {low:,} to {high:,}", f"{default} is the default."))
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
             raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))

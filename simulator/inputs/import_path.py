@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,23 @@ def find(name: str, what: str, folder: Path | None = None) -> Any:
             raise InputError(explain(what, name, limit, nearest(part, there)))
         found = getattr(found, part)
     return found
+
+
+def module_file(module_name: str, folder: Path | None = None) -> Path | None:
+    """Where ``find`` would take a module from, without importing it; None if that cannot be known (it is a part of a package)."""
+    if folder is not None and not (folder / "__init__.py").exists():
+        for path in (folder / f"{module_name}.py", folder / module_name / "__init__.py"):
+            if path.exists():
+                return path
+    if "." in module_name:  # find_spec would import the package
+        package = module_file(module_name.rpartition(".")[0], folder)
+        beside = package.parent / f"{module_name.rpartition('.')[2]}.py" if package is not None else None
+        return beside if beside is not None and beside.exists() else None
+    try:
+        spec = importlib.util.find_spec(module_name)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
 def _callables(found: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reference prices: the range in which each symbol starts. From Yahoo, the built-in table, a CSV file or an earlier run's manifest.
+"""Reference prices: the range in which each symbol starts. From Yahoo, the built-in table or a CSV file.
 
 The only file that imports yfinance, and only when Yahoo is asked for. Whatever Yahoo does, a run can start: a symbol
 without a sound answer takes its prices from the built-in table, and one line says so.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
 import logging
 import math
 import queue
@@ -16,7 +15,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +37,7 @@ JUMP_MIN = 0.55
 ASSUMED_USD = 100.0
 """For a symbol that no table knows."""
 SYMBOLS_SHOWN = 3
+CSV_BYTES_MAX = 10_000_000
 COLUMNS = ("symbol", "low", "high", "close", "date")
 
 
@@ -54,7 +54,7 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """What a run starts from; ``manifest_entry`` is the form in which a manifest keeps it."""
+    """What a run starts from."""
 
     brackets: dict[str, Bracket]
     """By symbol, in the order asked for."""
@@ -63,18 +63,13 @@ class PriceTable:
     notes: tuple[str, ...]
     """Lines for the user: at most one."""
 
-    def manifest_entry(self) -> dict[str, dict[str, float | str]]:
-        """The value of a manifest's key "prices": {symbol: {low, high, close, source}}."""
-        return {symbol: asdict(bracket) for symbol, bracket in self.brackets.items()}
-
 
 def reference_prices(source: str, symbols: Sequence[str], dates: tuple[dt.date, dt.date], *, timeout_s: float = 5.0) -> PriceTable:
     """Brackets of ``symbols`` from ``source`` for the first and last simulated date.
 
-    ``source`` is "yahoo", "builtin", a CSV file (symbol, low, high, close, date), a manifest, or a folder with a
-    ``manifest.json``. Yahoo and a CSV file fall back to the built-in table symbol by symbol; a manifest must know all of
-    them, because it promises the same run. Raises ``InputError`` for a file that is missing or wrong. Yahoo's prices
-    carry the splits that came after the date, as its charts do.
+    ``source`` is "yahoo", "builtin" or a CSV file (symbol, low, high, close, date); both Yahoo and a file fall back to the
+    built-in table symbol by symbol. Raises ``InputError`` for a file that is missing or wrong. Yahoo's prices carry the splits
+    that came after the date, as its charts do.
     """
     if source == "builtin":
         return _with_fallback(source, source, {}, dict.fromkeys(symbols, ""), symbols)
@@ -82,15 +77,14 @@ def reference_prices(source: str, symbols: Sequence[str], dates: tuple[dt.date, 
         found, missing = _from_yahoo(symbols, dates, timeout_s)
         return _with_fallback("Yahoo", source, found, missing, symbols)
     path = Path(source)
-    if path.is_dir():
-        path = path / "manifest.json"
-    if path.suffix.lower() == ".json":
-        return PriceTable(_from_manifest(path, symbols), source, ())
+    if path.suffix.lower() == ".json" or _is_folder(path):
+        limit = "prices must be yahoo, builtin or a .csv file; a run's manifest holds a whole run"
+        raise InputError(explain("--prices", source, limit, f"To repeat that run: --repeat {source}"))
     if path.suffix.lower() == ".csv":
         table = {symbol: bracket for symbol, (bracket, _) in _read_csv(str(path), _read(path), "file").items()}
         missing = {symbol: "not in the file" for symbol in symbols if symbol not in table}
         return _with_fallback(path.name, source, table, missing, symbols)
-    raise InputError(explain("Unknown source of prices", source, "yahoo, builtin, a .csv file or a manifest", "Use --prices builtin."))
+    raise InputError(explain("Unknown source of prices", source, "yahoo, builtin or a .csv file", "Use --prices builtin."))
 
 
 def prices_at(mids: Mapping[str, float], symbols: Sequence[str], others: PriceTable) -> PriceTable:
@@ -248,12 +242,24 @@ def _fault(low: float, high: float, close: float) -> str | None:
     return None
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no name that a file could have
+        return False
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "Name a .csv file, a manifest, or the folder of a run; or use --prices builtin."
-        raise InputError(explain("Cannot read the prices", str(path), str(error), remedy)) from error
+        with path.open("rb") as file:
+            text = file.read(CSV_BYTES_MAX + 1)
+        if len(text) > CSV_BYTES_MAX:
+            raise ValueError(f"it is longer than {CSV_BYTES_MAX:,} bytes")
+        return text.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        remedy = "Name a .csv file, or use --prices builtin."
+        raise InputError(explain("Cannot read the prices", str(path), reason, remedy)) from error
 
 
 def _read_csv(where: str, text: str, source: str) -> dict[str, tuple[Bracket, str]]:
@@ -271,30 +277,6 @@ def _read_csv(where: str, text: str, source: str) -> dict[str, tuple[Bracket, st
             raise InputError(explain(f"{at}: symbol", row["symbol"], "each symbol occurs once", "Remove one of the lines."))
         table[row["symbol"]] = _checked(at, (row["low"], row["high"], row["close"]), source), row["date"]
     return table
-
-
-def _from_manifest(path: Path, symbols: Sequence[str]) -> dict[str, Bracket]:
-    """The brackets of the run that wrote the manifest, with the sources that it had."""
-    try:
-        manifest = json.loads(_read(path))
-    except ValueError as error:
-        raise InputError(explain("Not a manifest with prices", str(path), str(error), "Name the manifest of a run.")) from error
-    return manifest_prices(manifest, str(path), symbols)
-
-
-def manifest_prices(manifest: Mapping[str, Any], path: str, symbols: Sequence[str]) -> dict[str, Bracket]:
-    """The brackets that a manifest keeps; ``path`` is for messages. Raises ``InputError``."""
-    try:
-        prices = manifest["prices"]
-        entries = {symbol: prices[symbol] for symbol in symbols if symbol in prices}
-        brackets = {s: _checked(f"{path}: {s}", (e["low"], e["high"], e["close"]), str(e["source"])) for s, e in entries.items()}
-    except (ValueError, KeyError, TypeError) as error:
-        limit = 'it needs "prices": {symbol: {low, high, close, source}}'
-        raise InputError(explain("Not a manifest with prices", path, limit, f"({error!r}) Name the manifest of a run.")) from error
-    if unknown := [s for s in symbols if s not in brackets]:
-        limit = f"{path} has prices of {len(prices)} symbols"
-        raise InputError(explain("Symbols without prices in the manifest", unknown, limit, "Choose symbols of that run."))
-    return brackets
 
 
 def _checked(at: str, prices: Iterable[object], source: str) -> Bracket:

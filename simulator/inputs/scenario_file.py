@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from simulator.agents.factory import agent_parameters
 from simulator.errors import AgentError, InputError, explain
 from simulator.flow.profile import load_profile
-from simulator.inputs.config import AgentSpec, Fees, OffsessionTrades, Rates, Scenario
+from simulator.inputs.config import LATENCY_NS_MAX, AgentSpec, Fees, OffsessionTrades, Rates, Scenario
 from simulator.inputs.import_path import find
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket, PriceTable, reference_prices
 from simulator.inputs.sessions import parse_dates, parse_ts, run_bounds, trading_days
@@ -29,7 +29,6 @@ from simulator.inputs.universe import Universe, check_universe, load_universe
 from simulator.records import NS_PER_US
 
 MODEL = "the file with everything in docs/scenarios.md"
-LATENCY_NS_MAX = 60_000_000_000
 COPIES_MAX = 1_000
 
 
@@ -111,7 +110,7 @@ class ScenarioKeys(_Keys):
     only: list[str] | None = Field(None, description="Simulate just these; their rows are those of the full run.")
     prices: Annotated[
         Annotated[str, Tag(NAMED)] | Annotated[dict[str, PriceKeys], Tag(INLINE)], Discriminator(_branch)
-    ] | None = Field(None, description="builtin, yahoo, the path of a CSV file or manifest, or low, high and close by symbol.")  # fmt: skip
+    ] | None = Field(None, description="builtin, yahoo, the path of a CSV file, or low, high and close by symbol.")  # fmt: skip
     dates: str | list[str] | None = Field(None, description="A date, or the first and the last one; instead of start_ts and end_ts.")
     start_ts: str | None = Field(None, description="First instant, ISO-8601 with a zone.")
     end_ts: str | None = Field(None, description="The run ends before this instant.")
@@ -218,7 +217,7 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     if isinstance(keys.prices, str):
         values["prices"] = _beside(path.parent, keys.prices)
         if keys.prices not in ("builtin", "yahoo") and not Path(values["prices"]).exists():
-            limit = f"builtin, yahoo, or the path of a CSV file or manifest, and there is none in {path.parent}"
+            limit = f"builtin, yahoo, or the path of a CSV file, and there is none in {path.parent}"
             raise InputError(explain(file.at(("prices",)), keys.prices, limit, nearest(keys.prices, ["builtin", "yahoo"])))
     if keys.profile is not None:
         values["profile"] = _beside(path.parent, keys.profile)
@@ -349,7 +348,7 @@ def _agents(keys: ScenarioKeys, file: YamlFile, folder: Path, universe: Universe
             limit = f"it lacks {', '.join(missing)}"
             raise InputError(explain(file.at((*place, "latency_ns")), latency, limit, "Add them, or '*' for all others."))
         settings = {
-            "name": agent.name, "make": make, "arguments": dict(agent.with_),
+            "name": agent.name, "make": make, "use": agent.use, "arguments": dict(agent.with_),
             "symbols": _names(file, (*place, "symbols"), agent.symbols, symbols), "latency_ns": latency,
             "max_messages_per_s": agent.max_messages_per_s, "keep_orders": agent.keep_orders, "max_wake_s": agent.max_wake_s,
         }  # fmt: skip

@@ -135,7 +135,7 @@ def validate(kind: type, file: YamlFile) -> Any:
         # By way of JSON, because a list is a good tuple there even to a strict check.
         return adapter.validate_json(json.dumps(file.data), strict=True)
     except ValidationError as error:
-        raise InputError(_explain_first(kind, file, error)) from None
+        raise InputError(why_invalid(kind, file, error)) from None
     except (TypeError, ValueError) as error:
         remedy = "Keys are text; values are text, numbers, lists and mappings."
         raise InputError(explain(file.where, "a value", str(error), remedy)) from error
@@ -168,8 +168,8 @@ def _lines(node: yaml.Node, place: Place, above: tuple[int, ...]) -> Iterator[tu
             yield from _lines(value, (*place, n), above)
 
 
-def _explain_first(kind: type, file: YamlFile, error: ValidationError) -> str:
-    """An unknown key goes before the key that it leaves missing."""
+def why_invalid(kind: type, file: YamlFile, error: ValidationError) -> str:
+    """The first thing that does not fit, in words. An unknown key goes before the key that it leaves missing."""
     unknown = ("extra_forbidden", "unexpected_keyword_argument")
     first = min(error.errors(include_url=False, include_context=False), key=lambda complaint: complaint["type"] not in unknown)
     place: Place = tuple(part for part in first["loc"] if part not in (INLINE, NAMED))

@@ -19,6 +19,7 @@ from scenarios.launcher.pacing import Pace
 from scenarios.launcher.plan import Plan, make_plan, starting_now, with_scenario
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.progress import ProgressLine
+from scenarios.launcher.repeat import announcer, read_recorded
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
@@ -39,15 +40,18 @@ def start(words: Sequence[str], console: Console, signals: StopSignals) -> int:
 
 def simulate_and_write(flags: Flags, said: Sequence[str], console: Console, signals: StopSignals) -> int:
     """Plan and run; with a database, what it has before has a say. ``said``: lines for the user so far. Raises ``MarketSimError``."""
+    announce = announcer(console)
+    repeated = read_recorded(flags)
     if flags.writer != "questdb":
-        return run(make_plan(flags, said=said), console, signals)
+        return run(make_plan(flags, said=said, repeated=repeated, announce=announce), console, signals)
     from scenarios.launcher.questdb_session import open_database
 
-    make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}))  # mistakes, before a server is asked
+    # Mistakes, before a server is asked.
+    make_plan(flags.model_copy(update={"prices": flags.prices or "builtin"}), repeated=repeated, announce=announce)
     with open_database(flags, console) as database:
         history = database.history()
         load_kernels(console)
-        return run(make_plan(flags, history, said=said), console, signals, database=database)
+        return run(make_plan(flags, history, said=said, repeated=repeated, announce=announce), console, signals, database=database)
 
 
 def run(
