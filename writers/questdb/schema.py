@@ -97,6 +97,7 @@ def ddl(suffix: str = "", short_ttl: bool = False, extra_tables: Sequence[str] =
             name=table_name("runs", suffix),
             columns=(("ts", "TIMESTAMP"), ("run_id", "VARCHAR"), ("event", "SYMBOL"), ("manifest", "VARCHAR")),
             partition_by="MONTH",
+            keys=("ts", "run_id", "event"),
         ),
     ]  # fmt: skip
     extra: dict[str, tuple[tuple[tuple[str, str], ...], Partition]] = {
@@ -263,7 +264,7 @@ def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
         return []
     statement = f"ALTER TABLE {wanted.name} DEDUP ENABLE UPSERT KEYS({', '.join(wanted.keys)});"
     is_now = f"DEDUP by {', '.join(sorted(keys))}" if keys else "no DEDUP"
-    if needs_dedup:
+    if needs_dedup and set(KEYS) <= set(wanted.keys):
         limit = f"it has {is_now}, and rows that are sent again would stand there twice"
         raise InputError(explain("--incremental true with", wanted.name, limit, f"Run first: {statement}"))
     return [f"{wanted.name} has {is_now}: rows that are sent again would stand there twice. To mend that: {statement}"]
