@@ -13,13 +13,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from in_process import command
 
 WINDOW = ("--start_ts", "2025-07-01T13:29:58Z", "--end_ts", "2025-07-01T13:30:06Z", "--symbols", "AAPL,NVDA,JPM,XOM,GS")
 RATES = ("--market_data_min_eps", "40", "--market_data_max_eps", "160", "--trades_min_eps", "8", "--trades_max_eps", "40")
-
-
-def command(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "scenarios.full_day", *flags], capture_output=True, text=True, check=False)
 
 
 def digest_of(done: subprocess.CompletedProcess[str]) -> str:
