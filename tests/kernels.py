@@ -36,9 +36,20 @@ def main(part: str) -> None:
     if part == "flow":
         return
     market.book("AAPL", "NASDAQ").levels(Side.BUY, 1)
+    publish(market)
     book = LimitOrderBook()
     book.add(Side.BUY, 100, 10)
     book.levels(Side.BUY, 1)
+
+
+def publish(market: Any) -> None:
+    """The kernel of the formats."""
+    import numpy as np
+
+    from writers.feed.displayed import DisplayedFeed
+
+    books = np.arange(5).reshape(1, 5)
+    list(DisplayedFeed(books, groups=books[0]).publish(market.tape()["orders"]))
 
 
 if __name__ == "__main__":

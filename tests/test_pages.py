@@ -79,3 +79,17 @@ def test_the_scenario_that_has_every_key_is_right(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert command.main(["--scenario", "mine.yaml", "--check_scenario", "true"]) == 0
+
+
+@pytest.mark.day
+def test_the_page_of_formats_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands, then each piece of Python with the peers' packages."""
+    text = (ROOT / "docs" / "formats.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    for line in "".join(blocks(text, "bash")).replace("\\\n", " ").splitlines():
+        done = subprocess.run([sys.executable, *line.split("#")[0].split()[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+    for code in blocks(text, "python"):
+        done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout

@@ -26,6 +26,7 @@ from simulator.inputs.run_record import MANIFEST, Manifest
 from simulator.records import NS_PER_HOUR, NS_PER_S, Batch, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
+from writers.formats import FORMATS, is_file_of
 
 ROW_GROUP_ROWS = 65_536
 PREFIX = "equities_"
@@ -201,10 +202,11 @@ def _is_ours(entry: Path) -> bool:
         return False
     if entry.is_file():
         return entry.name == f".{MANIFEST}.partial" or (entry.name == MANIFEST and _is_manifest(entry))
+    paths = [path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
+    if entry.name in FORMATS:
+        return all(is_file_of(entry.name, path) for path in paths)
     pattern = OUR_RESULT if entry.name == "agents" else OUR_FILE
-    return (entry.name == "agents" or entry.name.startswith(PREFIX)) and all(
-        pattern.fullmatch(path.relative_to(entry).as_posix()) for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()
-    )
+    return (entry.name == "agents" or entry.name.startswith(PREFIX)) and all(pattern.fullmatch(path) for path in paths)
 
 
 def _is_written(folder: Path, entry: Path, written: Collection[str]) -> bool:

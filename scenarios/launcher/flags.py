@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 
 from simulator.errors import InputError, explain
 from simulator.inputs.config import OffsessionTrades, Rates, Scenario
+from writers.formats import FORMATS
 
 PROGRAM = "python -m scenarios.full_day"
 PROCESSES_DEFAULT_MAX = 4
@@ -52,7 +53,7 @@ def _check_suffix(value: str) -> str:
     return value
 
 
-WRITERS = ("parquet", "questdb", "memory", "null")
+WRITERS = ("parquet", "questdb", "memory", "null", *FORMATS)
 
 
 def _check_writer(value: str) -> str:
@@ -126,9 +127,10 @@ class Flags(BaseModel):
 
     writer: Annotated[str, AfterValidator(_check_writer)] = Field(
         "parquet",
-        description="parquet, questdb, memory, null, or module:callable, called with (folder, worker) to make a Sink "
-        "(default parquet; questdb if one of QuestDB's flags is given).",
+        description="parquet, questdb, memory, null, a format of docs/formats.md (" + ", ".join(FORMATS) + "), or module:callable, called "
+        "with (folder, worker) to make a Sink (default parquet; questdb if one of QuestDB's flags is given).",
     )
+    venue: Names | None = Field(None, description="With a format of docs/formats.md: the venues to write, as a comma list (default: all).")
     out: str = Field("out", description="Folder for the files; given, also for the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
@@ -181,7 +183,7 @@ GROUPS = {
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
-    "Output": ("writer", "out", "overwrite", "incremental", "suffix", "extra_tables", "memory_limit"),
+    "Output": ("writer", "venue", "out", "overwrite", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
         "tls", "tls_verify", "tls_roots", "create_views", "short_ttl", "print_ddl", "resend", "pause_rows", "resume_rows",
@@ -234,6 +236,10 @@ def check_flags(values: dict[str, Any]) -> Flags:
         limit = ALLOWED.get(first["type"], said)
         raise InputError(explain(f"--{name}", first["input"], f"allowed is {limit}", _remedy(name))) from None
     _check_together(flags)
+    if flags.writer in FORMATS and "orders" not in (flags.extra_tables or ()):  # all of these are made of it
+        kept = flags.model_fields_set
+        flags = flags.model_copy(update={"extra_tables": (*(flags.extra_tables or ()), "orders")})
+        flags.model_fields_set.intersection_update(kept)
     return flags
 
 
@@ -255,6 +261,12 @@ def _check_together(flags: Flags) -> None:
         ),
         ("speed", live and flags.speed is not None, "real time has speed 1", "Leave it out, or use --mode faster-than-life."),
         ("yahoo_refresh_secs", not live and flags.yahoo_refresh_secs > 0, "it is for --mode real-time", "Leave it out."),
+        (
+            "venue",
+            flags.venue is not None and flags.writer not in FORMATS,
+            f"it is for --writer {', '.join(FORMATS)}",
+            "Leave it out: the other writers write all venues.",
+        ),
         ("incremental", flags.incremental and flags.only is not None, "it continues whole runs", "Leave out --only."),
         (
             "incremental", flags.incremental and flags.writer not in ("questdb", "parquet"),

@@ -13,9 +13,14 @@ from simulator.records import NS_PER_S
 from simulator.tape.sink import NullSink
 
 
-def load_kernels(console: Console) -> None:
+def load_kernels(console: Console, for_format: bool = False) -> None:
+    """``for_format``: that of the order-by-order formats too."""
     with compiling(console):
         warm_up()
+        if for_format:
+            from writers.feed.displayed import load_kernel
+
+            load_kernel()
 
 
 def warm_up() -> None:

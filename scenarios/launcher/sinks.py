@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 from simulator.errors import InputError, explain
 from simulator.inputs.import_path import find
 from simulator.records import I64
-from simulator.tape.sink import NullSink, Sink
+from simulator.tape.sink import NullSink, RunInfo, Sink
+from writers.formats import FORMATS, make_sink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class SinkMaker:
     """Whether rows may wait until there are enough of them for a request."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Of a writer of the user's own, besides folder and worker."""
+    """Of a format's or the user's own writer, besides folder and worker."""
     beside: Path | None = None
     """Folder of the file that names it."""
 
@@ -47,6 +48,15 @@ class SinkMaker:
         if self.writer == "parquet":
             for partial in self.folder.rglob(".part-*.parquet.partial"):
                 partial.unlink(missing_ok=True)
+        elif self.writer in FORMATS:
+            for partial in (self.folder / self.writer).rglob(".*.partial"):
+                partial.unlink(missing_ok=True)
+
+    def merge(self, run: RunInfo, complete: bool) -> None:
+        """Let a writer with one file for all workers make it, if it has such a method. All workers have ended. Raises ``SinkError``."""
+        if self.writer in FORMATS or (":" in self.writer and hasattr(resolve(self.writer, self.beside), "merge")):
+            sink: Any = self(0)
+            sink.merge(run, complete)
 
     def __call__(self, worker: int) -> Sink:
         if self.writer == "null":
@@ -59,6 +69,8 @@ class SinkMaker:
             from writers.parquet import ParquetSink
 
             return ParquetSink(self.folder)
+        if self.writer in FORMATS:
+            return make_sink(self.writer, self.folder, worker, **self.arguments)
         if self.writer == "questdb":
             from writers.questdb.resume import ResumeSink
             from writers.questdb.sink import QuestDBSink

@@ -11,6 +11,7 @@ from rich.console import Console
 from scenarios.launcher.stop_signals import StopSignals
 from simulator.errors import InputError, explain
 from simulator.inputs.strict_yaml import nearest
+from writers.formats import FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ COMMANDS = {
     "check": Command(about="say what a scenario and flags would run, and do not run it", module="check"),
     "ddl": Command(about="print the SQL of QuestDB's tables and views", module="ddl"),
     "schema": Command(about="print the JSON Schema of scenario files", module="schema"),
+    "convert": Command(about="a finished Parquet run in another format: " + ", ".join(FORMATS), module="convert"),
 }
 
 

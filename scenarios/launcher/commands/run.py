@@ -23,10 +23,11 @@ from scenarios.launcher.repeat import announcer, read_recorded
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
-from scenarios.launcher.worker import Job, deal
+from scenarios.launcher.worker import Job, deal, run_info
 from scenarios.launcher.worker_pool import run_jobs
 from simulator.errors import InputError, explain
 from simulator.records import I64, NS_PER_S
+from writers.formats import FORMATS
 
 if TYPE_CHECKING:
     from scenarios.launcher.questdb_session import Database  # with psycopg: only for those who use it
@@ -71,7 +72,7 @@ def run(
         folder=folder,
         memory_limit_bytes=int(flags.memory_limit) // len(dealt),
         lingers=flags.mode != "real-time" and flags.speed is None,
-        arguments=plan.file.writer_arguments if plan.file is not None and flags.writer == plan.file.values.get("writer") else {},
+        arguments=writer_arguments(plan),
         beside=plan.file.path.parent if plan.file is not None else None,
     )
     if flags.writer == "memory":
@@ -85,7 +86,7 @@ def run(
         prepare_results(results, flags.overwrite or flags.incremental)
     if make_market is None:
         make_market = Market
-        load_kernels(console)
+        load_kernels(console, for_format=flags.writer in FORMATS)
     if flags.mode == "real-time":
         plan = starting_now(plan)
         scenario = plan.scenario
@@ -113,11 +114,23 @@ def run(
         try:
             with ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
                 outcome = run_jobs(jobs, limit, line.show, backpressure, Refresher(flags.yahoo_refresh_secs, names), signals)
+            maker.merge(run_info(jobs[0]), outcome.complete)
         finally:
             maker.sweep()
         rows = folder if maker.uses_folder else None
         ran = Run(plan=plan, jobs=jobs, rows=rows, results=results, database=database, console=console, signals=signals)
         return finish(ran, outcome, time.monotonic() - started_s, is_paced=pace is not None)
+
+
+def writer_arguments(plan: Plan) -> Mapping[str, Any]:
+    """What the writer is told besides folder and worker. Raises ``InputError`` for a venue that there is not."""
+    flags, file = plan.flags, plan.file
+    if flags.writer not in FORMATS:
+        return file.writer_arguments if file is not None and flags.writer == file.values.get("writer") else {}
+    for venue in flags.venue or ():
+        plan.scenario.universe.venue_index(venue)
+    levels = {"levels": plan.scenario.levels} if FORMATS[flags.writer].has_levels else {}
+    return {"venues": flags.venue or (), **levels}
 
 
 def pace_of(flags: Flags, start_ns: int) -> Pace | None:

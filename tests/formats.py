@@ -1,0 +1,154 @@
+"""What the formats' tests share: a market with everything in it, and the comparison of somebody's books with the tape's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from helpers import FOUR, scenario
+
+from simulator import Market, OrderType, Rates, Side
+from simulator.agents import MarketView, OrderEntry, Wait
+from simulator.inputs.config import AgentSpec
+from simulator.inputs.run_record import FORMAT, Manifest, record_run
+from simulator.records import MarketDataBatch, OrderBatch, TradeBatch, slice_batch
+from writers.feed.sink import FeedSink
+from writers.parquet import ParquetSink, write_manifest
+
+Levels = tuple[list[tuple[int, int]], list[tuple[int, int]]]
+"""Bids and asks, best first: price in units of 0.0001 USD, shares."""
+
+
+def busy(market: MarketView, orders: OrderEntry, rng: Any, symbol: str) -> Generator[Wait, Any, None]:
+    """Orders of each kind at each venue: waiting, hidden, reserve; traded with, reduced, replaced in place and into the other side."""
+    at_open = [
+        orders.buy(symbol, None, 0, 300, type=OrderType.MARKET_ON_OPEN), orders.buy(symbol, None, 90, 300, type=OrderType.LIMIT_ON_OPEN),
+    ]  # fmt: skip
+    orders.reduce(at_open[0], 40)
+    while True:
+        for venue in market.venues:
+            yield market.wait(150_000_000)
+            bid, ask = market.best(symbol, venue).bid_ticks, market.best(symbol, venue).ask_ticks
+            if not bid or not ask:
+                continue
+            reserve = orders.buy(symbol, venue, bid, 1_000, display=120)
+            hidden = orders.sell(symbol, venue, ask, 700, display=0)
+            plain = orders.sell(symbol, venue, ask + 2, 400)
+            yield market.wait(5_000_000)
+            orders.sell(symbol, venue, bid - 3, 900, type=OrderType.IOC)
+            orders.buy(symbol, venue, ask, 1_500, type=OrderType.IOC)
+            yield market.wait(5_000_000)
+            plain = orders.replace(plain, ask + 3, 350)
+            orders.reduce(plain, 50)
+            orders.reduce(reserve, 100)
+            orders.reduce(hidden, 10)
+            yield market.wait(5_000_000)
+            reserve = orders.replace(reserve, bid - 1, 700)
+            orders.replace(plain, bid, 300)
+            orders.replace(hidden, ask + 1, 500)
+            if int(rng.integers(2)):
+                yield market.wait(60_000_000)
+                orders.cancel_all(symbol, venue)
+
+
+BUSY = AgentSpec(name="busy", make=busy, arguments={"symbol": "AAPL"}, symbols=("AAPL",), latency_ns={"*": 50_000})
+RATES = Rates(market_data_min_eps=40, market_data_max_eps=200, trades_min_eps=8, trades_max_eps=40)
+
+
+def day_scenario(start: str, end: str, **settings: Any) -> Any:
+    """Four symbols, the agent, orders."""
+    settings.setdefault("rates", RATES)
+    return scenario(start, end, agents=(BUSY,), extra_tables=("orders",), **settings)
+
+
+class Made:
+    """A market that has run, and its tape."""
+
+    def __init__(self, chosen: Any) -> None:
+        self.market = Market(chosen)
+        self.market.run_until(chosen.end_ns)
+        self.info = self.market.run_info
+        tape = self.market.tape()
+        orders, books, trades = tape["orders"], tape["market_data"], tape["trades"]
+        assert isinstance(orders, OrderBatch)
+        assert isinstance(books, MarketDataBatch)
+        assert isinstance(trades, TradeBatch)
+        self.orders, self.books, self.trades = orders, books, trades
+
+    def of(self, symbol: str, venue: str) -> tuple[MarketDataBatch, TradeBatch]:
+        """Rows of one book."""
+        s, v = self.info.symbols.index(symbol), self.info.venues.index(venue)
+        chosen = []
+        for batch in (self.books, self.trades):
+            mine = (batch.symbol == s) & (batch.venue == v)
+            chosen.append(type(batch)(**{name: getattr(batch, name)[mine] for name in batch.__dataclass_fields__}))
+        return chosen[0], chosen[1]  # type: ignore[return-value]
+
+    def write(self, sink: FeedSink, orders: OrderBatch | None = None) -> None:
+        """All rows into a sink, in batches of an odd number."""
+        rows = orders or self.orders
+        sink.open(self.info)
+        sink.write_all(slice_batch(rows, n, min(n + 7_919, len(rows))) for n in range(0, len(rows), 7_919))  # type: ignore[misc]
+
+    def write_parts(self, make: Callable[[int], FeedSink], workers: int = 2) -> None:
+        """As a run of several processes would: a sink a worker, each with its own symbols; then the merge."""
+        info = self.info
+        for worker in range(workers):
+            sink = make(worker)
+            sink.open(replace(info, worker=worker, workers=workers))
+            mine = self.orders.symbol % workers == worker
+            rows = OrderBatch(**{name: getattr(self.orders, name)[mine] for name in self.orders.__dataclass_fields__})
+            sink.write_all(slice_batch(rows, n, min(n + 1_013, len(rows))) for n in range(0, len(rows), 1_013))  # type: ignore[misc]
+        make(0).merge(replace(info, worker=0, workers=workers), True)
+
+    def parquet(self, folder: Path, workers: int = 2) -> None:
+        """The finished run, with its manifest."""
+        for worker in range(workers):
+            sink = ParquetSink(folder)
+            sink.open(replace(self.info, worker=worker, workers=workers))
+            mine = self.orders.symbol % workers == worker
+            sink.write(OrderBatch(**{name: getattr(self.orders, name)[mine] for name in self.orders.__dataclass_fields__}))
+            sink.close(True)
+        record = record_run(self.market.scenario)
+        write_manifest(folder, Manifest(
+            format=FORMAT, complete=True, reason=None, asked_start_ts=record.start_ts, replayed_from_ts=None, suffix="", record=record, rows={},
+            digest=None, digest_parts={}, processes=workers, wall_seconds=0.0,
+        ))  # fmt: skip
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below, by path."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def clean(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def differences(books: MarketDataBatch, messages: Iterable[tuple[int, Callable[[], object]]], levels: Callable[[], Levels]) -> int:
+    """Rows of one book at which somebody else's book shows other levels than the tape.
+
+    ``messages``: the time of each, and what lets the other book have it. A row is compared after the last message stamped at or before it.
+    """
+    wrong = 0
+    depth = books.quotes.shape[2]
+    moves = iter(messages)
+    upcoming = next(moves, None)
+    for row in range(len(books)):
+        while upcoming is not None and upcoming[0] <= books.ts_ns[row]:
+            upcoming[1]()
+            upcoming = next(moves, None)
+        have = np.zeros((4, depth), np.int64)
+        for k, side in zip((0, 2), levels(), strict=True):
+            for i, (price, size) in enumerate(side[:depth]):
+                have[k, i], have[k + 1, i] = price, size
+        wrong += not np.array_equal(have, books.quotes[row])
+    return wrong
+
+
+__all__ = ["FOUR", "Levels", "Made", "Side", "busy", "clean", "contents", "day_scenario", "differences"]
