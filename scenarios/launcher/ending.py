@@ -19,7 +19,8 @@ from scenarios.launcher.plan import Plan
 from scenarios.launcher.progress import new_york
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
-from scenarios.launcher.summary import print_summary, summary_console
+from scenarios.launcher.summary import print_summary
+from scenarios.launcher.tables import summary_console
 from scenarios.launcher.worker import Job
 from scenarios.launcher.worker_pool import Outcome
 from simulator.errors import InputError, MarketSimError, explain

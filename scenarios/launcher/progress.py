@@ -7,10 +7,10 @@ import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -36,6 +36,22 @@ PHASES = {
 }
 
 
+class Piece:
+    """A part of the line in its forms, the longest first; an empty one leaves it out."""
+
+    def __init__(self, *forms: str) -> None:
+        self.forms = forms
+
+
+class _Moment(NamedTuple):
+    """What was there when a line was drawn."""
+
+    at_s: float
+    now_ns: int
+    rows: int
+    book_rows: int
+
+
 class ProgressLine:
     """Shows an ``Outcome`` that grows; used with ``with``, so that the terminal is left tidy."""
 
@@ -50,7 +66,7 @@ class ProgressLine:
         live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
         self._live = live if console.is_terminal else None
         self._shown_s = time.monotonic()
-        self._past: deque[tuple[float, int, int]] = deque([(self._shown_s, scenario.start_ns, 0)])
+        self._past: deque[_Moment] = deque([_Moment(self._shown_s, scenario.start_ns, 0, 0)])
 
     def __enter__(self) -> Self:
         if self._live:
@@ -69,26 +85,33 @@ class ProgressLine:
         self._shown_s = now_s
         now_ns = min(outcome.now_ns.values())
         rows = sum(sum(tables.values()) for tables in outcome.rows.values())
-        line = self.line(now_s, now_ns, rows) + state(outcome)
+        book_rows = sum(tables.get("market_data", 0) for tables in outcome.rows.values())
+        pieces = [*self.pieces(now_s, now_ns, rows, book_rows), *state(outcome)]
         if self._live:
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+            self._live.update(Text(fit(pieces, self.console.width - 1), no_wrap=True, overflow="ellipsis"), refresh=True)
         else:
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.console.print(fit(pieces, None), highlight=False, soft_wrap=True)
 
-    def line(self, now_s: float, now_ns: int, rows: int) -> str:
+    def pieces(self, now_s: float, now_ns: int, rows: int, book_rows: int) -> list[Piece]:
         """Simulated time in New York, phase, rows, rows per second, time left."""
-        while len(self._past) > 1 and now_s - self._past[0][0] > SPEED_OVER_S:
+        while len(self._past) > 1 and now_s - self._past[0].at_s > SPEED_OVER_S:
             self._past.popleft()
-        then_s, then_ns, then_rows = self._past[0]
-        self._past.append((now_s, now_ns, rows))
-        took_s = max(now_s - then_s, 1e-6)
-        line = f"{new_york(now_ns)} {self.phase(now_ns)} · {rows:,} rows · {(rows - then_rows) / took_s:,.0f} rows/s"
+        then = self._past[0]
+        self._past.append(_Moment(now_s, now_ns, rows, book_rows))
+        took_s = max(now_s - then.at_s, 1e-6)
+        date, _, clock = new_york(now_ns).partition(" ")
+        found = [
+            Piece(f"{date} {clock} {self.phase(now_ns)}", f"{clock} {self.phase(now_ns)}", clock),
+            Piece(f"{rows:,} rows", ""),
+            Piece(f"{(rows - then.rows) / took_s:,.0f} rows/s", ""),
+        ]
         if self.is_endless:
-            return line
-        left_ns = self.scenario.end_ns - now_ns
-        # took_s are seconds for the simulated ns that have passed: what is left at that speed is in seconds too.
-        left = _duration(left_ns * took_s / (now_ns - then_ns)) if now_ns > then_ns else "?"
-        return f"{line} · {left} left"
+            return found
+        # took_s are seconds for the simulated ns, and for the rows, that have passed: what is left at that speed is in seconds too.
+        lefts = [(self.scenario.end_ns - now_ns) * took_s / (now_ns - then.now_ns)] if now_ns > then.now_ns else []
+        if self.row_limit is not None and book_rows > then.book_rows:
+            lefts.append(max(self.row_limit - book_rows, 0) * took_s / (book_rows - then.book_rows))
+        return [*found, Piece(f"{_duration(min(lefts)) if lefts else '?'} left")]
 
     def phase(self, now_ns: int) -> str:
         """Of the exchange's day at that time."""
@@ -130,17 +153,31 @@ def _segments(scenario: Scenario) -> list[tuple[int, str]]:
     return [(segment.start_ns, PHASES[segment.phase]) for day in days for segment in day.segments]
 
 
-def state(outcome: Outcome) -> str:
+def state(outcome: Outcome) -> list[Piece]:
     """What else there is to say: a pause, a delay, a stop."""
-    said = ""
+    said = []
     if outcome.backpressure.is_paused:
-        said += f" · paused: the database has {outcome.in_flight:,} rows in flight and more to apply"
+        said.append(Piece(f"paused: the database has {outcome.in_flight:,} rows in flight and more to apply", "paused"))
     elif outcome.backpressure.pauses:
-        said += f" · {outcome.backpressure.pauses} pauses"
+        said.append(Piece(f"{outcome.backpressure.pauses} pauses", ""))
     behind_ns = max((progress.behind_ns for progress in outcome.latest.values()), default=0)
     if behind_ns > NS_PER_S:
-        said += f" · behind by {behind_ns / NS_PER_S:.1f} s"
-    return said + (" · stopping" if outcome.interrupted else "")
+        said.append(Piece(f"behind by {behind_ns / NS_PER_S:.1f} s"))
+    return [*said, Piece("stopping")] if outcome.interrupted else said
+
+
+def fit(pieces: Sequence[Piece], width: int | None) -> str:
+    """The line in the longest form that is at most ``width`` wide. Its end, what a user waits for, is kept longest."""
+    chosen = [0] * len(pieces)
+    # The numbers in the middle go first, then the time becomes shorter, then the rest.
+    order = [n for n in (*range(1, len(pieces)), 0) for _ in pieces[n].forms[1:]]
+    for n in (None, *order):
+        if n is not None:
+            chosen[n] += 1
+        line = " · ".join(text for piece, form in zip(pieces, chosen, strict=True) if (text := piece.forms[form]))
+        if width is None or len(line) <= width:
+            return line
+    return line
 
 
 def _duration(seconds_left: float) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.progress import new_york
 from scenarios.launcher.row_counts import Counts
+from scenarios.launcher.tables import print_table, say
 from simulator.analysis.agent_result import AgentResult
+from simulator.inputs.config import Scenario
+from simulator.inputs.sessions import trading_days
 from simulator.records import Cond
 
 QUERY = """\
@@ -33,89 +36,98 @@ SELECT minute, open, high, low, close, volume, best_bid, best_ask,
 FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 
-def summary_console() -> Console:
-    """Stdout; wide enough for the table when it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
-
-
 def print_summary(
     console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
     wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,
 ) -> None:  # fmt: skip
-    """On ``console``: the table per venue, totals, digest, folder with its size, and the query. ``folder`` None: no files.
+    """On ``console``: the query, and below it what came of the run, so that this is what stays in sight. ``folder`` None: no files.
 
     ``results``: where those of the agents are, if they are kept.
     """
-    console.print(venue_table(plan, counts, end_ns, is_complete=is_complete))
-    rows = sum(counts.rows.values())
-    console.print(f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s", highlight=False)
-    median = counts.spread_usd_median
-    if median is not None:
-        console.print(f"Median spread {median:.2f} USD (over book rows)", highlight=False)
-    for note in (*paces, *plan.notes):
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
-    if digest is not None:
-        console.print(f"Digest {digest}", highlight=False, soft_wrap=True)
-    if folder is not None:
-        files, size = folder_size(folder)
-        console.print(f"Written to {folder}: {files} files, {_bytes(size)}", highlight=False, markup=False, soft_wrap=True)
-    if agents:
-        print_agents(console, agents, results)
     has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
     if folder is not None and plan.flags.writer == "parquet" and has_both:
-        how = "to paste into DuckDB (pip install duckdb; then duckdb.sql(...) in Python)"
-        console.print(f"\nOne-minute bars with the NBBO, {how}:", highlight=False, soft_wrap=True)
-        console.print(bars_query(plan, folder), highlight=False, markup=False, soft_wrap=True)
+        say(console, "One-minute bars with the NBBO, to paste into DuckDB (pip install duckdb; then duckdb.sql(...) in Python):")
+        say(console, f"{bars_query(plan, folder)}\n")
+    title = f"{new_york(plan.scenario.start_ns)} to {new_york(end_ns)} New York time · seed {plan.scenario.seed}"
+    say(console, title if is_complete else f"{title} · not complete")
+    print_table(console, *venue_rows(plan, counts), total=True, beside=(6, 8))
+    if not counts.shares.sum() and (why := why_no_trades(plan.scenario, end_ns)):
+        say(console, why)
+    rows = sum(counts.rows.values())
+    say(console, f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s")
+    median = counts.spread_usd_median
+    if median is not None:
+        say(console, f"Median spread {_usd(median)} USD (over book rows)")
+    for note in (*paces, *plan.notes):
+        say(console, note)
+    if digest is not None:
+        say(console, f"Digest {digest}")
+    if folder is not None:
+        files, size = folder_size(folder)
+        say(console, f"Written to {folder}: {files} files, {_bytes(size)}")
+    if agents:
+        print_agents(console, agents, results)
 
 
 def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Path | None) -> None:
     """A row per agent, in order of name; where their orders and fills are."""
-    table = Table(title="Agents", title_justify="left")
-    table.add_column("agent")
-    for name in ("messages", "refused", "fills", "shares", "position", "fees USD", "PnL USD"):
-        table.add_column(name, justify="right")
+    header = ("agent", "messages", "refused", "fills", "shares", "position", "fees USD", "PnL USD")
+    rows = []
     for name, result in sorted(agents.items()):
         held = [f"{p.shares:,} {p.symbol}" for p in result.positions if p.shares]
         position = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "") if held else "flat"
-        table.add_row(
+        rows.append((
             name, f"{result.commands:,}", f"{result.refused:,}", f"{result.fills:,}", f"{result.shares:,}", position,
             f"{result.fees_usd:,.2f}", f"{result.pnl_usd:,.2f}",
-        )  # fmt: skip
-    console.print(table)
+        ))  # fmt: skip
+    say(console, "Agents")
+    print_table(console, header, rows)
     for name, result in sorted(agents.items()):
         if result.refusals:
             reasons = ", ".join(f"{reason.name} {count:,}" for reason, count in result.refusals.items())
-            console.print(f"Refused of {name}: {reasons}", highlight=False, markup=False, soft_wrap=True)
+            say(console, f"Refused of {name}: {reasons}")
     where = "not kept; --out FOLDER keeps them" if folder is None else f"{folder}/agents"
-    console.print(f"Orders, fills and positions of each agent: {where}", highlight=False, markup=False, soft_wrap=True)
+    say(console, f"Orders, fills and positions of each agent: {where}")
 
 
-def venue_table(plan: Plan, counts: Counts, end_ns: int, *, is_complete: bool) -> Table:
-    """Book rows, trades, shares and crosses of each venue, and of all."""
-    scenario = plan.scenario
-    title = f"{new_york(scenario.start_ns)} to {new_york(end_ns)} New York time · seed {scenario.seed}"
-    table = Table(title=title if is_complete else f"{title} · not complete", title_justify="left")
-    table.add_column("venue")
-    for name in ("book rows", "trades", "shares", "of volume", "opening crosses", "shares", "closing crosses", "shares"):
-        table.add_column(name, justify="right")
+def venue_rows(plan: Plan, counts: Counts) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Header and rows: what each venue did, and all; without columns of a cross that was not called."""
+    names = [venue.name for venue in plan.scenario.universe.venues]
     volume = max(int(counts.shares.sum()), 1)
+    header, kinds = ["venue", "book rows", "trades", "shares", "of volume"], []
+    for kind, name in ((Cond.OPEN, "opening"), (Cond.CLOSE, "closing")):
+        if counts.trades[:, kind].any():
+            kinds.append(kind)
+            header += [f"{name}\ncrosses", f"{name}\nshares"]
 
-    def add(name: str, book_rows: int, trades: list[int], shares: list[int]) -> None:
-        crosses = [f"{value:,}" for kind in (Cond.OPEN, Cond.CLOSE) for value in (trades[kind], shares[kind])]
-        table.add_row(name, f"{book_rows:,}", f"{sum(trades):,}", f"{sum(shares):,}", f"{sum(shares) / volume:.1%}", *crosses)
+    def row(name: str, book_rows: int, trades: list[int], shares: list[int]) -> list[str]:
+        crosses = [f"{value:,}" for kind in kinds for value in (trades[kind], shares[kind])]
+        return [name, f"{book_rows:,}", f"{sum(trades):,}", f"{sum(shares):,}", f"{sum(shares) / volume:.1%}", *crosses]
 
-    for v, venue in enumerate(scenario.universe.venues):
-        add(venue.name, int(counts.book_rows[v]), counts.trades[v].tolist(), counts.shares[v].tolist())
-    table.add_section()
-    add("all", int(counts.book_rows.sum()), counts.trades.sum(axis=0).tolist(), counts.shares.sum(axis=0).tolist())
-    return table
+    rows = [row(name, int(counts.book_rows[v]), counts.trades[v].tolist(), counts.shares[v].tolist()) for v, name in enumerate(names)]
+    rows.append(row("all", int(counts.book_rows.sum()), counts.trades.sum(axis=0).tolist(), counts.shares.sum(axis=0).tolist()))
+    return tuple(header), rows
+
+
+def why_no_trades(scenario: Scenario, end_ns: int) -> str | None:
+    """In words, if the settings are the reason."""
+    if scenario.background and scenario.rates.trades_max_eps == 0:
+        return "No trades: --trades_max_eps is 0."
+    if not scenario.session_pacing or scenario.offsession_trades != "none":
+        return None
+    sessions = [day for day in trading_days(scenario.start_ns, max(end_ns, scenario.start_ns + 1)) if day.is_session]
+    if any(day.open_ns < end_ns and day.close_ns > scenario.start_ns for day in sessions):
+        return None
+    later = [day.open_ns for day in sessions if day.open_ns >= end_ns]
+    when = f"ended before the open at {new_york(later[0])}" if later else "was outside of the session"
+    return f"No trades: the run {when}. Give a --start_ts in the session, or --offsession_trades trickle or full."
 
 
 def bars_query(plan: Plan, folder: Path) -> str:
     """DuckDB's SQL over the run's files, for its first symbol."""
     names = plan.scenario.only or [symbol.name for symbol in plan.scenario.universe.symbols]
-    quoted = str(folder).replace("'", "''")
+    literally = re.sub(r"([\[*?])", r"[\1]", str(folder))  # a name, not a pattern
+    quoted = literally.replace("'", "''")
     return QUERY.format(folder=quoted, suffix=plan.flags.suffix, symbol=names[0])
 
 
@@ -123,6 +135,12 @@ def folder_size(folder: Path) -> tuple[int, int]:
     """Files and bytes below it."""
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     return len(sizes), sum(sizes)
+
+
+def _usd(price: float) -> str:
+    """Two decimals, or the four of a price below a penny."""
+    text = f"{price:.4f}"
+    return text[:-2] if text.endswith("00") else text
 
 
 def _bytes(count: int) -> str:

@@ -11,7 +11,7 @@ from scenarios.launcher.plan import make_plan, with_scenario
 from scenarios.launcher.plan_report import print_plan
 from scenarios.launcher.repeat import announcer
 from scenarios.launcher.stop_signals import StopSignals
-from scenarios.launcher.summary import summary_console
+from scenarios.launcher.tables import summary_console
 
 
 def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
