@@ -19,6 +19,7 @@ from simpy.events import NORMAL, Event
 
 from simulator.errors import ScheduleError
 from simulator.flow import FULL, NOTIFICATION, Flow
+from simulator.interrupts import Interrupt
 
 DAY, PHASE, CROSS, MESSAGE = -4, -3, -2, -1
 """Priorities; SimPy's own URGENT and NORMAL, 0 and 1, come after them."""
@@ -57,6 +58,8 @@ class Clock(simpy.Environment):
         """Called when the flow has left notifications for Python."""
         self.on_full: Callable[[], None] = lambda: None
         """Called when the columns need draining."""
+        self.interrupt = Interrupt()
+        """``run_until`` looks between two events whether the run is to stop there."""
 
     def schedule(self, event: Event, priority: Any = NORMAL, delay: Any = 0) -> None:
         """As SimPy's, for whole nanoseconds only."""
@@ -108,34 +111,40 @@ class Clock(simpy.Environment):
         self._run_flow(None)
         super().step()
 
-    def run_until(self, ts_ns: int) -> None:
-        """Process every event before ``ts_ns``, Python's and the background's; then it is ``ts_ns``."""
+    def run_until(self, ts_ns: int) -> bool:
+        """Process every event before ``ts_ns``, Python's and the background's; then it is ``ts_ns``, and this is true.
+
+        Interrupted, it is the time up to which all has been processed, and a later call goes on from there.
+        """
         if check_ns("The time to run to", ts_ns) < self._now:
             raise ScheduleError(f"Cannot run to {ts_ns}: it is {self._now} ns already. Ask for a later time.")
-        while True:
-            self._run_flow(ts_ns)
+        while self._run_flow(ts_ns):
             if not self._queue or self._queue[0][0] >= ts_ns:
-                break
+                self._now = ts_ns
+                return True
             super().step()
-        self._now = ts_ns
+        next_event = self._queue[0][0] if self._queue else ts_ns
+        self._now = max(self._now, min(ts_ns, self._flow.next_ns, next_event))
+        return False
 
     def run(self, until: Any = None) -> Any:
         """As SimPy's; a time is an int, and events at that very time are not processed any more."""
         if until is not None and not isinstance(until, Event):
-            self.run_until(check_ns("run(until=)", until))
+            if not self.run_until(check_ns("run(until=)", until)):
+                raise KeyboardInterrupt
             return None
         return super().run(until)
 
-    def _run_flow(self, limit_ns: int | None) -> None:
-        """Let the flow catch up with the next Python event or with ``limit_ns``, whichever is first."""
+    def _run_flow(self, limit_ns: int | None) -> bool:
+        """Let the flow catch up with the next Python event or with ``limit_ns``, whichever is first. False: interrupted before."""
         flow = self._flow
-        while True:
+        while not self.interrupt.is_asked:
             queue = self._queue
             horizon = limit_ns
             if queue and (horizon is None or queue[0][0] < horizon):
                 horizon = queue[0][0]  # type: ignore[assignment]
             if horizon is None or flow.next_ns >= horizon:
-                return
+                return True
             if self._slice_ns is not None:
                 horizon = min(horizon, flow.next_ns + self._slice_ns)
             status = flow.advance(horizon)
@@ -143,3 +152,4 @@ class Clock(simpy.Environment):
                 self.on_full()
             elif status == NOTIFICATION:
                 self.on_notification()
+        return False

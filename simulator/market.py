@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.agents.auction_crosser import auction_crosser
 from simulator.analysis.agent_result import AgentResult, agent_result
-from simulator.clock import CROSS, DAY, Clock
-from simulator.errors import AgentError, InputError, LimitError, explain
+from simulator.clock import CROSS, DAY, Clock, check_ns
+from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
 from simulator.exchange.venue import Crossing, Inbox, Venue
 from simulator.flow import NEVER_NS, Flow, NoFlow
@@ -21,7 +21,7 @@ from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
 from simulator.inputs.config import Refresh, Scenario, agent_number
-from simulator.inputs.sessions import continuous_days, trading_days
+from simulator.inputs.sessions import continuous_days, new_york, trading_days
 from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
 from simulator.tape.columns import (
     NOTIFY_BOOK,
@@ -43,6 +43,7 @@ from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
 
 LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
+IN_THE_MIDDLE = "it was left in the middle of a run"
 SUBSCRIBED = {NOTIFY_QUOTE: QUOTES, NOTIFY_TRADE: TRADES}
 
 
@@ -124,6 +125,8 @@ class Market:
             start_ns=scenario.start_ns,
             end_ns=scenario.end_ns,
         )
+        self._unfinished = ""
+        """Why the market cannot go on; empty while it can."""
         self.rows = dict.fromkeys(scenario.tables, 0)
         self._sink = sink
         self._memory = MemoryRows()
@@ -139,7 +142,8 @@ class Market:
         for refresh in scenario.refreshes:
             self.refresh(refresh)
         self._subscriptions = Subscriptions(self._exchange)
-        self._watchdog = Watchdog()
+        self._interrupt = self._clock.interrupt
+        self._watchdog = Watchdog(self._interrupt)
         self._own_orders = self._admit_agents()
         self._owner = {own.number: own for own in self._own_orders}
         for venue in self._venues:
@@ -155,18 +159,59 @@ class Market:
         return self._venues[0].phase
 
     def run_until(self, ts_ns: int) -> None:
-        """Simulate everything before ``ts_ns`` and hand it to the sink. Raises ``AgentError`` for what an agent does wrong."""
-        try:
-            with self._watchdog.watching() if self._own_orders else nullcontext():
+        """Simulate everything before ``ts_ns`` and hand it to the sink.
+
+        Ctrl-C ends it early with ``KeyboardInterrupt``, between two events: ``now_ns`` says where, and a later call goes on there as
+        if nothing had been. What cannot go on says so: after an error, or an interrupt inside an agent's or a writer's own code,
+        a later call raises ``MarketSimError``. Raises ``AgentError`` for what an agent does wrong, ``ScheduleError`` for a time that is
+        over or after the scenario's end.
+        """
+        self._check_whole()
+        check_ns("The time to run to", ts_ns)
+        if not self.now_ns <= ts_ns <= self.scenario.end_ns:
+            between = f"It is {self.now_ns} ns already, and the scenario ends at {self.scenario.end_ns} ns"
+            raise ScheduleError(f"Cannot run to {ts_ns} ns. {between}: ask for a time between, or give the scenario a later end_ns.")
+        with self._undivided(IN_THE_MIDDLE), self._interrupt.deferred(), self._watchdog.watching():
+            try:
                 self._clock.run_until(ts_ns)
-        except AgentError:
-            self._flush_before(self._clock.now)  # the market up to the mistake
+            except AgentError as error:
+                try:
+                    self._flush_before(self._clock.now)  # the market up to the mistake
+                except MarketSimError as second:
+                    error.add_note(f"What was simulated until then could not be written: {second}")
+                raise
+            self._flush_before(min(self._clock.now, self._flow.next_ns, self._next_python_ns()))
+            self._unfinished = ""
+        if self._interrupt.is_asked:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def _undivided(self, what: str) -> Iterator[None]:
+        """Around what must come to its end, and then sets ``_unfinished`` to "": else the market does not go on afterwards."""
+        self._unfinished = what
+        try:
+            yield
+        except BaseException as error:
+            if self._unfinished:
+                notes = " ".join(getattr(error, "__notes__", ()))
+                self._unfinished = f"{type(error).__name__}: {notes or error}".removesuffix(": ")
             raise
-        self._flush_before(min(ts_ns, self._flow.next_ns, self._next_python_ns()))
+
+    def _check_whole(self) -> None:
+        if self._unfinished:
+            raise MarketSimError(
+                f"This market cannot go on. It ended at {new_york(self.now_ns)} New York time ({self._unfinished.rstrip('.')}), and what "
+                "was going on then is lost. Make a new Market of the scenario: up to that moment it gives the same rows."
+            )
 
     def refresh(self, refresh: Refresh) -> None:
         """Let prices drift to new references at the refresh's time. Raises ``ScheduleError`` if that is over."""
-        self._clock.process(self._refresh_at(refresh))
+        self._check_whole()
+        if check_ns("The time of a refresh", refresh.ts_ns) < self.now_ns:
+            raise ScheduleError(f"A refresh at {refresh.ts_ns} ns is over: it is {self.now_ns} ns. Give a later time.")
+        with self._undivided("a refresh was interrupted"):
+            self._clock.process(self._refresh_at(refresh))
+            self._unfinished = ""
 
     def _refresh_at(self, refresh: Refresh) -> Generator[Any, Any, None]:
         names = [self.scenario.universe.symbols[i].name for i in self._symbols]
@@ -242,9 +287,12 @@ class Market:
         return max(prints)[1] * units if prints else self.scenario.prices[symbol].close
 
     def close(self, complete: bool = True) -> Result:
-        """Close the sink; what was simulated has been handed to it."""
+        """Close the sink; what was simulated has been handed to it. A market that was cut off is never ``complete``."""
         if self._sink is not None:
-            self._sink.close(complete)
+            complete = complete and not self._unfinished
+            with self._undivided("its sink was being closed"):
+                self._sink.close(complete)
+                self._unfinished = "its sink is closed"
         return self.result()
 
     def _make_flow(self) -> Flow:
@@ -267,7 +315,10 @@ class Market:
         )
         engine = Engine(self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog)
         numbers = {spec.name: agent_number(spec.name) for spec in self.scenario.agents}
-        return admit(self.scenario.agents, numbers, self.scenario.seed, traded, engine)
+        if not self.scenario.agents:
+            return []
+        with self._watchdog.watching():
+            return admit(self.scenario.agents, numbers, self.scenario.seed, traded, engine)
 
     def _run_days(self) -> Generator[Any, Any, None]:
         """At each day's start: fresh books, a new digest, and the flow's new day. Before all else at that instant."""
@@ -358,11 +409,13 @@ class Market:
 def simulate(scenario: Scenario, sink: Sink) -> Result:
     """Run a scenario from start to end into a sink, in this process. The sink is closed whatever happens."""
     market = Market(scenario, sink)
-    sink.open(market.run_info)
-    complete = False
     try:
+        sink.open(market.run_info)
         market.run_until(scenario.end_ns)
-        complete = True
-    finally:
-        result = market.close(complete)
-    return result
+    except BaseException as error:
+        try:
+            market.close(False)
+        except Exception as second:
+            error.add_note(f"Then the sink could not be closed: {second}")
+        raise
+    return market.close()

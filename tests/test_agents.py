@@ -393,7 +393,7 @@ def test_a_mistake_names_agent_time_and_line(make: Callable[..., Any], says: str
     with pytest.raises(AgentError, match=says) as caught:
         scripted_run([], AgentSpec(name="guilty", make=make))
     text = str(caught.value)
-    assert text.startswith(f"Agent 'guilty' at {BASE_NS + 5} ns")
+    assert text.startswith(f"Agent 'guilty' at 2025-07-01 10:00:00.000000005 New York time ({BASE_NS + 5} ns)")
     assert f"{__file__}, line " in text
 
 

@@ -94,9 +94,9 @@ def test_no_circle_of_imports() -> None:
 BELOW = {
     "records": (), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
     "agents": ("records", "errors", "inputs"), "tape": ("records", "errors", "book", "inputs"),
-    "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "clock": ("errors", "flow"),
+    "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "interrupts": (), "clock": ("errors", "flow", "interrupts"),
     "exchange": ("records", "errors", "book", "clock", "flow", "inputs", "tape"),
-    "gateway": ("records", "errors", "rng", "agents", "clock", "exchange", "flow", "inputs", "tape"),
+    "gateway": ("records", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
 }  # fmt: skip
 """What each room of ``simulator`` may import besides itself. ``market``, ``analysis`` and ``testing`` stand above all of these."""
 

@@ -16,7 +16,6 @@ from rich.console import Console
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.own_writer import list_written
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.progress import new_york
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.summary import print_summary
@@ -24,6 +23,7 @@ from scenarios.launcher.tables import summary_console
 from scenarios.launcher.worker import Job
 from scenarios.launcher.worker_pool import Outcome
 from simulator.errors import InputError, MarketSimError, explain
+from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 from simulator.tape.digest import combine
 

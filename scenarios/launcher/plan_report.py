@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.progress import new_york
 from scenarios.launcher.worker import deal
 from simulator.inputs.config import AgentSpec
+from simulator.inputs.sessions import new_york
 
 
 def print_plan(console: Console, plan: Plan) -> None:

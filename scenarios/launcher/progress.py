@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
 from bisect import bisect_right
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from scenarios.launcher.worker_pool import Outcome
 from simulator.inputs.config import Scenario
-from simulator.inputs.sessions import NEW_YORK, trading_days
+from simulator.inputs.sessions import new_york, trading_days
 from simulator.records import NS_PER_S, Phase
 
 PLAIN_EVERY_S = 5.0
@@ -116,11 +115,6 @@ class ProgressLine:
     def phase(self, now_ns: int) -> str:
         """Of the exchange's day at that time."""
         return self._segments[max(bisect_right(self._starts, now_ns) - 1, 0)][1]
-
-
-def new_york(ts_ns: int, *, seconds: bool = True) -> str:
-    """2025-07-01 09:30:00, New York time."""
-    return f"{dt.datetime.fromtimestamp(ts_ns // NS_PER_S, NEW_YORK):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}}"
 
 
 @contextmanager

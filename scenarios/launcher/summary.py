@@ -9,12 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.progress import new_york
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
 from simulator.analysis.agent_result import AgentResult
 from simulator.inputs.config import Scenario
-from simulator.inputs.sessions import trading_days
+from simulator.inputs.sessions import new_york, trading_days
 from simulator.records import Cond
 
 QUERY = """\

@@ -15,6 +15,7 @@ from simulator.gateway.order_entry import LatentOrderEntry
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach, Traded
 from simulator.gateway.user_traceback import where_defined, where_raised
+from simulator.gateway.watchdog import AgentStuck, Watchdog
 from simulator.inputs.config import AgentSpec
 from simulator.rng import stream
 
@@ -71,15 +72,31 @@ def admit(specs: Sequence[AgentSpec], numbers: Mapping[str, int], seed: int, tra
         own = OwnOrders(reach)
         view = LatentMarketView(reach, own, engine.exchange, engine.venues)
         entry = LatentOrderEntry(reach, own, engine.exchange, engine.inbox)
-        agent = _make(spec, Port(view, VIEW, now), Port(entry, ENTRY, now), stream(seed, "agent", spec.name))
+        agent = _make(spec, Port(view, VIEW, now), Port(entry, ENTRY, now), stream(seed, "agent", spec.name), engine.watchdog)
         AgentProcess(agent, reach, own, view, engine, AGENT + len(admitted))
         admitted.append(own)
     return admitted
 
 
-def _make(spec: AgentSpec, view: Any, entry: Any, rng: Any) -> Generator[Any, Any, Any]:
+def _make(spec: AgentSpec, view: Any, entry: Any, rng: Any, dog: Watchdog) -> Generator[Any, Any, Any]:
     try:
-        return make_agent(spec.make, view, entry, rng, spec.arguments)
+        try:
+            dog.stretches += 1
+            dog.max_s = spec.max_wake_s
+            return make_agent(spec.make, view, entry, rng, spec.arguments)
+        except AgentStuck:
+            dog.forget()
+            raise
+        finally:
+            dog.max_s = 0.0
+            if dog.is_aiming:
+                dog.let_it_land()
+    except AgentStuck as error:
+        place = where_raised(error, "") or where_defined(spec.make)
+        raise AgentError(
+            f"Agent {spec.name!r} has been running for {spec.max_wake_s:g} s while it was made (max_wake_s){place}. A function without any "
+            "yield runs on the spot: yield what it waits for, for example yield market.wait(1_000_000_000)."
+        ) from None
     except MarketSimError as error:
         raise AgentError(f"Agent {spec.name!r}: {str(error).rstrip('.')}{where_defined(spec.make)}.") from error
     except (Exception, SystemExit) as error:

@@ -21,7 +21,8 @@ from simulator.gateway.reach import Reach
 from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck, Watchdog
-from simulator.inputs.sessions import format_ts
+from simulator.inputs.sessions import new_york
+from simulator.records import NS_PER_S
 
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
@@ -128,9 +129,17 @@ class AgentProcess:
         dog, spec = self._watchdog, self._reach.spec
         self._own.wake()
         try:
-            dog.wakes += 1
-            dog.max_s = spec.max_wake_s
-            wait: Wait = agent.send(value)  # if it is one: looked at below
+            try:
+                dog.stretches += 1
+                dog.max_s = spec.max_wake_s
+                wait: Wait = agent.send(value)  # if it is one: looked at below
+            except AgentStuck:
+                dog.forget()
+                raise
+            finally:
+                dog.max_s = 0.0
+                if dog.is_aiming:
+                    dog.let_it_land()
         except StopIteration:
             return None
         except MarketSimError as error:
@@ -138,10 +147,11 @@ class AgentProcess:
         except AgentStuck as error:
             what = f"has been running for {spec.max_wake_s:g} s without a yield (max_wake_s). Yield in its loop, or raise max_wake_s"
             raise self._blame(None, what, where_raised(error, self._home)) from None
+        except KeyboardInterrupt as error:
+            error.add_note(f"Agent {spec.name!r} was interrupted in its own code{where_raised(error, self._home)}.")
+            raise
         except (Exception, SystemExit) as error:
             raise self._blame(None, f"raised {type(error).__name__}: {error}", where_raised(error, self._home)) from error
-        finally:
-            dog.max_s = 0.0
         problem = ""
         if type(wait) is not Wait:
             problem = f"yielded {wait!r}; an agent yields what market.wait(...), .message(...), .any_of(...) and so on return"
@@ -166,7 +176,8 @@ class AgentProcess:
         """The error anew, with the agent's name, the time and the line of its code."""
         now = self._clock.now
         kind = AgentError if error is None else type(error)
-        return kind(f"Agent {self._reach.spec.name!r} at {now} ns ({format_ts(now)}): {what.rstrip('.')}{place}.")
+        at = f"{new_york(now)}.{now % NS_PER_S:09d} New York time ({now} ns)"
+        return kind(f"Agent {self._reach.spec.name!r} at {at}: {what.rstrip('.')}{place}.")
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 

@@ -156,6 +156,11 @@ def format_ts(ts_ns: int) -> str:
     return f"{_EPOCH + dt.timedelta(seconds=whole_s):%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
 
 
+def new_york(ts_ns: int, *, seconds: bool = True) -> str:
+    """2025-07-01 09:30:00, New York time."""
+    return f"{dt.datetime.fromtimestamp(ts_ns // NS_PER_S, NEW_YORK):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}}"
+
+
 def _trading_day(date: dt.date, hours: tuple[int, int] | None) -> TradingDay:
     start_ns, end_ns = _day_bounds(date)
     if hours is None:
