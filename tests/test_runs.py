@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from in_process import command
+
+from scenarios.launcher.main import main
 
 WINDOW = ("--start_ts", "2025-07-01T13:29:58Z", "--end_ts", "2025-07-01T13:30:06Z", "--symbols", "AAPL,NVDA,JPM,XOM,GS")
 RATES = ("--market_data_min_eps", "40", "--market_data_max_eps", "160", "--trades_min_eps", "8", "--trades_max_eps", "40")
@@ -81,13 +84,75 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     digest_of(command(*WINDOW, *RATES, *out, "--overwrite", "true"))
 
 
+HOURS = ("--start_ts", "2025-07-01T13:59:57Z", "--end_ts", "2025-07-01T14:00:03Z", "--symbols", "NVDA,JPM,XOM", *RATES)
+
+
+def told(folder: Path) -> dict[str, object]:
+    """The manifest without what may differ between runs with equal rows."""
+    found = json.loads((folder / "manifest.json").read_text())
+    return {name: value for name, value in found.items() if name not in ("processes", "wall_seconds")}
+
+
+def test_a_parquet_run_is_continued_wherever_it_was_killed(tmp_path: Path) -> None:
+    """Whole hours stay as they are, byte for byte; digest and manifest are those of a run that was left alone."""
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert main([*HOURS, "--out", str(whole), "--processes", "1"]) == 0
+    place = ("--out", str(out), "--incremental", "true", "--processes", "1")
+    assert main([*HOURS, *place]) == 0  # nothing is there: a fresh run
+    assert told(out) == told(whole)
+    for lost in ([out / "equities_trades" / "date=2025-07-01" / "hour=14"], list(out.glob("*/*/hour=13")), list(out.glob("equities_*"))):
+        kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet") if not any(path.is_relative_to(folder) for folder in lost)}
+        for folder in lost:
+            shutil.rmtree(folder)
+        killed = json.loads((out / "manifest.json").read_text()) | {"complete": False, "reason": "killed", "rows": {}, "digest": None, "digest_parts": {}}
+        (out / "manifest.json").write_text(json.dumps(killed))
+        assert main(list(place)) == 0
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+        assert told(out) == told(whole)
+        assert rows_of(out) == rows_of(whole)
+
+
+def test_a_parquet_run_goes_on_beyond_its_end_and_other_runs_are_not_mixed_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert main([*HOURS, "--out", str(whole), "--processes", "1"]) == 0
+    place = ("--out", str(out), "--incremental", "true", "--processes", "1")
+    for end in ("2025-07-01T13:59:59Z", "2025-07-01T14:00:01.5Z", "2025-07-01T14:00:03Z"):
+        assert main([*HOURS, *place, "--end_ts", end]) == 0
+    assert told(out) == told(whole)
+    assert rows_of(out) == rows_of(whole)
+    capsys.readouterr()
+    for wrong, says in ((("--seed", "9"), "--seed: got 9"), (("--suffix", "_x"), "--suffix"), (("--symbols", "NVDA"), "--symbols"), (("--writer", "null"), "--incremental")):
+        assert main([*place, *wrong]) == 2
+        assert says in capsys.readouterr().err
+    assert told(out) == told(whole)
+
+
+def test_kill_9_of_a_group_leaves_whole_hours_and_a_run_that_can_be_continued(tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    digest = digest_of(command(*HOURS, "--out", str(whole), "--processes", "1"))
+    line = [sys.executable, "-m", "scenarios.full_day", *HOURS, "--out", str(out), "--processes", "2", "--speed", "2", "--incremental", "true"]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    limit_s = time.monotonic() + 100
+    while not list(out.glob("equities_market_data/*/hour=13")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < limit_s
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert all(re.fullmatch(r"part-[01]\.parquet", path.name) for path in out.glob("equities_*/*/*/*"))
+    assert json.loads((out / "manifest.json").read_text())["complete"] is False
+    assert digest_of(command(*HOURS, "--out", str(out), "--incremental", "true", "--processes", "1")) == digest
+    assert rows_of(out) == rows_of(whole)
+    assert told(out) == told(whole)
+
+
 def start_long_run(out: Path) -> subprocess.Popen[str]:
     """A run of a whole day on two workers, as soon as rows are on the disk."""
     flags = ["--out", str(out), "--processes", "2", "--market_data_min_eps", "6000", "--market_data_max_eps", "10000"]
     line = [sys.executable, "-m", "scenarios.full_day", *flags]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit_s = time.monotonic() + 240
-    while not list(out.rglob("part-0.parquet")):
+    while not list(out.glob("equities_*/*/*/part-0.parquet")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < limit_s
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import resource
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from simulator.tape.sink import RunInfo
 from tests.helpers import scenario
 from writers.memory import MemorySink, estimate_bytes
 from writers.null import NullSink
-from writers.parquet import ParquetSink, prepare_folder, write_manifest
+from writers.parquet import ParquetSink, continue_folder, prepare_folder, write_manifest
+from writers.parquet_hours import end_unfinished, whole_hours
 
 LEVELS = 4
 NOON_NS = 1_751_371_200_000_000_000
@@ -176,12 +178,67 @@ def test_a_file_appears_when_its_hour_is_over(tmp_path: Path) -> None:
     sink = ParquetSink(tmp_path)
     sink.open(RUN)
     sink.write(random_batch("trades", 70_000))
-    assert files(tmp_path) == ["equities_trades/date=2025-07-01/hour=12/.part-0.parquet.partial"]
+    assert files(tmp_path) == [".unfinished/equities_trades/date=2025-07-01/hour=12/.part-0.parquet.partial"]
     sink.write(random_batch("trades", 10, start_ns=NOON_NS + NS_PER_HOUR))
-    assert [name.rpartition("/")[2] for name in files(tmp_path)] == ["part-0.parquet", ".part-0.parquet.partial"]
+    assert shown(tmp_path) == ["equities_trades/date=2025-07-01/hour=12/part-0.parquet"]
     sink.close(False)
     assert sum(pq.ParquetFile(tmp_path / name).metadata.num_rows for name in files(tmp_path)) == 70_010
-    assert all(name.endswith("/part-0.parquet") for name in files(tmp_path))
+    assert [name.rpartition("/")[2] for name in files(tmp_path)] == ["part-0.parquet", "part-0.unfinished.parquet"]
+
+
+def shown(folder: Path) -> list[str]:
+    """What a glob over the tables finds."""
+    return [name for name in files(folder) if not name.startswith(".")]
+
+
+def test_an_hour_appears_with_the_parts_of_all_workers_or_not_at_all(tmp_path: Path) -> None:
+    """Whatever is killed, and whenever: at each step the tables hold whole hours alone, and a second run makes up the rest."""
+    two = [(worker, replace(RUN, worker=worker, workers=2, tables=("trades", "truth"))) for worker in (0, 1)]
+    hours = {(table, h): random_batch(table, 20, start_ns=NOON_NS + h * NS_PER_HOUR, seed=h) for table in ("trades", "truth") for h in range(3)}
+    steps = [(worker, table, h) for h in range(3) for table in ("trades", "truth") for worker in (0, 1)]
+    places = {(table, h): f"equities_{table}/date=2025-07-01/hour={12 + h}" for table, h in hours}
+    order = random.Random(5)
+    seen = set()
+    for killed_at in range(len(steps) + 3):
+        folder = tmp_path / str(killed_at)
+        sinks = [ParquetSink(folder) for _ in two]
+        for sink, (_, run) in zip(sinks, two, strict=True):
+            sink.open(run)
+        lag = order.uniform(0, 3)
+        ahead = sorted(steps, key=lambda step, lag=lag: (step[2] + lag * step[0], step))  # worker 1 lags
+        for worker in (0, 1):
+            ahead = [*ahead, (worker, "", 3)]
+        for worker, table, h in ahead[:killed_at]:
+            sinks[worker].close(True) if h == 3 else sinks[worker].write(hours[table, h])
+        there = shown(folder)
+        seen.add(len(there))
+        for (table, h), place in places.items():
+            assert [name for name in there if name.startswith(place)] in ([], [f"{place}/part-{w}.parquet" for w in (0, 1)]), (killed_at, table, h)
+        again = continue_folder(folder, manifest(tables=("truth",)), manifest(tables=("truth",)).record)
+        assert len(again) == len(there) / 2
+        for _, run in two:
+            run_through(ParquetSink(folder, again), list(hours.values()), run=run)
+        assert files(folder) == sorted(f"{place}/part-{w}.parquet" for place in places.values() for w in (0, 1))
+    assert {0, 12} < seen
+
+
+def test_what_a_run_with_several_workers_leaves_when_it_ends_early_says_that_it_is_unfinished(tmp_path: Path) -> None:
+    runs = [replace(RUN, worker=worker, workers=2) for worker in (0, 1)]
+    sinks = [ParquetSink(tmp_path) for _ in runs]
+    for sink, run in zip(sinks, runs, strict=True):
+        sink.open(run)
+        sink.write(random_batch("trades", 10))
+        sink.write(random_batch("trades", 10, start_ns=NOON_NS + NS_PER_HOUR))
+    sinks[0].write(random_batch("trades", 10, start_ns=NOON_NS + 2 * NS_PER_HOUR))
+    sinks[0].close(False)  # worker 1 was killed
+    end_unfinished(tmp_path)
+    hours = [f"equities_trades/date=2025-07-01/hour={h}" for h in (12, 13, 14)]
+    assert files(tmp_path) == [
+        f"{hours[0]}/part-0.parquet", f"{hours[0]}/part-1.parquet", f"{hours[1]}/part-0.unfinished.parquet", f"{hours[2]}/part-0.unfinished.parquet",
+    ]  # fmt: skip
+    assert whole_hours(tmp_path, ["equities_trades"]) == {("equities_trades", NOON_NS // NS_PER_HOUR)}
+    prepare_folder(tmp_path, True)
+    assert files(tmp_path) == []
 
 
 @pytest.fixture
@@ -225,7 +282,7 @@ def test_a_ctrl_c_within_a_row_group_drops_that_file(tmp_path: Path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             sink.write(random_batch("trades", 70_000))
     sink.close(False)
-    assert files(tmp_path) == ["equities_truth/date=2025-07-01/hour=12/part-0.parquet"]
+    assert files(tmp_path) == ["equities_truth/date=2025-07-01/hour=12/part-0.unfinished.parquet"]
 
 
 def test_an_hour_is_never_written_twice(tmp_path: Path) -> None:
@@ -235,9 +292,9 @@ def test_an_hour_is_never_written_twice(tmp_path: Path) -> None:
     assert pq.ParquetFile(tmp_path / files(tmp_path)[0]).metadata.num_rows == 10
 
 
-def manifest() -> Manifest:
+def manifest(tables: tuple[str, ...] = ()) -> Manifest:
     """Of a run that is over."""
-    record = record_run(scenario())
+    record = record_run(scenario(extra_tables=tables))
     return Manifest(
         format=FORMAT, complete=True, reason=None, asked_start_ts=record.start_ts, replayed_from_ts=None, suffix="", record=record, rows={},
         digest=None, digest_parts={}, processes=1, wall_seconds=0.5,

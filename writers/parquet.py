@@ -3,7 +3,7 @@
     OUT/equities_market_data/date=2025-07-01/hour=13/part-0.parquet
     OUT/equities_trades/…                          OUT/manifest.json
 
-A file appears complete or not at all: it grows under a hidden name and is renamed when its hour is over.
+An hour appears whole, with the parts of all workers, or not at all (``parquet_hours``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +21,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import MANIFEST, Manifest
-from simulator.records import NS_PER_HOUR, NS_PER_S, Batch, slice_batch
+from simulator.inputs.run_record import MANIFEST, Manifest, RunRecord
+from simulator.records import NS_PER_HOUR, Batch, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
 from writers.formats import FORMATS, is_file_of
+from writers.parquet_hours import END, OUR_FILE, PREFIX, UNFINISHED, Hours, drop_other_hours, end_unfinished, hour_path, whole_hours
 
 ROW_GROUP_ROWS = 65_536
-PREFIX = "equities_"
 OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
-OUR_FILE = re.compile(r"date=\d{4}-\d\d-\d\d/hour=\d\d/(part-\d+\.parquet|\.part-\d+\.parquet\.partial)")
 
 
 class _File:
     """The file of one table and hour that is being written."""
 
     def __init__(self, final: Path, schema: Any) -> None:
-        if final.exists():
-            raise FileExistsError(f"{final} exists already")
-        final.parent.mkdir(parents=True, exist_ok=True)
         self.final = final
         self.partial = final.with_name(f".{final.name}.partial")
         scalars = [field.name for field in schema if not pa.types.is_list(field.type)]
@@ -68,14 +63,14 @@ class _File:
             self._pending, self._pending_rows = [], 0
             self._whole = True
 
-    def finish(self) -> None:
-        """Close the file and give it its name; drop it if a row group of it is not whole."""
+    def finish(self, name: str | None = None) -> None:
+        """Close the file and give it its name, or another; drop it if a row group of it is not whole."""
         if not self._whole:
             self.abandon()
             return
         self._flush()
         self._writer.close()
-        os.replace(self.partial, self.final)
+        os.replace(self.partial, self.final if name is None else self.final.with_name(name))
 
     def abandon(self) -> None:
         """Leave nothing behind."""
@@ -87,15 +82,21 @@ class _File:
 class ParquetSink:
     """Writes into an existing folder (see ``prepare_folder``)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, present: Collection[tuple[str, int]] = ()) -> None:
+        """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is."""
         self._folder = Path(folder)
+        self._present = frozenset(present)
         self._run: RunInfo | None = None
         self._files: dict[str, tuple[int, _File]] = {}
+        self._hours: dict[str, Hours] = {}
         self._complete: list[Path] = []
         self._broken = False
 
     def open(self, run: RunInfo) -> None:
         self._run = run
+        self._hours = {
+            table: Hours(self._folder, dataset_name(table, run.suffix), run.worker, run.workers) for table in run.tables
+        }  # fmt: skip
 
     def write(self, batch: Batch) -> None:
         """Take rows; they reach the disk a row group at a time. Raises ``SinkError``, after which only ``close`` may follow."""
@@ -107,35 +108,38 @@ class ParquetSink:
                 self._write_hour(batch.table, hour, slice_batch(batch, first, last))
 
     def close(self, complete: bool) -> None:
-        """Finish the files at hand: their rows are whole, even when the run ended early."""
-        if self._broken:
-            return
-        with self._disk_errors():
-            for table in list(self._files):
-                self._finish(table)
+        """Finish the files at hand. Of a run that ended early their rows are whole and their hours are not: their names say so."""
+        assert self._run is not None
+        if not self._broken:
+            with self._disk_errors():
+                for table in list(self._files):
+                    self._finish(table, is_whole=complete)
+                if complete:
+                    for hours in self._hours.values():
+                        hours.passed(END)
+        if self._run.workers == 1 and (self._broken or not complete):  # else the parent does it when all have ended
+            end_unfinished(self._folder)
 
     def _write_hour(self, table: str, hour: int, batch: Batch) -> None:
         assert self._run is not None
-        rows = to_table(batch, self._run)
         open_hour, file = self._files.get(table, (None, None))
-        if file is None or open_hour != hour:
-            if file is not None:
-                self._finish(table)
-            file = _File(self._path(table, hour), rows.schema)
+        if file is not None and open_hour != hour:
+            self._finish(table)
+            self._hours[table].passed(hour)
+            file = None
+        if (self._hours[table].shown.name, hour) in self._present:
+            return
+        rows = to_table(batch, self._run)
+        if file is None:
+            file = _File(self._hours[table].part(hour), rows.schema)
             self._files[table] = (hour, file)
         file.write(rows)
 
-    def _finish(self, table: str) -> None:
-        _, file = self._files[table]
-        file.finish()
-        self._complete.append(file.final)
+    def _finish(self, table: str, *, is_whole: bool = True) -> None:
+        hour, file = self._files[table]
+        file.finish(None if is_whole else f"{file.final.stem}.unfinished.parquet")
+        self._complete.append(self._hours[table].shown / hour_path(hour) / file.final.name)
         del self._files[table]
-
-    def _path(self, table: str, hour: int) -> Path:
-        assert self._run is not None
-        start = datetime.fromtimestamp(hour * NS_PER_HOUR // NS_PER_S, UTC)
-        dataset = self._folder / f"{PREFIX}{table}{self._run.suffix}"
-        return dataset / f"date={start:%Y-%m-%d}" / f"hour={start:%H}" / f"part-{self._run.worker}.parquet"
 
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -152,6 +156,11 @@ class ParquetSink:
                 f"Writing Parquet to {self._folder} failed: {error}. The hour at hand was dropped. Files complete: {done}. "
                 "Free some space, or choose another folder with --out."
             ) from error
+
+
+def dataset_name(table: str, suffix: str) -> str:
+    """The folder of a table."""
+    return f"{PREFIX}{table}{suffix}"
 
 
 def prepare_folder(folder: Path, overwrite: bool, written: Collection[str] = ()) -> None:
@@ -177,6 +186,26 @@ def prepare_folder(folder: Path, overwrite: bool, written: Collection[str] = ())
     except OSError as error:
         remedy = "Choose a folder that you may write to."
         raise InputError(explain("--out", str(folder), f"it cannot be written: {error.strerror or error}", remedy)) from error
+
+
+def continue_folder(folder: Path, before: Manifest, record: RunRecord) -> frozenset[tuple[str, int]]:
+    """Make the folder of a run ready to be continued: whole hours stay and are returned, as ``ParquetSink`` wants them.
+
+    ``before``: what is there; ``record``: of the run as it is to become, perhaps with a later end. Raises ``InputError``.
+    """
+    datasets = [dataset_name(table, before.suffix) for table in before.record.tables]
+    try:
+        kept = whole_hours(folder, datasets)
+        if record.end_ns > before.record.end_ns:  # the hour of the end of before goes on
+            kept = {(dataset, hour) for dataset, hour in kept if (hour + 1) * NS_PER_HOUR <= before.record.end_ns}
+        if record.total_market_data_events != before.record.total_market_data_events and not before.complete:
+            newest = max((hour for _, hour in kept), default=0)  # the count may have ended the run in it
+            kept = {(dataset, hour) for dataset, hour in kept if hour < newest}
+        drop_other_hours(folder, datasets, kept)
+    except OSError as error:
+        remedy = "Choose a folder that you may write to."
+        raise InputError(explain("--out", str(folder), f"it cannot be continued: {error.strerror or error}", remedy)) from error
+    return frozenset(kept)
 
 
 def _clear(folder: Path, entries: list[Path], written: Collection[str]) -> None:
@@ -205,6 +234,8 @@ def _is_ours(entry: Path) -> bool:
     paths = [path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
     if entry.name in FORMATS:
         return all(is_file_of(entry.name, path) for path in paths)
+    if entry.name == UNFINISHED:
+        return all(part.name.startswith(PREFIX) and _is_ours(part) for part in entry.iterdir())
     pattern = OUR_RESULT if entry.name == "agents" else OUR_FILE
     return (entry.name == "agents" or entry.name.startswith(PREFIX)) and all(pattern.fullmatch(path) for path in paths)
 

@@ -25,7 +25,7 @@ def build_manifest(
         complete=reason is None,
         reason=reason,
         asked_start_ts=format_ts(plan.asked_start_ns),
-        replayed_from_ts=format_ts(plan.scenario.start_ns) if plan.replays else None,
+        replayed_from_ts=format_ts(plan.scenario.start_ns) if plan.scenario.start_ns > plan.run_start_ns else None,
         suffix=plan.flags.suffix,
         record=plan.record(end_ns=end_ns, refreshes=refreshes),
         rows=rows or {},

@@ -58,7 +58,7 @@ class Plan:
     def record(self, *, end_ns: int | None = None, refreshes: Sequence[Refresh] = ()) -> RunRecord:
         """All that decides the rows. ``end_ns``: where the run ended; ``refreshes``: what came while it went on."""
         scenario = self.scenario
-        end_ns = scenario.end_ns if end_ns is None or end_ns <= scenario.start_ns else end_ns
+        end_ns = scenario.end_ns if end_ns is None else max(end_ns, scenario.start_ns + 1)
         kept = self.recorded.record.scenario_file if self.recorded is not None else None
         given = (self.file.path, self.file.text) if self.file is not None else (Path(kept.path), kept.text) if kept is not None else None
         return record_run(
@@ -175,6 +175,11 @@ def _continued(given: Flags, history: History, recorded: Recorded, announce: Ann
     else:
         agents = import_agents(recorded, announce)
     flags = recorded_flags(recorded, given.model_copy(update={"scenario": None}), names=given.model_fields_set - {"scenario"})
+    suffix = recorded.manifest.suffix
+    if "suffix" in given.model_fields_set and given.suffix != suffix:
+        limit = f"the tables of {recorded.where} end in {suffix!r}"
+        raise InputError(explain("--suffix", given.suffix, limit, "Leave it out, or name another folder with --out."))
+    flags = flags.model_copy(update={"suffix": suffix})
     if record.total_market_data_events is not None and "end_ts" not in given.model_fields_set:
         total = {"total_market_data_events": given.total_market_data_events or record.total_market_data_events}
         flags = flags.model_copy(update=total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +14,16 @@ from scenarios.launcher.flags import Flags, check_flags, names_database
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Rates, Scenario
 from simulator.inputs.reference_prices import PriceTable
-from simulator.inputs.run_record import Manifest, RunRecord, changed_sources, python_files, read_manifest, record_run, version_notes
+from simulator.inputs.run_record import (
+    MANIFEST,
+    Manifest,
+    RunRecord,
+    changed_sources,
+    python_files,
+    read_manifest,
+    record_run,
+    version_notes,
+)
 from simulator.inputs.sessions import parse_ts
 
 Announce = Callable[[str], None]
@@ -72,6 +82,21 @@ def read_recorded(flags: Flags) -> Recorded | None:
     except InputError as error:
         raise InputError(f"--repeat: {error}") from None
     return Recorded(manifest=manifest, where=f"the manifest of {flags.repeat}", is_complete=manifest.complete, names_code=True)
+
+
+def folder_run(folder: Path) -> Recorded | None:
+    """The run that a folder has; None if there is none. Raises ``InputError`` for one that cannot be continued."""
+    try:
+        if not (folder / MANIFEST).exists():
+            return None
+    except (OSError, ValueError) as error:
+        raise InputError(explain("--out", str(folder), f"it cannot be read: {error}", "Choose another folder.")) from None
+    manifest = read_manifest(folder)
+    if manifest.record.mode == "real-time":
+        limit = "it has a run of real time, which cannot be continued"
+        remedy = f"Repeat it with --repeat {folder}, or begin another."
+        raise InputError(explain("--incremental true with --out", str(folder), limit, remedy))
+    return Recorded(manifest=manifest, where=str(folder), is_complete=manifest.complete, names_code=True)
 
 
 def recorded_flags(recorded: Recorded, given: Flags, names: Collection[str] | None = None) -> Flags:

@@ -30,6 +30,8 @@ class SinkMaker:
     newest: Mapping[str, I64] | None = None
     """What the database has of a run that is continued: [symbols] by table, in ns."""
     resend_ns: int = 0
+    present: frozenset[tuple[str, int]] = frozenset()
+    """What a folder has of a run that is continued: (dataset, hour since the epoch)."""
     lingers: bool = True
     """Whether rows may wait until there are enough of them for a request."""
 
@@ -44,10 +46,11 @@ class SinkMaker:
         return self.writer not in ("memory", "null", "questdb")
 
     def sweep(self) -> None:
-        """Remove what workers that were killed have left half-written. All workers have ended."""
+        """End what workers that did not reach their end have left of hours that are not whole. All workers have ended."""
         if self.writer == "parquet":
-            for partial in self.folder.rglob(".part-*.parquet.partial"):
-                partial.unlink(missing_ok=True)
+            from writers.parquet_hours import end_unfinished
+
+            end_unfinished(self.folder)
         elif self.writer in FORMATS:
             for partial in (self.folder / self.writer).rglob(".*.partial"):
                 partial.unlink(missing_ok=True)
@@ -68,7 +71,7 @@ class SinkMaker:
         if self.writer == "parquet":
             from writers.parquet import ParquetSink
 
-            return ParquetSink(self.folder)
+            return ParquetSink(self.folder, self.present)
         if self.writer in FORMATS:
             return make_sink(self.writer, self.folder, worker, **self.arguments)
         if self.writer == "questdb":

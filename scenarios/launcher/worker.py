@@ -118,7 +118,7 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
     while state.until_ns < end_ns and not stopped:
         until_ns = stretches.next_end_ns(state.until_ns, end_ns)
         if until_ns is None:
-            stopped = True
+            stopped = link.end_ns(state.until_ns) != state.until_ns
             break
         for refresh in link.refreshes():
             market.refresh(refresh)
@@ -137,6 +137,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
             end_ns = until_ns if answer.is_end else end_ns
         state.until_ns = until_ns
         link.tell(stretches.progress(until_ns, counter))
+        asked_ns = link.end_ns(until_ns)
+        end_ns = end_ns if asked_ns is None else min(end_ns, asked_ns)
         stopped = link.stop_asked() and until_ns < end_ns
     state.is_closed = True  # a sink is closed once, also if that fails
     result = market.close(not stopped)

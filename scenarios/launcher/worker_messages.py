@@ -89,6 +89,13 @@ class Horizon:
     until_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """The parent's word on where a run of real time ends in every worker, so that it can be repeated row by row."""
+
+    until_ns: int
+
+
 class Link(Protocol):
     """A worker's connection to its parent."""
 
@@ -97,6 +104,9 @@ class Link(Protocol):
 
     def tell(self, message: Message) -> None:
         """Send."""
+
+    def end_ns(self, now_ns: int) -> int | None:
+        """Where a run of real time is to end, now that the user has asked for its end; None as long as nobody has."""
 
     def stop_asked(self) -> bool:
         """Whether the run is to end here."""

@@ -14,7 +14,7 @@ from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.worker import Job, work
-from scenarios.launcher.worker_messages import Done, Failed, Horizon, Message, Progress, Release, Signalled, Waiting
+from scenarios.launcher.worker_messages import Done, End, Failed, Horizon, Message, Progress, Release, Signalled, Waiting
 from scenarios.launcher.worker_process import start_worker, tell
 from simulator.errors import LimitError, MarketSimError
 from simulator.inputs.config import Refresh
@@ -23,6 +23,9 @@ POLL_S = 0.2
 """Longest wait before the parent looks again whether the user has asked to stop."""
 PATIENCE_S = 30.0
 """A worker that was told to stop and has not closed its files after that is ended."""
+
+END_AHEAD_NS = 300_000_000
+"""A run of real time that is asked to end does so that much later, at one instant in all workers."""
 
 
 @dataclass(slots=True)
@@ -123,6 +126,8 @@ class _Pool:
         """Of the workers that have not ended."""
         self._granted_ns = -1
         self._held: Release | None = None
+        self._ends = False
+        """Whether a run of real time has been told where it ends."""
 
     def run(self, signals: StopSignals) -> None:
         """All jobs, until each has ended."""
@@ -245,11 +250,27 @@ class _Pool:
                 self._granted_ns = horizon_ns
                 self._tell_all(Horizon(horizon_ns))
         if self.stop_asked() and not told:
+            if self.ends_in_real_time() and (self._ends or self._end_together(horizon_ns)):
+                return False
             self._tell_all(None)
             return True
         return told
 
-    def _tell_all(self, answer: Release | Horizon | Refresh | None) -> None:
+    def ends_in_real_time(self) -> bool:
+        """Whether the run is one of real time and the user's signal, its usual end, is all that ends it."""
+        pace = self.jobs[0].pace
+        by_signal = self.outcome.interrupted and not self.outcome.failed and self.outcome.halted is None
+        return by_signal and pace is not None and pace.is_real_time
+
+    def _end_together(self, horizon_ns: int | None) -> bool:
+        """Let all workers go on to one instant, if the database lets them."""
+        end_ns = max(time.time_ns(), *self.outcome.now_ns.values()) + END_AHEAD_NS
+        self._ends = horizon_ns is not None and horizon_ns >= end_ns
+        if self._ends:
+            self._tell_all(End(end_ns))
+        return self._ends
+
+    def _tell_all(self, answer: Release | Horizon | End | Refresh | None) -> None:
         for connection in self._connections.values():
             tell(connection, answer)
 
@@ -284,6 +305,9 @@ class _Here:
 
     def refreshes(self) -> list[Refresh]:
         return self.pool.news()
+
+    def end_ns(self, now_ns: int) -> int | None:
+        return now_ns if self.pool.stop_asked() and self.pool.ends_in_real_time() else None
 
     def stop_asked(self) -> bool:
         return self.pool.stop_asked()

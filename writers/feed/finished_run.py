@@ -16,7 +16,7 @@ from simulator.inputs.run_record import read_manifest
 from simulator.records import PRICE_UNITS_PER_USD, EventKind, OrderBatch, Side, codes
 from simulator.tape.sink import RunInfo
 from writers.feed.timeline import in_time_order
-from writers.parquet import PREFIX
+from writers.parquet_hours import PREFIX
 
 ROWS_AT_ONCE = 65_536
 

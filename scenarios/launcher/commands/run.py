@@ -14,18 +14,20 @@ from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.ending import Run, finish
 from scenarios.launcher.flags import Flags, parse_flags, scenario_first
 from scenarios.launcher.kernels import load_kernels
+from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.own_writer import written
 from scenarios.launcher.pacing import Pace
-from scenarios.launcher.plan import Plan, make_plan, starting_now, with_scenario
+from scenarios.launcher.plan import History, Plan, make_plan, starting_now, with_scenario
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.progress import ProgressLine
-from scenarios.launcher.repeat import announcer, read_recorded
+from scenarios.launcher.repeat import announcer, folder_run, read_recorded
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.worker import Job, deal, run_info
 from scenarios.launcher.worker_pool import run_jobs
 from simulator.errors import InputError, explain
+from simulator.flow import NEVER_NS
 from simulator.records import I64, NS_PER_S
 from writers.formats import FORMATS
 
@@ -44,7 +46,8 @@ def simulate_and_write(flags: Flags, said: Sequence[str], console: Console, sign
     announce = announcer(console)
     repeated = read_recorded(flags)
     if flags.writer != "questdb":
-        return run(make_plan(flags, said=said, repeated=repeated, announce=announce), console, signals)
+        history = folder_history(Path(flags.out)) if flags.incremental else None
+        return run(make_plan(flags, history, said=said, repeated=repeated, announce=announce), console, signals)
     from scenarios.launcher.questdb_session import open_database
 
     # Mistakes, before a server is asked.
@@ -60,7 +63,7 @@ def run(
 ) -> int:
     """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
     from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
-    from writers.parquet import prepare_folder
+    from writers.parquet import continue_folder, prepare_folder, write_manifest
     from writers.results import prepare_results
 
     flags, scenario = plan.flags, plan.scenario
@@ -80,7 +83,10 @@ def run(
     if ":" in flags.writer:
         resolve(flags.writer, maker.beside)  # now, rather than in a worker
     results = folder if maker.uses_folder or (scenario.agents and "out" in flags.model_fields_set) else None
-    if maker.uses_folder:
+    if plan.replays and database is None:
+        assert plan.recorded is not None
+        maker = replace(maker, present=continue_folder(folder, plan.recorded.manifest, plan.record()))
+    elif maker.uses_folder:
         prepare_folder(folder, flags.overwrite, written(folder))
     elif results is not None:
         prepare_results(results, flags.overwrite or flags.incremental)
@@ -100,6 +106,8 @@ def run(
         backpressure = Backpressure(valve=database.valve(plan), window_ns=window_ns(flags))
         if total is not None and plan.replays:
             total -= database.rows_before(plan)
+    if flags.writer == "parquet":
+        write_manifest(folder, build_manifest(plan))  # what is killed can be continued
     with signals.as_requests():  # the run is recorded: whatever ends it now, its end is recorded, too
         pace = pace_of(flags, paced_from_ns(scenario.start_ns, maker.newest))
         jobs = [
@@ -131,6 +139,12 @@ def writer_arguments(plan: Plan) -> Mapping[str, Any]:
         plan.scenario.universe.venue_index(venue)
     levels = {"levels": plan.scenario.levels} if FORMATS[flags.writer].has_levels else {}
     return {"venues": flags.venue or (), **levels}
+
+
+def folder_history(folder: Path) -> History:
+    """What a folder has of a Parquet run; a run of its own cannot follow it there. Raises ``InputError``."""
+    recorded = folder_run(folder)
+    return History(newest_ns=-1 if recorded is None else NEVER_NS, mids={}, recorded=recorded)
 
 
 def pace_of(flags: Flags, start_ns: int) -> Pace | None:
