@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 
 import pytest
 
 from scenarios.launcher.pacing import Pace
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.sinks import SinkMaker
+from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.worker import Job
 from scenarios.launcher.worker_pool import Outcome, run_jobs
-from simulator.inputs.config import Scenario
+from simulator.inputs.config import Rates, Scenario
 from simulator.inputs.reference_prices import Bracket, PriceTable
 from simulator.inputs.run_record import record_run
 from simulator.market import Market
@@ -57,3 +61,37 @@ def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, 
         ("2025-07-01", "JPM", "market_data"),
         ("2025-07-01", "JPM", "trades"),
     }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_live_run_that_ctrl_c_ends_is_repeated_row_by_row(tmp_path: Path, workers: int) -> None:
+    """All workers end at one instant, which the record keeps."""
+    base = scenario("2025-07-05T14:00:00Z", "2025-07-05T20:00:00Z", names=("JPM", "XOM"), offhours_quotes=True, rates=Rates())
+    now_ns = time.time_ns()
+    live = replace(base, start_ns=now_ns, end_ns=now_ns + 3_600 * NS_PER_S)
+    maker = SinkMaker(writer="parquet", folder=tmp_path, memory_limit_bytes=0)
+    jobs = [
+        Job(
+            scenario=live, make_market=Market, make_sink=maker, symbols=symbols, worker=w, workers=workers,
+            pace=Pace(start_ns=live.start_ns, wall_ns=live.start_ns),
+        )
+        for w, symbols in enumerate((("JPM",), ("XOM",)) if workers == 2 else (("JPM", "XOM"),))
+    ]  # fmt: skip
+    with StopSignals() as signals:
+        at_s = time.monotonic() + 2.5
+
+        def show(outcome: Outcome) -> None:
+            if time.monotonic() > at_s and signals.first is None and len(outcome.latest) == workers:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        outcome = run_jobs(jobs, None, show, None, Refresher(1, ("JPM", "XOM"), ask), signals)
+    assert outcome.interrupted
+    assert outcome.complete, outcome.failed
+    (end_ns,) = set(outcome.now_ns.values())
+    digests = reduce(lambda a, b: a | b, (done.digests for done in outcome.done.values()))
+    kept = record_run(replace(live, end_ns=end_ns, refreshes=tuple(outcome.refreshes))).to_scenario()
+    again = Market(kept)
+    again.run_until(kept.end_ns)
+    assert again.rows["market_data"] > 20
+    assert again.result().digest_parts == digests
+    assert {path.name for path in tmp_path.rglob("*.parquet")} == {f"part-{w}.parquet" for w in range(workers)}
