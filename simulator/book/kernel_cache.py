@@ -46,7 +46,7 @@ class KernelCache:
     def __init__(self, function: Any, variant: str) -> None:
         """``variant``: how the functions that it calls are compiled. The sources are read now, as near as may be to their import."""
         self._name = f"{function.__module__}.{function.__qualname__}"
-        self._made_of = fingerprint() + variant
+        self._made_of = fingerprint() + source_of(function) + variant
 
     @property
     def cache_path(self) -> str:
@@ -103,6 +103,14 @@ def fingerprint() -> str:
     flags = [getattr(numba.config, name, None) for name in names]
     digest.update(repr((numba.__version__, llvmlite.__version__, sys.version, sys.maxsize, flags)).encode())
     return digest.hexdigest()
+
+
+def source_of(function: Any) -> str:
+    """A hash of the file that a function stands in: compiled code outside of ``simulator`` has all that it calls there."""
+    try:
+        return blake2b(Path(function.__code__.co_filename).read_bytes(), digest_size=16).hexdigest()
+    except (OSError, AttributeError):
+        return ""  # typed in by hand
 
 
 @cache

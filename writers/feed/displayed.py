@@ -84,7 +84,7 @@ def load_kernel() -> None:
     """Load or compile the kernel in this process, for those forked from it."""
     state = k.make_state(np.zeros(1, np.int64), orders=2, levels=1)
     rows, out, top = np.zeros((k.IN_COLUMNS, 0), np.int64), np.zeros((k.MESSAGE_COLUMNS, 2), np.int64), np.zeros((2, 0, 6), np.int64)
-    k.publish(rows, 0, state, out, top, True, 1)
+    k.publish(rows, 0, k.with_more_orders(state), out, top, True, 1)
 
 
 def _does_not_follow(row: I64) -> str:

@@ -6,18 +6,12 @@ because most changes are at the best prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from simulator.book.kernel_cache import KernelCache
+from simulator.book.jit import entry, kernel
 from simulator.records import I64, EventKind, OrderType
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 ADD, EXECUTE, REFILL, REST = int(EventKind.ADD), int(EventKind.EXECUTE), int(EventKind.REFILL), int(EventKind.REST)
 CANCEL, REDUCE, REPLACE, CROSS = int(EventKind.CANCEL), int(EventKind.REDUCE), int(EventKind.REPLACE), int(EventKind.CROSS)
@@ -71,26 +65,12 @@ class State(NamedTuple):
     """[groups]: the last number given to an execution or cross."""
 
 
-def compiled(func: F) -> F:
-    """Compile a function that the kernel calls."""
-    made: F = numba.njit(error_model="numpy")(func)
-    return made
-
-
-def kept(func: F) -> F:
-    """Compile a function that Python calls; kept on disk, keyed by what this file holds."""
-    made: F = numba.njit(error_model="numpy")(func)
-    if hasattr(made, "_cache"):  # not with ``NUMBA_DISABLE_JIT``
-        made._cache = KernelCache(func, blake2b(Path(__file__).read_bytes(), digest_size=16).hexdigest())
-    return made
-
-
-@compiled
+@kernel
 def _home(key: int, size: int) -> int:
     return ((key * 0x9E3779B97F4A7C1) >> 20) & (size - 1)
 
 
-@compiled
+@kernel
 def _find(held: I64, key: int) -> int:
     """Place of a key, else -1 - the free place where it would go."""
     size = held.shape[0]
@@ -102,7 +82,7 @@ def _find(held: I64, key: int) -> int:
     return -1 - place
 
 
-@compiled
+@kernel
 def _drop(held: I64, place: int) -> None:
     """Free a place, and close the gap in the chain behind it."""
     size = held.shape[0]
@@ -120,7 +100,7 @@ def _drop(held: I64, place: int) -> None:
     held[gap, KEY] = 0
 
 
-@compiled
+@kernel
 def _change(state: State, b: int, side: int, price: int, shares: int, orders: int) -> int:
     """Add to what a price displays; returns the shares there afterwards."""
     level = state.levels[b, side]
@@ -154,7 +134,7 @@ def _change(state: State, b: int, side: int, price: int, shares: int, orders: in
     return total
 
 
-@compiled
+@kernel
 def _message(out: I64, n: int, ts: int, b: int, kind: int, ref: int, side: int, price: int, size: int, left: int, total: int) -> None:
     out[TS, n] = ts
     out[BOOK, n] = b
@@ -172,7 +152,7 @@ def _message(out: I64, n: int, ts: int, b: int, kind: int, ref: int, side: int, 
     out[OLD_TOTAL, n] = 0
 
 
-@compiled
+@kernel
 def _copy_levels(state: State, b: int, top: I64, n: int) -> None:
     """The best levels of book ``b`` as of now into row ``n``; what is not filled is 0."""
     for side in range(2):
@@ -191,7 +171,7 @@ def _copy_levels(state: State, b: int, top: I64, n: int) -> None:
                 top[n, k, first + 2] = 0
 
 
-@compiled
+@kernel
 def _show(state: State, place: int, key: int, b: int, side: int, price: int, size: int) -> tuple[int, int]:
     """A new displayed order in the free ``place``; returns its number and what its price displays."""
     group = state.books[b, GROUP]
@@ -205,7 +185,7 @@ def _show(state: State, place: int, key: int, b: int, side: int, price: int, siz
     return ref, _change(state, b, side, price, size, 1)
 
 
-@kept
+@entry
 def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: bool, ref_max: int) -> tuple[int, int, int]:
     """Turn rows from ``first`` on into messages. Returns (rows used up, messages, why it stopped).
 
@@ -320,6 +300,16 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
     return total_rows, n, DONE
 
 
+@entry
+def move_orders(old: I64, new: I64) -> None:
+    """Put what ``old`` holds into ``new``, an empty table with more room."""
+    for i in range(old.shape[0]):
+        if old[i, KEY] != 0:
+            place = -1 - _find(new, old[i, KEY])
+            for c in range(4):
+                new[place, c] = old[i, c]
+
+
 def make_state(groups: I64, orders: int = 4096, levels: int = 256) -> State:
     """Empty books; ``groups`` [B]: which counter numbers each one's orders."""
     books = np.zeros((len(groups), BOOK_COLUMNS), np.int64)
@@ -337,10 +327,8 @@ def make_state(groups: I64, orders: int = 4096, levels: int = 256) -> State:
 
 def with_more_orders(state: State) -> State:
     """The same with twice the room for orders."""
-    size = 2 * len(state.held)
-    held = np.zeros((size, 4), np.int64)
-    for row in state.held[state.held[:, KEY] != 0]:
-        held[-1 - _find(held, int(row[KEY]))] = row
+    held = np.zeros((2 * len(state.held), 4), np.int64)
+    move_orders(state.held, held)
     return state._replace(held=held)
 
 
