@@ -76,7 +76,7 @@ class Valve:
     def __init__(self) -> None:
         self.says = False
 
-    def paused(self, sent: object) -> bool:
+    def paused(self, sent: object, stop_asked: object) -> bool:
         return self.says
 
 

@@ -25,8 +25,8 @@ class Sent(Protocol):
 class Valve(Protocol):
     """Decides whether the run pauses, from what the database says."""
 
-    def paused(self, sent: Sent) -> bool:
-        """Look, and say so. Raises ``SinkError`` when there is no going on."""
+    def paused(self, sent: Sent, stop_asked: Callable[[], bool]) -> bool:
+        """Look, and say so; no longer than until ``stop_asked``. Raises ``SinkError`` when there is no going on."""
 
 
 @dataclass(slots=True)
@@ -43,13 +43,13 @@ class Backpressure:
     _looked_s: float = 0.0
     _since_s: float = 0.0
 
-    def look(self, sent: Sent) -> None:
-        """Ask the valve, if the last answer is old enough."""
+    def look(self, sent: Sent, stop_asked: Callable[[], bool] = lambda: False) -> None:
+        """Ask the valve, if the last answer is old enough; ``stop_asked``: whether the run is to end, which nobody waits for then."""
         now_s = self.clock_s()
         if self.valve is None or now_s - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = now_s
-        was_paused, self.is_paused = self.is_paused, self.valve.paused(sent)
+        was_paused, self.is_paused = self.is_paused, self.valve.paused(sent, stop_asked)
         if was_paused:
             self.paused_s += now_s - self._since_s
         elif self.is_paused:

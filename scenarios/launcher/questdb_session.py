@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,20 +19,27 @@ from scenarios.launcher.plan import History, Plan
 from scenarios.launcher.repeat import Recorded
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.secrets import secret
-from simulator.errors import SinkError
+from simulator.errors import InputError, SinkError, explain
 from simulator.flow import NEVER_NS
 from simulator.inputs.run_record import Manifest
 from simulator.inputs.sessions import format_ts
 from simulator.records import I64, NS_PER_S
 from writers.questdb import resume, runs, schema
-from writers.questdb.connection import Connection, Sql
+from writers.questdb.claims import Claim
+from writers.questdb.connection import Connection
+from writers.questdb.keeper import Keeper
+from writers.questdb.limits import never
 from writers.questdb.monitor import Monitor
+from writers.questdb.sql import Sql
+from writers.questdb.views import catch_up
 
 WINDOW_ROWS = 200_000
 """Book rows that a worker may be ahead of the last one."""
 TCP_COMMITS_WITHIN_S = 8.0
 """The server commits what came over tcp after two seconds or so; without any new row for that long, rows are taken for lost."""
 LOOK_EVERY_S = 0.1
+LAST_WORD_WITHIN_S = 2.0
+"""A run that ends early says so to the database, and lets go of the tables, if it answers that soon."""
 BASE_TABLES = ("market_data", "trades")
 
 
@@ -40,7 +47,8 @@ BASE_TABLES = ("market_data", "trades")
 def open_database(flags: Flags, console: Console) -> Iterator[Database]:
     """The database that the flags name, started first if it is embedded, checked and compared; and ended. Raises ``InputError``."""
     if flags.host != "embedded":
-        yield Database(flags, connection_of(flags, flags.host))
+        with closing(Database(flags, connection_of(flags, flags.host), console)) as database:
+            yield database
         return
     from writers.questdb.server import EmbeddedServer
 
@@ -49,7 +57,9 @@ def open_database(flags: Flags, console: Console) -> Iterator[Database]:
             f"QuestDB {server.version} is up in {server.folder}; its web console: {server.console_url}", highlight=False, soft_wrap=True
         )
         ports = {"pg_port": server.pg_port, "http_port": server.http_port, "tcp_port": server.tcp_port}
-        yield Database(flags, connection_of(flags, "127.0.0.1", **ports))
+        there = replace(connection_of(flags, "127.0.0.1", **ports), log=str(server.log))
+        with closing(Database(flags, there, console, is_alive=lambda: server.is_alive)) as database:
+            yield database
         if flags.keep_server:
             console.print(f"The server stays up until Ctrl-C: {server.console_url}", highlight=False, soft_wrap=True)
             with suppress(KeyboardInterrupt):
@@ -83,8 +93,19 @@ class Database:
 
     flags: Flags
     connection: Connection
-    run_id: str = ""
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    """For what is to be said while it is asked."""
+    is_alive: Callable[[], bool] | None = None
+    """Of an embedded server."""
+    run_id: str = field(default_factory=lambda: uuid4().hex)
     _pg: Sql | None = None
+    _claim: Claim | None = None
+    _keeper: Keeper | None = None
+    _newest_ns: int = resume.NOTHING_NS
+    """Of the newest row when the plan was made."""
+    _is_gone: bool = False
+    _warnings: tuple[str, ...] = ()
+    """What was not quite as wanted when the run began."""
 
     @property
     def resend_ns(self) -> int:
@@ -102,14 +123,20 @@ class Database:
         return [schema.table_name(name, self.flags.suffix) for name in names]
 
     def history(self) -> History:
-        """What is there. Raises ``InputError`` if the server cannot be used."""
+        """What is there. Raises ``InputError`` if the server cannot be used, or another run writes into its tables."""
         self.connection.check()
         suffix = self.flags.suffix
+        self._claim = Claim(self.pg, suffix, self.run_id)
+        tables = schema.ddl(suffix, self.flags.short_ttl, self.flags.extra_tables or (), views=False)
+        schema.compare(self.pg, tables)  # before any of their columns is asked for
+        own = [name for name in self.tables(["runs", "claims"]) if schema.exists(self.pg, name)]
+        schema.wait_applied(self.pg, own)
+        self._claim.check_free(say=self._say)
         present = [name for name in BASE_TABLES if schema.exists(self.pg, schema.table_name(name, suffix))]
         if not present:
             return History(newest_ns=resume.NOTHING_NS, mids={})
         schema.wait_applied(self.pg, self.tables(present))
-        newest_ns = resume.newest_ns(self.pg, suffix, present)
+        newest_ns = self._newest_ns = resume.newest_ns(self.pg, suffix, present)
         mids = resume.last_mids(self.pg, suffix) if "market_data" in present else {}
         here = History(newest_ns=newest_ns, mids=mids)
         run = runs.newest_run(self.pg, suffix) if self.flags.incremental else None
@@ -133,13 +160,14 @@ class Database:
     def prepare(self, plan: Plan, console: Console) -> dict[str, I64] | None:
         """Create what is missing, compare what is there, record the run. Returns where each (table, symbol) goes on, if it continues."""
         flags, scenario = self.flags, plan.scenario
-        wanted = schema.ddl(flags.suffix, flags.short_ttl, scenario.extra_tables, views=flags.create_views == "true")
-        for warning in schema.compare(self.pg, wanted, needs_dedup=flags.incremental):
-            console.print(warning, highlight=False, markup=False, soft_wrap=True)
+        wanted = self._wanted(plan, views=flags.create_views == "true")
+        self._warnings = tuple(schema.compare(self.pg, wanted, needs_dedup=flags.incremental))
+        for warning in self._warnings:
+            self._say(warning)
         last_ns = scenario.end_ns if flags.mode == "faster-than-life" else scenario.start_ns
         schema.check_ttl(self.pg, wanted, plan.run_start_ns, last_ns)
         schema.create(self.pg, wanted)
-        self.run_id = uuid4().hex
+        self._take()
         self._record(runs.STARTED, build_manifest(plan))
         if not plan.replays:
             return None
@@ -158,11 +186,20 @@ class Database:
     def finish(self, plan: Plan, manifest: Manifest, console: Console, *, is_whole: bool) -> None:
         """Record the end, create the views that had to wait, and show what a query finds."""
         flags = self.flags
-        self._record(runs.ENDED, manifest)
+        if not is_whole:
+            self.pg.close()
+            self._pg = Sql(self.connection, patience_s=0.0, query_s=LAST_WORD_WITHIN_S)  # the run waits for nobody any more
+        try:
+            self._record(runs.ENDED, manifest)
+        except SinkError:
+            self._is_gone = True
+            raise
         if not is_whole:
             return
-        if flags.create_views == "after":
-            schema.create(self.pg, schema.ddl(flags.suffix, flags.short_ttl, plan.scenario.extra_tables, views=True))
+        if flags.create_views != "false":
+            wanted = self._wanted(plan, views=True)
+            schema.create(self.pg, wanted)  # those that had to wait
+            catch_up(self.pg, wanted)
         table = schema.table_name("trades", flags.suffix)
         query = f"SELECT symbol, count() trades, sum(size) shares, last(price) last FROM {table} ORDER BY shares DESC LIMIT 3"
         console.print(f"\n{query};", highlight=False, markup=False, soft_wrap=True)
@@ -177,13 +214,46 @@ class Database:
     def _record(self, event: str, manifest: Manifest) -> None:
         """Keep in the runs table what would repeat the run."""
         runs.record(self.pg, self.flags.suffix, self.run_id, event, manifest)
+        schema.wait_applied(self.pg, self.tables(["runs"]))
+
+    def _wanted(self, plan: Plan, *, views: bool) -> list[schema.Wanted]:
+        return schema.ddl(self.flags.suffix, self.flags.short_ttl, plan.scenario.extra_tables, views=views)
+
+    def _take(self) -> None:
+        """Make the tables this run's own. Raises ``InputError`` if they are another's, or were in the meantime."""
+        claim = self._claim = self._claim or Claim(self.pg, self.flags.suffix, self.run_id)
+        claim.take(say=self._say)
+        newest_ns = resume.newest_ns(self.pg, self.flags.suffix, BASE_TABLES)
+        if newest_ns > self._newest_ns:
+            before = f"it was {format_ts(self._newest_ns)}" if self._newest_ns >= 0 else "there was none"
+            limit = f"{before} when this run was planned: another run has written since"
+            raise InputError(explain("The newest row in the database", format_ts(newest_ns), limit, "Repeat the command."))
+        self._keeper = Keeper(self.connection, claim)
+
+    def close(self) -> None:
+        """Let go of the tables; a database that is gone sees from the claim's silence that they are free."""
+        if self._keeper is not None:
+            self._keeper.close()
+        if self._claim is not None and not self._is_gone:
+            last = Sql(self.connection, patience_s=0.0, query_s=LAST_WORD_WITHIN_S)
+            with suppress(SinkError, InputError):
+                self._claim.over(last).release()
+            last.close()
+        self.pg.close()
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def valve(self, plan: Plan) -> Valve:
         """For the throttle."""
         names = self.tables(plan.scenario.tables)
-        monitor = Monitor(self.connection, names, pause_rows=self.flags.pause_rows, resume_rows=self.flags.resume_rows)
+        monitor = Monitor(
+            self.connection, names, pause_rows=self.flags.pause_rows, resume_rows=self.flags.resume_rows, is_alive=self.is_alive
+        )
         # What a continued run sends again makes no new rows: there only the count at the end can tell.
-        return Valve(monitor, (lambda rows: self.check_sent(plan, rows)) if self.flags.protocol == "tcp" and not plan.replays else None)
+        counts = self.flags.protocol == "tcp" and not plan.replays
+        check_owner = self._keeper.check if self._keeper is not None else None
+        return Valve(monitor, (lambda rows: self.check_sent(plan, rows)) if counts else None, check_owner)
 
     def check_sent(self, plan: Plan, rows: int) -> None:
         """Over tcp, which never answers: whether as many rows as were sent have come. Raises ``SinkError`` if not, after some patience."""
@@ -204,23 +274,43 @@ class Database:
             time.sleep(LOOK_EVERY_S)
 
     def check_counts(self, plan: Plan, counts: Counts, end_ns: int) -> None:
-        """Wait until all rows are applied and compare their number, symbol by symbol. Raises ``SinkError`` for what is missing."""
+        """Wait until all rows are applied and compare tables and numbers, symbol by symbol. Raises ``SinkError`` for what is not as it was
+        made, and for what is missing or too much."""
+        self._compare_again(plan)
         symbols = [symbol.name for symbol in plan.scenario.universe.symbols]
         start_ns = plan.scenario.start_ns
-        faults = []
+        lost: list[str] = []
+        strange: list[str] = []
         for table in plan.scenario.tables:
             expected = counts.by_symbol[table]
             found = self._settled_counts(plan, table, expected, end_ns)
             for symbol, want, have in zip(symbols, expected.tolist(), found.tolist(), strict=True):
                 if want != have:
-                    faults.append(f"{schema.table_name(table, self.flags.suffix)} {symbol}: {have:,} of {want:,} rows")
-        if faults:
-            more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+                    (lost if have < want else strange).append(
+                        f"{schema.table_name(table, self.flags.suffix)} {symbol}: {have:,} of {want:,} rows"
+                    )
+        period = f"from {format_ts(start_ns)} to {format_ts(end_ns)}"
+        if strange:
             raise SinkError(
-                f"The database does not have what was sent from {format_ts(start_ns)} to {format_ts(end_ns)}: "
-                f"{'; '.join(faults[:3])}{more}. "
+                f"The database has more than was sent {period}: {_few([*strange, *lost])}. Something else has written there, "
+                "or a table has no DEDUP and was sent rows twice. Sending again takes nothing away: repeat the run into other tables with "
+                "--suffix, or drop these and repeat it."
+            )
+        if lost:
+            raise SinkError(
+                f"The database does not have what was sent {period}: {_few(lost)}. "
                 "Repeat the command with --incremental true --resend all: it sends every row again, and DEDUP keeps one of each."
             )
+
+    def _compare_again(self, plan: Plan) -> None:
+        """What was compared when the run began is compared when it ends. Raises ``SinkError``."""
+        try:
+            now = schema.compare(self.pg, self._wanted(plan, views=self.flags.create_views == "true"), must_exist=True)
+        except InputError as error:
+            raise SinkError(f"The tables were changed while the run went on. {error}") from None
+        for warning in now:
+            if warning not in self._warnings:
+                self._say(f"Changed while the run went on: {warning}")
 
     def _settled_counts(self, plan: Plan, table: str, expected: I64, end_ns: int) -> I64:
         """[symbols]: rows of the run, when all have come or none has for a while. What came over tcp may still wait for its commit."""
@@ -244,10 +334,14 @@ class Valve:
     monitor: Monitor
     check_sent: Callable[[int], None] | None = None
     """Called at the end of each pause with the rows that were sent; raises if some did not arrive."""
+    check_owner: Callable[[], None] | None = None
+    """Raises if the tables are another run's by now."""
 
-    def paused(self, sent: Sent) -> bool:
+    def paused(self, sent: Sent, stop_asked: Callable[[], bool] = never) -> bool:
+        if self.check_owner is not None:
+            self.check_owner()
         was_paused = self.monitor.is_paused
-        is_paused = self.monitor.update(self.monitor.look(), sent.in_flight)
+        is_paused = self.monitor.update(self.monitor.look(stop_asked), sent.in_flight)
         if was_paused and not is_paused and self.check_sent is not None:
             self.check_sent(sent.acknowledged)
         return is_paused
@@ -256,3 +350,8 @@ class Valve:
 def window_ns(flags: Flags) -> int:
     """Simulated time in which at most ``WINDOW_ROWS`` book rows come."""
     return max(WINDOW_ROWS // max(flags.market_data_max_eps, 1), 1) * NS_PER_S
+
+
+def _few(faults: Sequence[str]) -> str:
+    more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return f"{'; '.join(faults[:3])}{more}"

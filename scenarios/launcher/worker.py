@@ -16,7 +16,7 @@ from simulator.errors import AgentError, MarketSimError, SinkError
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.universe import Universe
 from simulator.records import NS_PER_MINUTE, NS_PER_S
-from simulator.tape.sink import RunInfo, Sends, Sink
+from simulator.tape.sink import RunInfo, Sends, Sink, Stoppable
 
 STRETCH_WALL_S = 0.25
 """Wall time aimed at between two reports."""
@@ -106,7 +106,10 @@ class _Stretches:
 
 def _simulate(job: Job, link: Link, state: _State) -> Done:
     scenario = job.scenario
-    counter = RowCounter(job.make_sink(job.worker))
+    writer = job.make_sink(job.worker)
+    if isinstance(writer, Stoppable):
+        writer.stop_asked = link.stop_asked
+    counter = RowCounter(writer)
     gate = Gate(counter, day_starts(scenario)) if job.gated else None
     sink: Sink = gate or counter
     state.sink = sink

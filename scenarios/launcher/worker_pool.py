@@ -180,7 +180,7 @@ class _Pool:
     def horizon_ns(self) -> int | None:
         """Up to where the workers may go, by what the database says now; None while the run pauses."""
         try:
-            self.backpressure.look(self.outcome)
+            self.backpressure.look(self.outcome, self.stop_asked)
         except MarketSimError as error:
             if self.outcome.halted is None:
                 self.outcome.halted = str(error)
@@ -310,6 +310,7 @@ class _Here:
         return now_ns if self.pool.stop_asked() and self.pool.ends_in_real_time() else None
 
     def stop_asked(self) -> bool:
+        self.pool.horizon_ns()  # a sink that waits for the database asks here, too: only the database's monitor knows that it is gone
         return self.pool.stop_asked()
 
     def ask(self, message: Waiting) -> Release | None:

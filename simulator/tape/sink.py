@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -56,6 +57,14 @@ class Sends(Protocol):
     @property
     def acknowledged(self) -> int:
         """Rows that the database has taken."""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A sink whose ``write`` and ``close`` may wait for somebody else."""
+
+    stop_asked: Callable[[], bool]
+    """Whether the run is to end: then it waits no longer than a second or two. Whoever runs it sets this."""
 
 
 class NullSink:

@@ -139,7 +139,7 @@ def test_print_ddl_prints_what_can_be_pasted(pg: Any, suffix: str) -> None:
     done = command("--print_ddl", "true", "--suffix", suffix, "--short_ttl", "true", "--extra_tables", "orders")
     assert done.returncode == 0
     statements = [part.strip() for part in done.stdout.split(";") if part.strip()]
-    assert len(statements) == 2 + 1 + 1 + 5
+    assert len(statements) == 2 + 2 + 1 + 5
     for statement in statements:
         pg.execute(statement)
     assert schema.compare(pg, schema.ddl(suffix, True, ("orders",)), needs_dedup=True) == []

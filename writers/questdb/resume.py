@@ -6,14 +6,15 @@ the last ``RESEND_NS`` before that are sent again, which DEDUP absorbs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.records import I64, NS_PER_S, Batch, columns, slice_batch
-from simulator.tape.sink import RunInfo, Sends, Sink
+from simulator.tape.sink import RunInfo, Sends, Sink, Stoppable
+from writers.questdb.limits import never
 from writers.questdb.schema import table_name
 
 RESEND_NS = 10 * NS_PER_S
@@ -91,6 +92,15 @@ class ResumeSink:
 
     def close(self, complete: bool) -> None:
         self.sink.close(complete)
+
+    @property
+    def stop_asked(self) -> Callable[[], bool]:
+        return self.sink.stop_asked if isinstance(self.sink, Stoppable) else never
+
+    @stop_asked.setter
+    def stop_asked(self, stop_asked: Callable[[], bool]) -> None:
+        if isinstance(self.sink, Stoppable):
+            self.sink.stop_asked = stop_asked
 
     @property
     def in_flight(self) -> int:

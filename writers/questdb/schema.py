@@ -96,8 +96,12 @@ def ddl(suffix: str = "", short_ttl: bool = False, extra_tables: Sequence[str] =
         TableDef(
             name=table_name("runs", suffix),
             columns=(("ts", "TIMESTAMP"), ("run_id", "VARCHAR"), ("event", "SYMBOL"), ("manifest", "VARCHAR")),
-            partition_by="MONTH",
-            keys=("ts", "run_id", "event"),
+            partition_by="MONTH", keys=("ts", "run_id", "event"),
+        ),
+        TableDef(
+            name=table_name("claims", suffix),
+            columns=(("ts", "TIMESTAMP"), ("run_id", "VARCHAR"), ("owner", "VARCHAR"), ("state", "SYMBOL"), ("beat_ts", "TIMESTAMP")),
+            partition_by="MONTH", keys=("ts", "run_id"),
         ),
     ]  # fmt: skip
     extra: dict[str, tuple[tuple[tuple[str, str], ...], Partition]] = {
@@ -213,27 +217,32 @@ def create(pg: Any, wanted: Sequence[Wanted]) -> None:
     """Create what is missing. Raises ``InputError`` for a user who may not."""
     import psycopg
 
+    from writers.questdb.sql import QueryError
+
     for each in wanted:
         try:
             pg.execute(each.sql)
-        except psycopg.Error as error:
+        except (psycopg.Error, QueryError, InputError) as error:
             said = " ".join(str(error).split())
             limit = f"the server refused: {said}"
             remedy = "Use a user who may create tables (a read-only user may not), or create it by hand: --print_ddl true prints the SQL."
             raise InputError(explain("Cannot create", each.name, limit, remedy)) from None
 
 
-def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False) -> list[str]:
+def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False, must_exist: bool = False) -> list[str]:
     """Warnings about what is there and is not quite as wanted, each with the statement that mends it.
 
-    Raises ``InputError`` where it cannot be used: other columns, types, partitions or view text; without DEDUP if the run needs it.
+    Raises ``InputError`` where it cannot be used: other columns, types, partitions or view text; without DEDUP if the run needs it;
+    what is missing, if it ``must_exist``.
     """
     warnings = []
     for each in wanted:
-        found = _table_facts(pg, each.name)
+        found = table_facts(pg, each.name)
         if not found:
+            if must_exist:
+                raise InputError(f"{each.name} is not there any more. What it had is lost; repeat the run into other tables with --suffix.")
             continue
-        is_view = bool(_view_facts(pg, each.name))
+        is_view = bool(view_facts(pg, each.name))
         if is_view != isinstance(each, ViewDef):
             kinds = ("a materialized view", "a table") if is_view else ("a table", "a materialized view")
             raise InputError(_other(each, f"it is {kinds[0]}", f"{kinds[1]} is wanted"))
@@ -251,7 +260,7 @@ def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False) -> 
 
 
 def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
-    rows = _named(pg, f"SELECT \"column\", type, designated, upsertKey FROM table_columns('{wanted.name}')")
+    rows = named(pg, f"SELECT \"column\", type, designated, upsertKey FROM table_columns('{wanted.name}')")
     has = [(row["column"], row["type"]) for row in rows]
     want = [(name, kind.split()[0]) for name, kind in wanted.columns]
     if has != want:
@@ -271,7 +280,7 @@ def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
 
 
 def _compare_view(pg: Any, wanted: ViewDef) -> list[str]:
-    found = _view_facts(pg, wanted.name)[0]
+    found = view_facts(pg, wanted.name)[0]
     if _plain(found["view_sql"]) != _plain(wanted.query):
         raise InputError(_other(wanted, _plain(found["view_sql"]), _plain(wanted.query)))
     has = str(found["refresh_type"])
@@ -294,7 +303,7 @@ def check_ttl(pg: Any, wanted: Sequence[Wanted], start_ns: int, end_ns: int, now
     for each in wanted:
         ttl, oldest_ns, newest_ns = each.ttl, None, None
         if exists(pg, each.name):
-            row = _table_facts(pg, each.name)[0]
+            row = table_facts(pg, each.name)[0]
             ttl = (int(row["ttlValue"]), str(row["ttlUnit"])) if row["ttlValue"] else None
             column = each.columns[0][0] if isinstance(each, TableDef) else "timestamp_ns"
             if ttl is not None:
@@ -330,7 +339,7 @@ def wait_applied(pg: Any, tables: Sequence[str], timeout_s: float = 600.0) -> No
     while True:
         rows = [
             row
-            for row in _named(pg, "SELECT name, suspended, writerTxn, sequencerTxn, errorTag, errorMessage FROM wal_tables()")
+            for row in named(pg, "SELECT name, suspended, writerTxn, sequencerTxn, errorTag, errorMessage FROM wal_tables()")
             if row["name"] in tables
         ]
         check_suspended(rows)
@@ -353,37 +362,20 @@ def check_suspended(rows: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def refresh_views(pg: Any, suffix: str, timeout_s: float = 120.0) -> None:
-    """Bring all views up to date now, those on a timer too. Raises ``SinkError``."""
-    for view in _views(suffix, False):
-        pg.execute(f"REFRESH MATERIALIZED VIEW {view.name} FULL")
-        until_s = time.monotonic() + timeout_s
-        while True:
-            row = _view_facts(pg, view.name)[0]
-            if row["view_status"] == "valid" and row["refresh_base_table_txn"] == row["base_table_txn"]:
-                break
-            if time.monotonic() > until_s:
-                raise SinkError(
-                    f"The view {view.name} has not caught up in {timeout_s:.0f} s: {row['view_status']} {row['invalidation_reason']}."
-                )
-            time.sleep(0.05)
-        wait_applied(pg, [view.name], timeout_s)
-
-
-def _table_facts(pg: Any, name: str) -> list[dict[str, Any]]:
+def table_facts(pg: Any, name: str) -> list[dict[str, Any]]:
     """One row, or none. Not all columns: some are times that no datetime can hold."""
-    return _named(pg, "SELECT partitionBy, ttlValue, ttlUnit FROM tables() WHERE table_name = %s", name)
+    return named(pg, "SELECT partitionBy, ttlValue, ttlUnit FROM tables() WHERE table_name = %s", name)
 
 
-def _view_facts(pg: Any, name: str) -> list[dict[str, Any]]:
+def view_facts(pg: Any, name: str) -> list[dict[str, Any]]:
     columns = (
         "view_sql, refresh_type, timer_interval, timer_interval_unit, view_status, invalidation_reason, refresh_base_table_txn, "
         "base_table_txn"
     )
-    return _named(pg, f"SELECT {columns} FROM materialized_views() WHERE view_name = %s", name)
+    return named(pg, f"SELECT {columns} FROM materialized_views() WHERE view_name = %s", name)
 
 
-def _named(pg: Any, query: str, *arguments: str) -> list[dict[str, Any]]:
+def named(pg: Any, query: str, *arguments: str) -> list[dict[str, Any]]:
     """Rows with their columns by name: QuestDB's functions gain columns from release to release."""
     found = pg.execute(query, arguments or None)
     names = [column.name for column in found.description]
@@ -410,5 +402,6 @@ def _hours(ns: int) -> str:
 
 
 def _other(wanted: Wanted, has: str, want: str) -> str:
-    remedy = "It is left as it is: use other names with --suffix, or drop it yourself."
+    rename = f"RENAME TABLE '{wanted.name}' TO '{wanted.name}_old';"
+    remedy = f"It is left as it is: use other names with --suffix, or give it another: {rename}"
     return explain(f"{wanted.name} exists and is another", has, f"this run needs: {want}", remedy)

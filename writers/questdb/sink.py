@@ -1,7 +1,8 @@
 """Rows into QuestDB over one connection: encoded by the caller's thread, sent by another while the market goes on.
 
 Each table has its buffer. A full one is handed to the sending thread and becomes one request, which over http is one
-transaction: the server has all of it or nothing. The queue is short, so a slow server makes ``write`` wait.
+transaction: the server has all of it or nothing. The queue is short, so a slow server makes ``write`` wait; not for ever, and
+not deaf: a server that takes nothing for a minute is lost, and one that takes nothing while the run is to end is not waited for.
 """
 
 from __future__ import annotations
@@ -9,20 +10,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from simulator.errors import SinkError
 from simulator.records import EXTRA_TABLES, Batch
 from simulator.tape.sink import RunInfo
-from writers.questdb.connection import RETRIES_MS, Connection
+from writers.questdb.connection import Connection
+from writers.questdb.limits import never
 from writers.questdb.schema import KEYS, ORDINAL, table_name
 
 BATCH_ROWS = 20_000
 """Rows of one request at most; 10 levels a side make 8 MB of them."""
 QUEUED_MAX = 2
 """Requests that wait behind the one that is being sent."""
+LOST_WITHIN_S = 60.0
+"""A server that takes nothing for so long is given up; it may be restarted in the meantime."""
+STOPS_WITHIN_S = 1.5
+"""The same for one that takes nothing while the run is to end."""
+LOOK_S = 0.2
 
 
 @dataclass(slots=True)
@@ -32,6 +40,8 @@ class _Request:
     table: str
     buffer: Any = None
     rows: int = 0
+    is_hello: bool = False
+    """To connect."""
     sent: threading.Event = field(default_factory=threading.Event)
 
 
@@ -49,6 +59,8 @@ class QuestDBSink:
         self._queue: queue.Queue[_Request] = queue.Queue(QUEUED_MAX)
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
+        self.stop_asked: Callable[[], bool] = never
+        """Whether the run is to end; whoever runs it sets this."""
         self.written = 0
         """Rows taken."""
         self.handed_over = 0
@@ -59,15 +71,14 @@ class QuestDBSink:
     def open(self, run: RunInfo) -> None:
         """Connect. Raises ``SinkError`` if the server does not answer."""
         self._run = run
-        try:
-            self._sender = self._connection.make_sender()
-            self._sender.establish()
-        except Exception as error:
-            raise SinkError(self._failed(error)) from error
-        for _ in range(len(run.tables) + QUEUED_MAX + 1):  # one of each table to fill, those that wait, the one that is sent
-            self._free.put(self._sender.new_buffer())
         self._thread = threading.Thread(target=self._send_all, name="questdb", daemon=True)
         self._thread.start()
+        hello = _Request("", is_hello=True)
+        self._put(hello)
+        self._wait(hello.sent)
+        self._raise_error()
+        for _ in range(len(run.tables) + QUEUED_MAX + 1):  # one of each table to fill, those that wait, the one that is sent
+            self._free.put(self._sender.new_buffer())
 
     @property
     def in_flight(self) -> int:
@@ -101,7 +112,7 @@ class QuestDBSink:
             self._hand_over(table)
         barrier = _Request("")
         self._put(barrier)
-        barrier.sent.wait()
+        self._wait(barrier.sent)
         self._raise_error()
 
     def close(self, complete: bool) -> None:
@@ -113,11 +124,12 @@ class QuestDBSink:
                 self.flush()
         finally:
             with suppress(queue.Full):  # a thread that hangs in a dead connection is a daemon: it ends with the process
-                self._queue.put(_Request("", rows=-1), timeout=1.0)
-            self._thread.join(1.0)
+                self._queue.put(_Request("", rows=-1), timeout=0.1)
+            self._thread.join(LOOK_S)
+            if not self._thread.is_alive() and self._sender is not None:  # the client is no more than one thread's
+                with suppress(Exception):  # what was buffered has been sent, or is lost with an error that is raised already
+                    self._sender.close(False)
             self._thread = None
-            with suppress(Exception):  # what was buffered has been sent, or is lost with an error that is raised already
-                self._sender.close(False)
 
     def _encode(self, request: _Request, frame: Any) -> None:
         assert self._run is not None
@@ -129,10 +141,12 @@ class QuestDBSink:
 
     def _buffer(self) -> Any:
         """An empty buffer; waits while all are on their way. Their number is fixed, and so is the memory that they take."""
+        patience = _Patience(self)
         while True:
             with suppress(queue.Empty):
-                return self._free.get(timeout=0.2)
+                return self._free.get(timeout=LOOK_S)
             self._raise_error()
+            patience.look()
 
     def _hand_over(self, table: str) -> None:
         request = self._filling.pop(table, None)
@@ -142,11 +156,18 @@ class QuestDBSink:
 
     def _put(self, request: _Request) -> None:
         """Queue it; waits while the queue is full and the thread lives."""
+        patience = _Patience(self)
         while True:
             self._raise_error()
             with suppress(queue.Full):
-                self._queue.put(request, timeout=0.2)
+                self._queue.put(request, timeout=LOOK_S)
                 return
+            patience.look()
+
+    def _wait(self, sent: threading.Event) -> None:
+        patience = _Patience(self)
+        while not sent.wait(LOOK_S):
+            patience.look()
 
     def _send_all(self) -> None:
         """The sending thread. After an error it only lets go of those who wait."""
@@ -154,7 +175,13 @@ class QuestDBSink:
             request = self._queue.get()
             if request.rows < 0:
                 return
-            if request.buffer is not None and self._error is None:
+            if request.is_hello:
+                try:
+                    self._sender = self._connection.make_sender()
+                    self._sender.establish()
+                except Exception as error:
+                    self._error = error
+            elif request.buffer is not None and self._error is None:
                 try:
                     self._flush(request.buffer)
                     self.acknowledged += request.rows
@@ -165,11 +192,15 @@ class QuestDBSink:
             request.sent.set()
 
     def _flush(self, buffer: Any) -> None:
-        """One request. Over http what met a broken connection is sent again over a new one: DEDUP keeps one of each row."""
+        """One request. Over http what met a broken connection is sent again over a new one: DEDUP keeps one of each row.
+
+        The client's own retries end with the connection that they were made on, and no library's (urllib3, tenacity) can know that a
+        buffer must go over a new one; whoever waits for this thread limits it.
+        """
         from questdb import QuestDBError, QuestDBErrorCode
 
         is_http = self._connection.protocol == "http"
-        until_s = time.monotonic() + RETRIES_MS / 1000
+        until_s = time.monotonic() + LOST_WITHIN_S
         while True:
             try:
                 self._sender.flush(buffer, clear=False, transactional=is_http)
@@ -196,12 +227,47 @@ class QuestDBSink:
                     raise
 
     def _raise_error(self) -> None:
+        if isinstance(self._error, SinkError):
+            raise self._error
         if self._error is not None:
-            raise SinkError(self._failed(self._error)) from self._error
+            raise SinkError(self.failed(str(self._error)))  # not from it: its text may hold a secret
 
-    def _failed(self, error: Exception) -> str:
+    def give_up(self, said: str) -> NoReturn:
+        """Wait no longer, neither now nor in ``close``. Raises ``SinkError``."""
+        if self._error is None:
+            self._error = SinkError(self.failed(said))
+        self._raise_error()
+        raise AssertionError
+
+    def failed(self, said: str) -> str:
+        """What to tell about an end before the last row."""
+        said = self._connection.hide(" ".join(said.split()).rstrip("."))
         return (
-            f"Sending to QuestDB at {self._connection.address} failed: {error}. "
+            f"Sending to QuestDB at {self._connection.address} failed: {said}. "
             f"Acknowledged: {self.acknowledged:,} of {self.written:,} rows. "
             "What the server has stays; --incremental true continues from it."
         )
+
+
+class _Patience:
+    """Of one wait. It begins anew with every acknowledgement."""
+
+    def __init__(self, sink: QuestDBSink) -> None:
+        self._sink = sink
+        self._acknowledged = sink.acknowledged
+        self._since_s = time.monotonic()
+        self._stopped_s: float | None = None
+
+    def look(self) -> None:
+        """Raises ``SinkError`` when it is at its end."""
+        sink, now_s = self._sink, time.monotonic()
+        if sink.acknowledged != self._acknowledged:
+            self._acknowledged, self._since_s, self._stopped_s = sink.acknowledged, now_s, None
+        if now_s - self._since_s > LOST_WITHIN_S:
+            sink.give_up(f"it has taken nothing for {LOST_WITHIN_S:.0f} s")
+        if not sink.stop_asked():
+            return
+        if self._stopped_s is None:
+            self._stopped_s = now_s
+        if now_s - self._stopped_s >= STOPS_WITHIN_S - LOOK_S:
+            sink.give_up("the run was to end, and it did not take what was on its way")

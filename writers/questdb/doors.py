@@ -1,0 +1,218 @@
+"""The doors of a database, tried before a run: SQL, http, tcp; and what is wrong if one stays shut."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+import socket
+import ssl
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+
+from simulator.errors import InputError, explain
+from writers.questdb.connection import AUTH_TIMEOUT_MS, Connection, check_version
+from writers.questdb.limits import within
+from writers.questdb.sql import CONNECTS_WITHIN_S, PG_USER
+
+HANGS_UP_WITHIN_S = 0.5
+"""A server that wants a key hangs up on a client that shows none."""
+DOOR_WITHIN_S = 20.0
+PG_REMEDY = "QuestDB's port for SQL is 8812 unless it was set otherwise."
+HTTP_REMEDY = "QuestDB's port for http is 9000 unless it was set otherwise."
+TCP_REMEDY = "QuestDB's port for tcp is 9009 unless it was set otherwise."
+KEY_FLAGS = ("ilp_user", "token", "token_x", "token_y")
+KEY_REMEDY = "Give --ilp_user (its kid), --token_x, --token_y and the private key in QUESTDB_TOKEN, or use --protocol http."
+
+
+def check(connection: Connection) -> None:
+    """Raises ``InputError`` with what is wrong and the remedy."""
+    _check_flags(connection)
+    with connection.connect_pg() as pg:
+        pg.limit_s = DOOR_WITHIN_S
+        try:
+            row = pg.execute("SELECT build()").fetchone()
+        except psycopg.Error as error:
+            raise InputError(why_no_sql(connection, error)) from None
+    check_version(str(row[0]) if row else "none")
+    door = _check_http if connection.protocol == "http" else _check_tcp
+    try:
+        within(DOOR_WITHIN_S, lambda: door(connection))
+    except TimeoutError as error:
+        flag = f"--{connection.protocol}_port"
+        limit = f"what answers at {connection.host}:{connection.port} takes its time: {error}"
+        raise InputError(explain(flag, connection.port, limit, "Look at the server, and at what stands between.")) from None
+
+
+def why_no_sql(connection: Connection, error: Exception) -> str:
+    """What to tell about a connection for SQL that did not come about, or was lost at once."""
+    said = connection.hide(" ".join(str(error).split()).rstrip("."))
+    at = f"{connection.host}:{connection.pg_port}"
+    if "invalid username/password" in said or "authentication failed" in said:
+        limit = f"QuestDB at {at} refused this user or its password"
+        return explain("--user", connection.user or PG_USER, limit, "Give --user and --password (or QUESTDB_PASSWORD).")
+    if isinstance(error, TimeoutError) or "timeout" in said or "no answer within" in said:
+        limit = f"what is at {at} takes the connection and does not answer: {said}"
+        return explain("--pg_port", connection.pg_port, limit, "Look whether that server is stopped or overloaded.")
+    if is_listening(connection.host, connection.pg_port):
+        limit = f"what answers at {at} does not speak PostgreSQL's protocol, or hung up: {said}"
+        return explain("--pg_port", connection.pg_port, limit, PG_REMEDY)
+    remedy = "Start QuestDB there, give --host and --pg_port, or use --host embedded."
+    if connection.log:
+        return f"{connection.what} does not answer at {at}: {said}. {connection.log} says why."
+    return explain("--host", connection.host, f"nothing answers at {at}", remedy)
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether anything takes a connection there."""
+    try:
+        with socket.create_connection((host, port), timeout=CONNECTS_WITHIN_S):
+            return True
+    except OSError:
+        return False
+
+
+def _check_flags(connection: Connection) -> None:
+    """What can be said before anybody is asked."""
+    if connection.protocol == "tcp":
+        given = [name for name in KEY_FLAGS if getattr(connection, name)]
+        missing = [f"--{name}" for name in KEY_FLAGS if name not in given]
+        if given and missing:
+            has = ", ".join(f"--{name}" for name in given)
+            raise InputError(f"{missing[0]}: it is not given, and a key for tcp needs all four, of which this has {has}. {KEY_REMEDY}")
+        if ":" in connection.host:
+            limit = "the client for tcp takes no IPv6 address"
+            raise InputError(explain("--host", connection.host, limit, "Give a name that stands for it, or use --protocol http."))
+    if connection.tls:
+        _tls_context(connection)
+
+
+def _tls_context(connection: Connection) -> ssl.SSLContext:
+    """Raises ``InputError`` for ``--tls_roots`` that cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=connection.tls_roots or None)
+    except (OSError, ValueError) as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        limit = "there is no such file" if is_missing else f"it holds no certificate in PEM form that can be read: {error}"
+        remedy = "Name a PEM file of the authorities to trust, or leave it out for the system's."
+        raise InputError(explain("--tls_roots", connection.tls_roots, limit, remedy)) from None
+    if not connection.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_http(connection: Connection) -> None:
+    """Ask for a query as the client would; tells a wrong port from a wrong password."""
+    headers = {}
+    if connection.token:
+        headers["Authorization"] = f"Bearer {connection.token}"
+    elif connection.user:
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{connection.user}:{connection.password}".encode()).decode()
+    at = f"{connection.host}:{connection.http_port}"
+    status, body = _get(connection, "/settings", headers)
+    if status not in (401, 403) and b"line.proto" not in body:
+        limit = f"what answers at {at} is not QuestDB (status {status})"
+        raise InputError(explain("--http_port", connection.http_port, limit, HTTP_REMEDY))
+    # /settings answers anyone; a query, and rows, only those who may.
+    status, _ = _get(connection, "/exec?query=SELECT%201", headers)
+    if status in (401, 403):
+        limit = f"QuestDB at {at} refused the user, its password or the token (status {status})"
+        remedy = "Give --user and --password (or QUESTDB_PASSWORD), or --token (or QUESTDB_TOKEN)."
+        raise InputError(explain("--user", connection.user or "none", limit, remedy))
+
+
+def _get(connection: Connection, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Status and body. Raises ``InputError``."""
+    options: dict[str, Any] = {"context": _tls_context(connection)} if connection.tls else {}
+    make: Any = http.client.HTTPSConnection if connection.tls else http.client.HTTPConnection
+    web = make(connection.host, connection.http_port, timeout=CONNECTS_WITHIN_S, **options)
+    try:
+        web.request("GET", path, headers=headers)
+        answer = web.getresponse()
+        return answer.status, answer.read(100_000)
+    except (OSError, http.client.HTTPException) as error:
+        raise InputError(_why_shut(connection, error, "--http_port", HTTP_REMEDY)) from None
+    finally:
+        web.close()
+
+
+def _check_tcp(connection: Connection) -> None:
+    """Connect, and authenticate if there is a key: a wrong one is hung up on."""
+    at = f"{connection.host}:{connection.tcp_port}"
+    hung_up, answer = _say_tcp(connection, b"\n")  # an empty line: no row, and no key's name
+    if not connection.token:
+        if hung_up:
+            limit = f"QuestDB at {at} wants a key: it hung up on a client without one, and would do so with every row"
+            raise InputError(explain("--ilp_user", "none", limit, KEY_REMEDY))
+        return
+    if not hung_up and not answer:
+        limit = f"QuestDB at {at} asks for no key"
+        raise InputError(explain("--ilp_user", connection.ilp_user, limit, "Leave out --ilp_user, --token, --token_x and --token_y."))
+    hung_up, answer = _say_tcp(connection, f"{connection.ilp_user}\n".encode(), wait_s=AUTH_TIMEOUT_MS / 1000)
+    if hung_up and not answer:
+        limit = f"QuestDB at {at} knows no key of that name"
+        raise InputError(explain("--ilp_user", connection.ilp_user, limit, "Give the kid that stands in the server's file of keys."))
+    sender = connection.make_sender()
+    try:
+        sender.establish()
+    except Exception as error:  # the client has one class for all
+        limit = f"QuestDB at {at} did not let the client in with this key: {connection.hide(str(error))}"
+        remedy = "Look whether --token (or QUESTDB_TOKEN), --token_x and --token_y belong together and to that name."
+        raise InputError(explain("--ilp_user", connection.ilp_user, limit, remedy)) from None
+    finally:
+        sender.close(False)
+
+
+def _say_tcp(connection: Connection, word: bytes, wait_s: float = HANGS_UP_WITHIN_S) -> tuple[bool, bytes]:
+    """Whether it hung up within ``wait_s`` on being told that, and what it said."""
+    try:
+        with ExitStack() as open_now:
+            line = open_now.enter_context(socket.create_connection((connection.host, connection.tcp_port), timeout=CONNECTS_WITHIN_S))
+            if connection.tls:
+                line = open_now.enter_context(_tls_context(connection).wrap_socket(line, server_hostname=connection.host))
+            line.sendall(word)
+            line.settimeout(wait_s)
+            try:
+                said = line.recv(4096)
+            except TimeoutError:
+                return False, b""
+            except ConnectionError:
+                return True, b""
+            return not said, said
+    except OSError as error:
+        raise InputError(_why_shut(connection, error, "--tcp_port", TCP_REMEDY)) from None
+
+
+def _why_shut(connection: Connection, error: Exception, flag: str, remedy: str) -> str:
+    """What to tell about a port that took no connection, or on which nothing sensible came."""
+    at = f"{connection.host}:{connection.port}"
+    said = connection.hide(re.sub(r"\s*\(_ssl\.c:\d+\)", "", f"{type(error).__name__}: {error}"))
+    if isinstance(error, ConnectionRefusedError):
+        return explain(flag, connection.port, f"nothing answers at {at}", remedy)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        limit = f"the certificate at {at} is not trusted ({error.verify_message.rstrip('.')})"
+        return explain("--tls", "true", limit, "Give --tls_roots with the authority's PEM file, or --tls_verify false.")
+    if connection.tls:
+        limit = f"what answers at {at} does not speak TLS, or not to us: {said}"
+        return explain("--tls", "true", limit, f"Leave out --tls if it is a port without; or give another {flag}.")
+    if _speaks_tls(connection):
+        return explain("--tls", "false", f"what answers at {at} speaks TLS", "Add --tls true.")
+    if isinstance(error, TimeoutError):
+        limit = f"what is at {at} takes the connection and does not answer within {CONNECTS_WITHIN_S} s"
+        return explain(flag, connection.port, limit, f"Look whether that server is stopped or overloaded. {remedy}")
+    if isinstance(error, http.client.HTTPException | ConnectionError):
+        return explain(flag, connection.port, f"what answers at {at} does not speak {connection.protocol} as QuestDB does: {said}", remedy)
+    return explain("--host", connection.host, f"{at} cannot be reached: {said}", remedy)
+
+
+def _speaks_tls(connection: Connection) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((connection.host, connection.port), timeout=2.0) as plain, context.wrap_socket(plain):
+            return True
+    except OSError:
+        return False
