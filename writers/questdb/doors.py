@@ -133,7 +133,7 @@ def _get(connection: Connection, path: str, headers: dict[str, str]) -> tuple[in
         web.request("GET", path, headers=headers)
         answer = web.getresponse()
         return answer.status, answer.read(100_000)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a header that cannot be sent
         raise InputError(_why_shut(connection, error, "--http_port", HTTP_REMEDY)) from None
     finally:
         web.close()
@@ -155,15 +155,17 @@ def _check_tcp(connection: Connection) -> None:
     if hung_up and not answer:
         limit = f"QuestDB at {at} knows no key of that name"
         raise InputError(explain("--ilp_user", connection.ilp_user, limit, "Give the kid that stands in the server's file of keys."))
-    sender = connection.make_sender()
+    sender = None
     try:
+        sender = connection.make_sender()
         sender.establish()
     except Exception as error:  # the client has one class for all
         limit = f"QuestDB at {at} did not let the client in with this key: {connection.hide(str(error))}"
         remedy = "Look whether --token (or QUESTDB_TOKEN), --token_x and --token_y belong together and to that name."
         raise InputError(explain("--ilp_user", connection.ilp_user, limit, remedy)) from None
     finally:
-        sender.close(False)
+        if sender is not None:
+            sender.close(False)
 
 
 def _say_tcp(connection: Connection, word: bytes, wait_s: float = HANGS_UP_WITHIN_S) -> tuple[bool, bytes]:
