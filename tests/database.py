@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import psycopg
 
+from tests import in_process
 from writers.questdb.server import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
@@ -65,15 +66,11 @@ def start(*flags: str, program: Sequence[str] = PROGRAM) -> subprocess.Popen[str
     )  # fmt: skip
 
 
-def command(*flags: str, program: Sequence[str] = PROGRAM, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*program, *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=environment(**env),
-    )
+def command(*flags: str, program: Sequence[str] | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """In this process, unless a ``program`` is named."""
+    if program is None:
+        return in_process.command(*flags, **env)
+    return subprocess.run([*program, *flags], capture_output=True, text=True, check=False, timeout=300, env=environment(**env))
 
 
 def kill(running: subprocess.Popen[str]) -> None:

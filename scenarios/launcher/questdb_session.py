@@ -101,6 +101,7 @@ class Database:
     _pg: Sql | None = None
     _claim: Claim | None = None
     _keeper: Keeper | None = None
+    _monitor: Monitor | None = None
     _newest_ns: int = resume.NOTHING_NS
     """Of the newest row when the plan was made."""
     _is_gone: bool = False
@@ -234,6 +235,8 @@ class Database:
         """Let go of the tables; a database that is gone sees from the claim's silence that they are free."""
         if self._keeper is not None:
             self._keeper.close()
+        if self._monitor is not None:
+            self._monitor.close()
         if self._claim is not None and not self._is_gone:
             last = Sql(self.connection, patience_s=0.0, query_s=LAST_WORD_WITHIN_S)
             with suppress(SinkError, InputError):
@@ -247,7 +250,7 @@ class Database:
     def valve(self, plan: Plan) -> Valve:
         """For the throttle."""
         names = self.tables(plan.scenario.tables)
-        monitor = Monitor(
+        monitor = self._monitor = Monitor(
             self.connection, names, pause_rows=self.flags.pause_rows, resume_rows=self.flags.resume_rows, is_alive=self.is_alive
         )
         # What a continued run sends again makes no new rows: there only the count at the end can tell.

@@ -75,7 +75,7 @@ def test_http_and_tcp_ports_where_nothing_answers(server: EmbeddedServer, free_p
 
 
 def test_a_port_that_answers_something_else(server: EmbeddedServer) -> None:
-    assert "does not speak PostgreSQL" in refused(*at(server), "--pg_port", str(server.http_port))
+    assert "gives no answer in PostgreSQL's protocol" in refused(*at(server), "--pg_port", str(server.http_port))
     assert "--http_port" in refused(*at(server), "--http_port", str(server.pg_port))
 
     class Page(BaseHTTPRequestHandler):

@@ -141,7 +141,7 @@ def test_an_owner_survives_its_row() -> None:
 def test_two_generators_on_one_table(server: EmbeddedServer, pg: Any, suffix: str, plain: tuple[Path, str]) -> None:
     folder, digest = plain
     place = (*at(server), "--suffix", suffix, *PLAIN)
-    running = start(*SMALL, *place, "--speed", "20", "--processes", "1")
+    running = start(*SMALL, *place, "--speed", "15", "--processes", "1")
     wait_for_rows(pg, suffix)
     refused = command(*SMALL, *place, "--seed", "2")
     assert refused.returncode == 2, refused.stderr

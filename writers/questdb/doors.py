@@ -54,8 +54,8 @@ def why_no_sql(connection: Connection, error: Exception) -> str:
         limit = f"QuestDB at {at} refused this user or its password"
         return explain("--user", connection.user or PG_USER, limit, "Give --user and --password (or QUESTDB_PASSWORD).")
     if isinstance(error, TimeoutError) or "timeout" in said or "no answer within" in said:
-        limit = f"what is at {at} takes the connection and does not answer: {said}"
-        return explain("--pg_port", connection.pg_port, limit, "Look whether that server is stopped or overloaded.")
+        limit = f"what is at {at} takes the connection and gives no answer in PostgreSQL's protocol: {said}"
+        return explain("--pg_port", connection.pg_port, limit, f"Look whether that server is stopped or overloaded. {PG_REMEDY}")
     if is_listening(connection.host, connection.pg_port):
         limit = f"what answers at {at} does not speak PostgreSQL's protocol, or hung up: {said}"
         return explain("--pg_port", connection.pg_port, limit, PG_REMEDY)

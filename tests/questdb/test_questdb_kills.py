@@ -1,0 +1,72 @@
+"""Some of each kind of kill, and the planted faults of the comparison. Hundreds more: ``python tests/kills/run.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scenarios.launcher.kernels import warm_up
+from tests.database import connect
+from tests.kills.run import read_results, report
+from tests.kills.trials import KINDS, Harness, Trial, digest_of_rows
+from writers.questdb import schema
+from writers.questdb.server import EmbeddedServer
+
+EACH = 12
+SERVER_EACH = 3
+"""Of those that start the server anew, which takes seconds."""
+STARTS_SERVERS = ("server", "between_views")
+TRIALS = [(kind, number) for kind in KINDS for number in range(SERVER_EACH if kind in STARTS_SERVERS else EACH)]
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """A server of its own: it is killed."""
+    warm_up()
+    folder = tmp_path_factory.mktemp("kills")
+    with EmbeddedServer(folder / "server", memory="1g") as server:
+        yield Harness(server, folder)
+
+
+@pytest.mark.parametrize(("kind", "number"), TRIALS)
+def test_what_is_killed_and_continued_equals_an_uninterrupted_run(harness: Harness, kind: str, number: int) -> None:
+    trial = harness.run(number, kind, "tests")
+    assert trial.is_identical, f"{trial.differences} after {trial.kills}"
+
+
+def test_the_comparison_sees_a_row_a_value_and_a_view(harness: Harness) -> None:
+    expected = harness._expected((), both=False)
+    suffix = "_reference0"
+    names = tuple(expected)
+    assert harness._read_database(suffix, names) == expected
+    with connect(harness.server) as pg:
+        for statement, name in (
+            (f"UPDATE equities_trades{suffix} SET size = size + 1 WHERE symbol = 'JPM'", "trades"),
+            (f"ALTER TABLE equities_market_data{suffix} DROP PARTITION LIST '2025-07-01T13'", "market_data"),
+            (f"TRUNCATE TABLE top_of_book_1s{suffix}", "top_of_book_1s"),
+        ):
+            try:
+                pg.execute(statement)
+            except Exception:  # a view cannot be emptied by hand: one that is empty is another
+                assert digest_of_rows([]) != expected[name]
+                continue
+            schema.wait_applied(pg, [f"equities_{name}{suffix}"])
+            assert harness._read_database(suffix, (name,))[name] != expected[name]
+    harness._references.clear()
+
+
+def test_the_harness_goes_on_where_it_stopped_and_reports(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(
+        '{"number": 0, "kind": "parent", "seed": "1", "kills": ["parent after 1.00 s"], "differences": []}\n'
+        '{"number": 1, "kind": "worker", "seed": "1", "kills": [], "differences": ["trades differs"]}\n'
+        '{"number": 2, "kind": "worker", "seed": "2", "kills": [], "differences": []}\n'
+    )
+    found = read_results(results, "1")
+    assert set(found) == {0, 1}
+    assert found[1] == Trial(1, "worker", "1", differences=["trades differs"])
+    text = report(list(found.values()), "1")
+    assert "1 of 2 trials" in text
+    assert "| parent | the command's process, kill -9 | 1 | 1 | 1 |" in text
