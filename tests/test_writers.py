@@ -419,3 +419,14 @@ def test_null_counts() -> None:
     sink = NullSink()
     run_through(sink, [random_batch("trades", 5), random_batch("trades", 6)])
     assert sink.rows == {"market_data": 0, "trades": 11, "orders": 0, "truth": 0}
+
+
+def test_a_folder_that_is_gone_is_not_called_complete(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="There are no rows beside it"):
+        write_manifest(tmp_path / "gone", manifest())
+    hour = tmp_path / "equities_trades" / "part-0.parquet"
+    hour.parent.mkdir()
+    hour.touch()
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(SinkError, match="The rows beside it stay"):
+        write_manifest(tmp_path, manifest())

@@ -263,4 +263,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise SinkError(f"The manifest {path} could not be written: {error}. The rows beside it are complete.") from error
+        has_rows = next(Path(folder).rglob("part-*.parquet"), None) is not None
+        rows = "The rows beside it stay." if has_rows else "There are no rows beside it: the folder was removed or emptied meanwhile."
+        raise SinkError(f"The manifest {path} could not be written: {error}. {rows}") from error
