@@ -210,7 +210,7 @@ def test_a_server_of_another_kind_is_not_called_a_wrong_password(server: Embedde
 
 def test_sql_that_is_lost_at_the_first_question(server: EmbeddedServer) -> None:
     """Fault 46: the connection breaks between being let in and the first answer."""
-    between = Cutter(server.pg_port, 150)  # past the password, in the first query
+    between = Cutter(server.pg_port, 60)  # past the password, in the first query
     assert "hung up" in why_not(pg_port=between.port, http_port=server.http_port)
     between.close()
 
@@ -248,9 +248,9 @@ def test_keys_over_tcp_are_told_apart(guarded: EmbeddedServer, server: EmbeddedS
     assert "wants a key" in why_not(**doors)
     assert "--ilp_user: it is not given" in why_not(**doors, **KEY)
     assert "--token_y: it is not given" in why_not(**doors, ilp_user="writer", token=KEY["token"], token_x=KEY["token_x"])
-    assert "knows no key of that name" in why_not(**doors, ilp_user="somebody", **KEY)
+    assert "it has no key of that name" in why_not(**doors, ilp_user="somebody", **KEY)
     said = why_not(pg_port=server.pg_port, tcp_port=server.tcp_port, protocol="tcp", ilp_user="writer", **KEY)
-    assert "asks for no key" in said or "knows no key of that name" in said
+    assert "asks for no key" in said
     Connection(**doors, ilp_user="writer", **KEY).check()  # type: ignore[arg-type]
 
 
