@@ -28,7 +28,7 @@ from writers.questdb import resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
 from writers.questdb.keeper import Keeper
-from writers.questdb.limits import never
+from writers.questdb.limits import Stopped, never
 from writers.questdb.monitor import Monitor
 from writers.questdb.sql import Sql
 from writers.questdb.views import catch_up
@@ -256,10 +256,20 @@ class Database:
         # What a continued run sends again makes no new rows: there only the count at the end can tell.
         counts = self.flags.protocol == "tcp" and not plan.replays
         check_owner = self._keeper.check if self._keeper is not None else None
-        return Valve(monitor, (lambda rows: self.check_sent(plan, rows)) if counts else None, check_owner)
+        return Valve(monitor, (lambda rows, stop_asked: self.check_sent(plan, rows, stop_asked)) if counts else None, check_owner)
 
-    def check_sent(self, plan: Plan, rows: int) -> None:
-        """Over tcp, which never answers: whether as many rows as were sent have come. Raises ``SinkError`` if not, after some patience."""
+    def check_sent(self, plan: Plan, rows: int, stop_asked: Callable[[], bool] = never) -> None:
+        """Over tcp, which never answers: whether as many rows as were sent have come. Raises ``SinkError`` if not, after some patience;
+        does not wait for a run that is to end, whose rows are counted by who continues it."""
+        self.pg.is_stopped = stop_asked
+        try:
+            self._check_sent(plan, rows)
+        except Stopped:
+            pass
+        finally:
+            self.pg.is_stopped = never
+
+    def _check_sent(self, plan: Plan, rows: int) -> None:
         start_ns, names = plan.scenario.start_ns, self.tables(plan.scenario.tables)
         changed_s, last = time.monotonic(), -1
         while True:
@@ -335,8 +345,8 @@ class Valve:
     """The monitor as the throttle wants it."""
 
     monitor: Monitor
-    check_sent: Callable[[int], None] | None = None
-    """Called at the end of each pause with the rows that were sent; raises if some did not arrive."""
+    check_sent: Callable[[int, Callable[[], bool]], None] | None = None
+    """Called at the end of each pause with the rows that were sent, and whether the run is to end; raises if some did not arrive."""
     check_owner: Callable[[], None] | None = None
     """Raises if the tables are another run's by now."""
 
@@ -346,7 +356,7 @@ class Valve:
         was_paused = self.monitor.is_paused
         is_paused = self.monitor.update(self.monitor.look(stop_asked), sent.in_flight)
         if was_paused and not is_paused and self.check_sent is not None:
-            self.check_sent(sent.acknowledged)
+            self.check_sent(sent.acknowledged, stop_asked)
         return is_paused
 
 

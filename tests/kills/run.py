@@ -47,7 +47,8 @@ def main() -> int:
     asked.add_argument("--write", choices=("true", "false"), default="true")
     flags = asked.parse_args()
     kinds = flags.kinds.split(",")
-    done = read_results(flags.results, flags.seed)
+    before = read_results(flags.results)
+    done = {trial.number for trial in before if trial.seed == flags.seed}
     left = [n for n in range(flags.trials) if n not in done]
     flags.results.parent.mkdir(parents=True, exist_ok=True)
     if left:
@@ -57,37 +58,35 @@ def main() -> int:
             with flags.results.open("a") as results:
                 for n in left:
                     trial = harness.run(n, kinds[n % len(kinds)], flags.seed)
-                    done[n] = trial
                     results.write(json.dumps(dataclasses.asdict(trial)) + "\n")
                     results.flush()
                     print(f"{n} {trial.kind}: {'; '.join(trial.kills) or 'not killed'}: {'; '.join(trial.differences) or 'identical'}", flush=True)
                     if trial.kind in DATABASE_KINDS:
                         start_over(server, f"_k{n}_{harness.names}")
-    text = report(list(done.values()), flags.seed)
+    trials = read_results(flags.results)
+    text = report(trials)
     print(text)
     if flags.write == "true":
         write_report(text)
-    return 0 if all(trial.is_identical for trial in done.values()) else 1
+    return 0 if all(trial.is_identical for trial in trials) else 1
 
 
-def read_results(path: Path, seed: str) -> dict[int, Trial]:
-    """The trials of that seed that are done, by number."""
-    if not path.exists():
-        return {}
-    trials = [Trial(**json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
-    return {trial.number: trial for trial in trials if trial.seed == seed}
+def read_results(path: Path) -> list[Trial]:
+    """The trials that are done, of any seed."""
+    return [Trial(**json.loads(line)) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []
 
 
-def report(trials: list[Trial], seed: str) -> str:
+def report(trials: list[Trial]) -> str:
     """The table of docs/reliability.md."""
     total, identical, killed = Counter[str](), Counter[str](), Counter[str]()
     for trial in trials:
         total[trial.kind] += 1
         identical[trial.kind] += trial.is_identical
         killed[trial.kind] += sum(kill != "it had ended" for kill in trial.kills)
+    seeds = ", ".join(sorted({trial.seed for trial in trials}))
     lines = [
-        f"`python tests/kills/run.py --trials {len(trials)} --seed {seed}`: {sum(identical.values())} of {len(trials)} trials ended like an "
-        "uninterrupted run.",
+        f"`python tests/kills/run.py`, seeds {seeds}: {sum(identical.values())} of {len(trials)} trials, with {killed.total()} kills, ended like "
+        "an uninterrupted run.",
         "",
         "| kind | what is killed | trials | kills | identical |",
         "|---|---|---|---|---|",

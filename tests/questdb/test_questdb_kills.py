@@ -64,9 +64,9 @@ def test_the_harness_goes_on_where_it_stopped_and_reports(tmp_path: Path) -> Non
         '{"number": 1, "kind": "worker", "seed": "1", "kills": [], "differences": ["trades differs"]}\n'
         '{"number": 2, "kind": "worker", "seed": "2", "kills": [], "differences": []}\n'
     )
-    found = read_results(results, "1")
-    assert set(found) == {0, 1}
+    found = read_results(results)
     assert found[1] == Trial(1, "worker", "1", differences=["trades differs"])
-    text = report(list(found.values()), "1")
-    assert "1 of 2 trials" in text
+    text = report(found)
+    assert "seeds 1, 2: 2 of 3 trials" in text
+    assert "| worker | one of two workers, kill -9 | 2 | 0 | 1 |" in text
     assert "| parent | the command's process, kill -9 | 1 | 1 | 1 |" in text

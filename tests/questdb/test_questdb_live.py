@@ -104,13 +104,15 @@ def test_rows_lost_over_tcp_are_noticed_at_a_pause(server: EmbeddedServer, pg: A
     assert valve.check_sent is not None
     monkeypatch.setattr(database, "TCP_COMMITS_WITHIN_S", 0.5)
     seen: list[int] = []
-    monkeypatch.setattr(valve, "check_sent", lambda rows: (seen.append(rows), found.check_sent(plan, rows)))
+    monkeypatch.setattr(valve, "check_sent", lambda rows, stop_asked: (seen.append(rows), found.check_sent(plan, rows, stop_asked)))
     valve.monitor.is_paused = True
     assert not valve.paused(Outcome(in_flight=0, acknowledged=rows))
     valve.monitor.is_paused = True
     with pytest.raises(SinkError, match=f"{rows:,} of the {rows + 7:,} rows that went over tcp: 7 are lost"):
         valve.paused(Outcome(in_flight=0, acknowledged=rows + 7))
-    assert seen == [rows, rows + 7]
+    valve.monitor.is_paused = True
+    assert not valve.paused(Outcome(in_flight=0, acknowledged=rows + 7), lambda: True)  # a run that is to end does not wait
+    assert seen == [rows, rows + 7, rows + 7]
     assert not valve.paused(Outcome(in_flight=0, acknowledged=rows + 7))  # no pause has ended: nothing is counted
     valve.monitor.close()
     found.pg.close()

@@ -101,6 +101,8 @@ class Sql:
         ``Stopped``.
         """
         until_s = time.monotonic() + self._patience_s
+        if self.is_stopped():
+            raise Stopped
         while True:
             try:
                 if self._pg is None:
