@@ -120,6 +120,8 @@ class Market:
             levels=scenario.levels,
             tables=scenario.tables,
             agents=scenario.agent_names,
+            listings=tuple(universe.listing_index(i) for i in range(len(universe.symbols))),
+            session_pacing=scenario.session_pacing,
             worker=worker,
             workers=workers,
             start_ns=scenario.start_ns,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,18 @@ class Made:
         ))  # fmt: skip
 
 
+@cache
+def opening() -> Made:
+    """Half a minute around the opening crosses; made once a process, and not to be changed."""
+    return Made(day_scenario("2025-07-01T13:29:50Z", "2025-07-01T13:30:20Z"))
+
+
+@cache
+def closing() -> Made:
+    """A few seconds around the closing crosses."""
+    return Made(day_scenario("2025-07-01T19:59:56Z", "2025-07-01T20:00:04Z"))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below, by path."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -151,4 +164,4 @@ def differences(books: MarketDataBatch, messages: Iterable[tuple[int, Callable[[
     return wrong
 
 
-__all__ = ["FOUR", "Levels", "Made", "Side", "busy", "clean", "contents", "day_scenario", "differences"]
+__all__ = ["FOUR", "Levels", "Made", "Side", "busy", "clean", "closing", "contents", "day_scenario", "differences", "opening"]

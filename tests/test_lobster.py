@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats import Levels, Made, contents, day_scenario, differences
+from formats import Levels, Made, contents, differences, opening
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
@@ -24,9 +24,9 @@ MIDNIGHT_NS = parse_ts("2025-07-01T04:00:00Z")
 WHOLE_DAY = {"start_ms": 0, "end_ms": 86_400_000}
 
 
-@pytest.fixture(scope="module")
-def opening() -> Made:
-    return Made(day_scenario("2025-07-01T13:29:50Z", "2025-07-01T13:30:20Z"))
+@pytest.fixture(scope="module", name="opening")
+def made_opening() -> Made:
+    return opening()
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "itch": Format("writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?"),
     "lobster": Format("writers.lobster", "LobsterSink", rf"{NAME}/{NAME}_{DATE}_\d+_\d+_(message|orderbook)_\d+\.csv", True),
 }
 

@@ -158,6 +158,8 @@ def run_info(job: Job) -> RunInfo:
         levels=scenario.levels,
         tables=scenario.tables,
         agents=scenario.agent_names,
+        listings=tuple(scenario.universe.listing_index(i) for i in range(len(scenario.universe.symbols))),
+        session_pacing=scenario.session_pacing,
         suffix=job.suffix,
         worker=job.worker,
         workers=job.workers,

@@ -22,6 +22,10 @@ class RunInfo:
     """``market_data``, ``trades`` and the extra tables asked for."""
     agents: tuple[str, ...] = ()
     """Names by the index that ``truth`` carries."""
+    listings: tuple[int, ...] = ()
+    """Of each symbol: the index of the venue where it is listed."""
+    session_pacing: bool = True
+    """Whether the exchange's phases are kept."""
     suffix: str = ""
     worker: int = 0
     workers: int = 1

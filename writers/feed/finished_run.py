@@ -33,6 +33,8 @@ def run_info(folder: Path) -> RunInfo:
         venues=tuple(venue.name for venue in record.universe.venues),
         levels=record.levels,
         tables=record.tables,
+        listings=tuple(record.universe.listing_index(i) for i in range(len(record.symbols))),
+        session_pacing=record.session_pacing,
         suffix=manifest.suffix,
         start_ns=record.start_ns,
         end_ns=record.end_ns,

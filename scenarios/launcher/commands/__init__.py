@@ -34,6 +34,7 @@ COMMANDS = {
     "ddl": Command(about="print the SQL of QuestDB's tables and views", module="ddl"),
     "schema": Command(about="print the JSON Schema of scenario files", module="schema"),
     "convert": Command(about="a finished Parquet run in another format: " + ", ".join(FORMATS), module="convert"),
+    "replay": Command(about="play an ITCH file to a feed handler, by MoldUDP64 or SoupBinTCP", module="replay"),
 }
 
 

@@ -36,10 +36,11 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
     options: dict[str, Any] = {"venues": _names(given.venue), "symbols": _names(given.symbols)}
     if FORMATS[given.to].has_levels:
         options["levels"] = run.levels if given.levels is None else given.levels
-    if given.to != "lobster":
-        for name in ("hours", "all_messages"):
-            if getattr(given, name) is not None:
-                raise InputError(explain(f"--{name}", getattr(given, name), f"it is for lobster, not for {given.to}", "Leave it out."))
+    for name, owner in (("hours", "lobster"), ("all_messages", "lobster"), ("gzip", "itch")):
+        if getattr(given, name) is not None and given.to != owner:
+            raise InputError(explain(f"--{name}", getattr(given, name), f"it is for {owner}, not for {given.to}", "Leave it out."))
+    if given.gzip is not None:
+        options["compressed"] = given.gzip == "true"
     if given.hours is not None:
         options |= _hours(given.hours)
     if given.all_messages is not None:
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--levels", type=int, help="How many to show, where the format has levels (default: the run's).")
     parser.add_argument("--hours", help="lobster: ms after midnight, FROM-TO (default 34200000-57600000).")
     parser.add_argument("--all_messages", choices=("true", "false"), help="lobster: true: messages of prices beyond the levels too.")
+    parser.add_argument("--gzip", choices=("true", "false"), help="itch: true: compressed, as Nasdaq's own are (default false).")
     parser.add_argument("--overwrite", choices=("true", "false"), default="false", help="true: replace what an earlier conversion left.")
     return parser
 

@@ -1,0 +1,205 @@
+"""ITCH files: one per venue and day, all symbols in time order.
+
+    OUT/itch/07012025.NASDAQ_ITCH50        (or .gz)
+
+Named and framed as Nasdaq's own: each message with its length in two bytes, no length after the last. Other venues have formats of
+their own in life; here each has a file in ITCH's layout. Numbers of orders and matches count from 1 in each file. A reserve order that
+shows anew is a new order; orders that trade in a cross do so by non-printable executions after the cross's own message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError, SinkError, explain
+from simulator.inputs.sessions import TradingDay
+from simulator.records import I64, CrossKind
+from simulator.tape.sink import RunInfo
+from writers.feed import kernel as k
+from writers.feed.displayed import Messages
+from writers.feed.files import WholeFile
+from writers.feed.sink import FeedSink, midnight_ns
+from writers.itch.layout import DTYPES, LENGTH_BYTES, PRICE_MAX, STOCK_LENGTH
+
+TYPES = "AECPXDUQ"
+"""By kind of message of the feed."""
+CROSSES = np.zeros(len(CrossKind), "S1")
+CROSSES[CrossKind.OPEN], CROSSES[CrossKind.CLOSE], CROSSES[CrossKind.RESUME] = b"O", b"C", b"H"
+CATEGORIES = {"NASDAQ": b"Q", "NYSE": b"N", "ARCA": b"P", "BATS": b"Z", "IEX": b"V"}
+"""Of the market where a share is listed; Nasdaq's three tiers are one here, Global Select."""
+SIDES = np.array([b"B", b"S"])
+
+
+class ItchSink(FeedSink):
+    """Writes ITCH 5.0 files into ``folder/itch``."""
+
+    NAME = "itch"
+    ONE_FILE = True
+    SPLITS = False
+
+    def __init__(
+        self, folder: Path | str, worker: int = 0, *, venues: Sequence[str] = (), symbols: Sequence[str] = (), compressed: bool = False
+    ) -> None:
+        """``compressed``: by gzip, as Nasdaq hands them out."""
+        super().__init__(folder, worker, venues=venues, symbols=symbols)
+        self._compressed = compressed
+        self._files: dict[int, WholeFile] = {}
+        self._events: list[tuple[int, bytes]] = []
+        self._last_ns: dict[int, int] = {}
+
+    def check(self, run: RunInfo) -> None:
+        """Refuse names that do not fit."""
+        for name in self.symbols or run.symbols:
+            if len(name) > STOCK_LENGTH:
+                limit = f"ITCH names a share by at most {STOCK_LENGTH} characters"
+                raise InputError(explain("symbol", name, limit, "Choose others with --symbols, or rename it in the universe."))
+
+    def start_day(self, day: TradingDay) -> None:
+        """System hours, the directory, and that all of it trades."""
+        self._midnight_ns = midnight_ns(day)
+        self._day_start_ns = max(day.start_ns, self.run.start_ns)
+        self._events = []
+        self._end_ns = 0
+        if day.is_session and self.run.session_pacing:
+            self._events = [(day.open_ns, b"Q"), (day.close_ns, b"M")]
+            self._end_ns = day.segments[-1].start_ns
+        stocks = np.array([name.ljust(STOCK_LENGTH).encode() for name in self.run.symbols])
+        books = np.array(self.books)
+        self._venue, self._locate, self._stock = books[:, 1], books[:, 0] + 1, stocks[books[:, 0]]
+        for venue in sorted(set(self._venue.tolist())):
+            name = f"{day.date:%m%d%Y}.{self.run.venues[venue]}_ITCH50"
+            self._last_ns[venue] = self._day_start_ns
+            self._files[venue] = WholeFile(self.folder / (f"{name}.gz" if self._compressed else name), self._compressed)
+        self._say(b"O", self._day_start_ns)
+        for file in self._files.values():
+            file.write(self._directory())
+        self._say(b"S", self._day_start_ns)
+        if not self.run.session_pacing:
+            self._say(b"Q", self._day_start_ns)
+        self._tell_events(self._day_start_ns)
+
+    def write_messages(self, messages: Messages) -> None:
+        columns = messages.columns
+        first = 0
+        while first < columns.shape[1]:
+            self._tell_events(int(columns[k.TS, first]))
+            last = columns.shape[1]
+            if self._events:
+                last = int(np.searchsorted(columns[k.TS], self._events[0][0]))
+            part = columns[:, first:last]
+            venues = self._venue[part[k.BOOK]]
+            for venue, file in self._files.items():
+                chosen = np.flatnonzero(venues == venue)
+                if len(chosen):
+                    file.write(self._encode(part[:, chosen]))
+                    self._last_ns[venue] = int(part[k.TS, chosen[-1]])
+            first = last
+
+    def finish_day(self) -> None:
+        """The end of the day's messages: at the end of system hours, if the rows go past the close."""
+        ends = (b"E", b"C") if self._end_ns and not self._events else (b"C",)
+        for event in ends:
+            self._say(event, self._end_ns if len(ends) == 2 else 0)
+        for file in self._files.values():
+            file.finish()
+        self._files = {}
+
+    def abandon_day(self) -> None:
+        for file in self._files.values():
+            file.abandon()
+        self._files = {}
+
+    def _tell_events(self, until_ns: int) -> None:
+        """The opening and closing of the market, if they come no later than that."""
+        while self._events and self._events[0][0] <= until_ns:
+            ts_ns, event = self._events.pop(0)
+            self._say(event, ts_ns)
+
+    def _say(self, event: bytes, ts_ns: int) -> None:
+        """A system event in each file, at that time or with the last message before it."""
+        for venue, file in self._files.items():
+            self._last_ns[venue] = max(self._last_ns[venue], ts_ns)
+            message = self._new("S", np.array([self._last_ns[venue]]))
+            message["event"] = event
+            file.write(message.tobytes())
+
+    def _new(self, type: str, ts_ns: I64) -> Any:
+        """Messages of a type with their heads."""
+        made = np.zeros(len(ts_ns), DTYPES[type])
+        since = ts_ns - self._midnight_ns
+        made["length"] = made.itemsize - LENGTH_BYTES
+        made["type"] = type
+        made["time_high"] = since >> 32
+        made["time_low"] = since & 0xFFFFFFFF
+        return made
+
+    def _directory(self) -> bytes:
+        """R, H and Y of each share."""
+        symbols = sorted({symbol for symbol, _ in self.books})
+        now = np.full(len(symbols), self._day_start_ns)
+        stocks = np.array([self.run.symbols[s].ljust(STOCK_LENGTH).encode() for s in symbols])
+        listings = [self.run.venues[self.run.listings[s]] if self.run.listings else "" for s in symbols]
+        shares = self._new("R", now)
+        for name, value in (
+            ("category", [CATEGORIES.get(listing, b" ") for listing in listings]),
+            ("status", [b"N" if listing == "NASDAQ" else b" " for listing in listings]),
+            ("round_lot", 100), ("round_lots_only", b"N"), ("issue_class", b"C"), ("subtype", b"Z "), ("authenticity", b"P"),
+            ("short_sale_threshold", b"N"), ("ipo", b"N"), ("luld_tier", b"1"), ("etp", b"N"), ("inverse", b"N"),
+        ):  # fmt: skip
+            shares[name] = value
+        trading = self._new("H", now)
+        trading["state"], trading["reserved"], trading["reason"] = b"T", b" ", b"    "
+        short_sales = self._new("Y", now)
+        short_sales["action"] = b"0"
+        for made in (shares, trading, short_sales):
+            made["stock"] = stocks
+            made["locate"] = np.array(symbols) + 1
+        return b"".join(made.tobytes() for made in (shares, trading, short_sales))
+
+    def _encode(self, columns: I64) -> Any:
+        """The bytes of some messages of one venue: each type at once, then put in order by cutting rows of one width to their lengths."""
+        if int(columns[k.PRICE].max()) > PRICE_MAX or int(columns[k.PRINT].max()) > PRICE_MAX:
+            raise SinkError(
+                f"A price does not fit ITCH's four bytes: got {int(columns[k.PRINT].max()) / 10_000:,.4f} USD, at most "
+                f"{PRICE_MAX / 10_000:,.4f} can be written. Leave that symbol out with --symbols, or choose another format."
+            )
+        kinds = columns[k.KIND]
+        sizes = np.array([DTYPES[type].itemsize for type in TYPES])
+        lengths = sizes[kinds]
+        rows = np.empty((len(kinds), int(lengths.max())), np.uint8)
+        for kind in np.flatnonzero(np.bincount(kinds, minlength=len(TYPES))).tolist():
+            chosen = np.flatnonzero(kinds == kind)
+            made = self._fill(kind, columns[:, chosen])
+            rows[chosen, : made.itemsize] = made.view(np.uint8).reshape(len(made), made.itemsize)
+        return rows[np.arange(rows.shape[1]) < lengths[:, None]]
+
+    def _fill(self, kind: int, columns: I64) -> Any:
+        made = self._new(TYPES[kind], columns[k.TS])
+        names = made.dtype.names or ()
+        book = columns[k.BOOK]
+        made["locate"] = self._locate[book]
+        if "shares" in names:
+            made["shares"] = columns[k.SIZE]
+        if "ref" in names:
+            made["ref"] = columns[k.OLD_REF if kind == k.MOVE else k.REF]
+        if "new_ref" in names:
+            made["new_ref"] = columns[k.REF]
+        if "stock" in names:
+            made["stock"] = self._stock[book]
+        if "price" in names:
+            made["price"] = columns[k.PRINT]
+        if "match" in names:
+            made["match"] = columns[k.MATCH]
+        if kind == k.SHOW:
+            made["side"] = SIDES[columns[k.SIDE]]
+        elif kind == k.HIDDEN_FILL:
+            made["side"] = b"B"  # whatever the order's side, so that it stays hidden: Nasdaq's rule since 2014
+        elif kind == k.CROSS_FILL:
+            made["printable"] = b"N"
+        elif kind == k.CROSSED:
+            made["cross"] = CROSSES[columns[k.LEFT]]
+        return made
