@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from typing import Any
 import duckdb
 
 from scenarios.launcher import main
+from tests import in_process
 from tests.database import COLUMNS, at, connect
 from writers.questdb import schema
 from writers.questdb.server import EmbeddedServer
@@ -38,7 +40,6 @@ LATER = ("--start_ts", f"{DAY}T13:59:50Z", "--end_ts", f"{DAY}T14:00:20Z")
 TABLES = ("market_data", "trades", "orders", "truth")
 VIEWS = ("top_of_book_1s", "nbbo_1s", "trades_ohlcv_1s", "nbbo_1m", "trades_ohlcv_1m")
 RUN_S = 1.5
-"""What a run takes at the pace that it is given, about."""
 DATABASE_KINDS = ("parent", "worker", "group", "server", "before_the_first_row", "in_ddl", "between_views", "second_run")
 PARQUET_KINDS = ("parquet_parent", "parquet_worker", "parquet_group")
 KINDS = (*DATABASE_KINDS, *PARQUET_KINDS)
@@ -136,13 +137,21 @@ def _kill(pid: int) -> None:
 class Harness:
     """One server and one folder for many trials."""
 
-    def __init__(self, server: EmbeddedServer, folder: Path) -> None:
+    def __init__(self, server: EmbeddedServer, folder: Path, run_s: float = RUN_S) -> None:
+        """``run_s``: what a run takes at the pace that it is given, about."""
         self.server = server
+        self.run_s = run_s
         self.folder = folder
         self._references: dict[tuple[str, ...], dict[str, str]] = {}
         self.names = 0
         self.took_s = 0.0
         """What an uninterrupted run took, at the pace of those that are killed."""
+        # Once in this process: what is imported and read here need not be in every fork.
+        place = (*at(server), "--suffix", "_here", "--create_views", "false", "--processes", "1")
+        for flags in ((*BASE, *LATER, *place), (*BASE, *LATER, "--out", str(folder / "here"), "--processes", "1")):
+            done = in_process.command(*flags)
+            assert done.returncode == 0, done.stderr
+        assert threading.active_count() == 1
 
     def run(self, number: int, kind: str, seed: str) -> Trial:
         """One trial. Its random moments hang on ``seed`` and ``number`` alone; where they fall in the run also on the machine."""
@@ -265,7 +274,7 @@ class Harness:
                 trial.differences.append(f"{name} looked whole after a kill, and was not")
 
     def _pace(self, simulated_s: float = 45.0) -> tuple[str, str]:
-        return "--speed", f"{simulated_s / RUN_S:.1f}"
+        return "--speed", f"{simulated_s / self.run_s:.1f}"
 
     def _reference_files(self) -> dict[str, str]:
         key = ("files",)
@@ -319,7 +328,7 @@ class Harness:
     def _wait(self, run: Run, is_so: Callable[[], bool]) -> None:
         until_s = time.monotonic() + 30.0
         while run.poll() is None and not is_so() and time.monotonic() < until_s:
-            pass
+            time.sleep(0.005)
 
     def _name(self, trial: Trial) -> str:
         self.names += 1

@@ -17,6 +17,7 @@ from writers.questdb.server import EmbeddedServer
 EACH = 12
 SERVER_EACH = 3
 """Of those that start the server anew, which takes seconds."""
+RUN_S = 0.6
 STARTS_SERVERS = ("server", "between_views")
 TRIALS = [(kind, number) for kind in KINDS for number in range(SERVER_EACH if kind in STARTS_SERVERS else EACH)]
 
@@ -27,7 +28,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     warm_up()
     folder = tmp_path_factory.mktemp("kills")
     with EmbeddedServer(folder / "server", memory="1g") as server:
-        yield Harness(server, folder)
+        yield Harness(server, folder, RUN_S)
 
 
 @pytest.mark.parametrize(("kind", "number"), TRIALS)
