@@ -69,5 +69,5 @@ def test_the_harness_goes_on_where_it_stopped_and_reports(tmp_path: Path) -> Non
     assert found[1] == Trial(1, "worker", "1", differences=["trades differs"])
     text = report(found)
     assert "seeds 1, 2: 2 of 3 trials" in text
-    assert "| worker | one of two workers, kill -9 | 2 | 0 | 1 |" in text
-    assert "| parent | the command's process, kill -9 | 1 | 1 | 1 |" in text
+    assert "| worker | one of two workers, kill -9 | 2 | 0 | 1 | 0 |" in text
+    assert "| parent | the command's process, kill -9 | 1 | 1 | 1 | 0 |" in text

@@ -12,8 +12,10 @@ from writers.questdb.schema import ViewDef, Wanted, view_facts, wait_applied
 
 GRACE_S = 1.0
 """A view that follows its table gets so long to do so by itself."""
-ASKS_AGAIN_S = 10.0
-"""After so long without a step, and no refresh going on, the whole view is made again."""
+ASKS_AGAIN_S = 5.0
+"""After so long without a step, and no refresh going on, the whole view is asked for again."""
+STUCK_S = 20.0
+"""After so long it will not come: a server (9.3.4) that was killed while it made a view may list it, and be unable to open it."""
 LOOK_S = 0.05
 
 
@@ -35,7 +37,7 @@ def catch_up(pg: Any, wanted: Sequence[Wanted], *, timeout_s: float = 600.0, is_
 
 def _catch_up(pg: Any, view: ViewDef, timeout_s: float, is_stopped: Callable[[], bool]) -> bool:
     """Whether it had to be asked."""
-    began_s = moved_s = asked_s = time.monotonic()
+    began_s = moved_s = asked_s = first_s = time.monotonic()
     is_asked, last = False, None
     while True:
         found = view_facts(pg, view.name)
@@ -50,6 +52,12 @@ def _catch_up(pg: Any, view: ViewDef, timeout_s: float, is_stopped: Callable[[],
             last, moved_s = (status, has, wants), now_s
         if is_stopped():
             raise Stopped
+        if is_asked and status != "refreshing" and now_s - max(moved_s, first_s) > min(STUCK_S, timeout_s):
+            raise SinkError(
+                f"The view {view.name} is {status} and does not refresh, at transaction {has} of {wants}; the server's log says why. "
+                f"The rows are complete. Run DROP MATERIALIZED VIEW {view.name}; and repeat the command with --incremental true, which makes "
+                "it again; a server that was killed while it made a view may be unable to drop it: then write to other names with --suffix."
+            )
         if now_s - moved_s > timeout_s:
             why = f" ({row['invalidation_reason']})" if row["invalidation_reason"] else ""
             raise SinkError(
@@ -59,7 +67,7 @@ def _catch_up(pg: Any, view: ViewDef, timeout_s: float, is_stopped: Callable[[],
         if status != "refreshing":
             if not is_asked and (status != "valid" or view.timer is not None or now_s - began_s > GRACE_S):
                 pg.execute(f"REFRESH MATERIALIZED VIEW {view.name} {'INCREMENTAL' if status == 'valid' else 'FULL'}")
-                is_asked, asked_s = True, now_s
+                is_asked, asked_s, first_s = True, now_s, now_s
             elif is_asked and now_s - max(asked_s, moved_s) > ASKS_AGAIN_S:
                 pg.execute(f"REFRESH MATERIALIZED VIEW {view.name} FULL")
                 asked_s = now_s
