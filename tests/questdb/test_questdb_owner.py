@@ -251,11 +251,15 @@ def test_a_view_that_was_never_refreshed_is_asked(pg: Any, never_refreshed: View
     assert views.catch_up(pg, [never_refreshed]) == []
 
 
-def test_a_view_that_cannot_catch_up_is_told_with_the_statement_to_type(pg: Any, never_refreshed: ViewDef) -> None:
+def test_a_view_that_cannot_catch_up_is_told_with_the_statement_to_type(
+    pg: Any, never_refreshed: ViewDef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "GRACE_S", 0.1)
+    monkeypatch.setattr(views, "STUCK_S", 1.0)
     pg.execute(f"ALTER TABLE {never_refreshed.base} RENAME COLUMN price TO paid")
     schema.wait_applied(pg, [never_refreshed.base])
     with pytest.raises(SinkError, match=f"does not refresh.* DROP MATERIALIZED VIEW {never_refreshed.name};.*--suffix"):
-        views.catch_up(pg, [never_refreshed], timeout_s=1.0)
+        views.catch_up(pg, [never_refreshed])
     pg.execute(f"DROP MATERIALIZED VIEW {never_refreshed.name}")
     with pytest.raises(SinkError, match="is not there any more"):
         views.catch_up(pg, [never_refreshed], timeout_s=1.0)
