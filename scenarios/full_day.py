@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 
 from scenarios.launcher.secrets import hide_secrets
+from scenarios.launcher.shadows import hidden_by
 
 
 def start(entry: str = "main") -> int:
     """The command's exit code; quiet about a Ctrl-C while the libraries load. ``entry``: a function of ``scenarios.launcher.main``."""
     hide_secrets()
+    hidden = hidden_by()
+    if hidden is not None:
+        print(hidden, file=sys.stderr)
+        return 2
     try:
         from scenarios.launcher import main
         from scenarios.launcher.lasting_streams import fill_closed_descriptors

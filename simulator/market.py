@@ -21,7 +21,7 @@ from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
 from simulator.inputs.config import Refresh, Scenario, agent_number
-from simulator.inputs.sessions import continuous_days, new_york, trading_days
+from simulator.inputs.sessions import continuous_days, new_york, require_session, trading_days
 from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
 from simulator.tape.columns import (
     NOTIFY_BOOK,
@@ -101,13 +101,21 @@ class Market:
         worker: int = 0,
         workers: int = 1,
     ) -> None:
-        """``worker_symbols``: names; none: those of ``scenario.only``, or all. Without a sink rows stay in memory."""
+        """``worker_symbols``: names; none: those of ``scenario.only``, or all. Without a sink rows stay in memory.
+
+        Raises ``InputError`` for what is no ``Scenario``, and for times in which the exchange is closed and nothing would happen.
+        """
+        if not isinstance(scenario, Scenario):
+            remedy = "Market(load_scenario(...)) takes a file, or a ready scenario's name."
+            raise InputError(explain("scenario", scenario, "must be a Scenario", remedy))
         universe = scenario.universe
         chosen = worker_symbols or scenario.only or [s.name for s in universe.symbols]
         self.scenario = scenario
         self._symbols = sorted({universe.symbol_index(s) for s in chosen})  # a symbol named twice would print every row twice
         make_days = trading_days if scenario.session_pacing else continuous_days
         self._days = make_days(scenario.start_ns, scenario.end_ns)
+        if not any(day.is_session for day in self._days) and not scenario.goes_on_when_closed:
+            require_session(scenario.start_ns, scenario.end_ns)  # which says which day it is
         self._exchange = Exchange(scenario, self._symbols)
         self._flow: Flow = self._make_flow()
         self._clock = Clock(scenario.start_ns, self._flow, slice_ns=scenario.slice_ns)

@@ -108,16 +108,16 @@ def test_only_the_last_five_bars_up_to_the_simulated_date_count(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("bars", "reason"),
     [
-        ([*GOOD[:4], (NAN, 100.0, 99.5)], "NaN"),
-        ([*GOOD[:4], (96.5, 100.0, NAN)], "NaN"),
+        ([(NAN, 100.0, 99.5)] * 5, "NaN"),
+        ([(96.5, 100.0, NAN)] * 5, "NaN"),
         ([(0.0, 101.0, 100.0), *GOOD[1:]], "a price of zero"),
         ([(0.0, 0.0, 0.0)] * 5, "a price of zero"),
         ([*GOOD[:4], (-1.0, 100.0, 99.5)], "a negative price"),
         ([*GOOD[:4], (101.0, 100.0, 100.5)], "low above high"),
         ([*GOOD[:4], (96.5, 100.0, 101.1)], "close outside low to high"),
         ([*GOOD[:4], (96.5, 100.0, 95.5)], "close outside low to high"),
-        ([*GOOD[:4], (96.5, float("inf"), 99.5)], "a price outside 0.01 to 100,000 USD"),
-        ([(b * 3000, c * 3000, d * 3000) for b, c, d in GOOD], "a price outside 0.01 to 100,000 USD"),
+        ([*GOOD[:4], (96.5, float("inf"), 99.5)], "a price outside 0.01 to 100,000 USD (books keep prices in 32 bits, in units of 0.0001 USD)"),
+        ([(b * 3000, c * 3000, d * 3000) for b, c, d in GOOD], "a price outside 0.01 to 100,000 USD (books keep prices in 32 bits, in units of 0.0001 USD)"),
         ([*GOOD[:3], (9.7, 10.2, 9.8), (9.6, 10.0, 9.9)], "jump by a factor of 0.10, as of a split"),
         ([*GOOD[:4], (195.0, 200.0, 199.0)], "jump by a factor of 2.03, as of a split"),
         ([(NAN, NAN, NAN)] * 5, "no data"),
@@ -139,6 +139,8 @@ def test_a_strange_answer_falls_back_for_that_symbol_alone(
         [*GOOD[:4], (96.5, 100.0, 100.9)],  # a close one per cent outside is rounding, not an error
         [*GOOD[:4], (170.0, 180.0, 175.0)],  # 1.79 times the day before is news, not a split
         [*GOOD[:2], (NAN, NAN, NAN), *GOOD[3:]],  # a day on which only others traded
+        [*GOOD[:4], (96.5, 100.0, NAN)],  # the bar of today, before its close
+        [*GOOD[:4], (NAN, 100.0, 99.5)],
     ],
 )
 def test_a_merely_unusual_answer_is_taken(monkeypatch: pytest.MonkeyPatch, bars: Bars) -> None:

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
 from simulator.errors import InputError, explain
-from simulator.inputs.config import OffsessionTrades, Rates, Scenario
+from simulator.inputs.config import SEED_MAX, SEED_MIN, OffsessionTrades, Rates, Scenario
+from simulator.inputs.strict_yaml import must
 from writers.formats import FORMATS
 
 PROGRAM = "python -m scenarios.full_day"
@@ -43,13 +44,13 @@ def _split(value: object) -> object:
         return value
     names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
     if not names:
-        raise ValueError("at least one name, several with commas between them")
+        raise ValueError("must be at least one name, several with commas between them")
     return names
 
 
 def _check_suffix(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]*", value, re.ASCII):
-        raise ValueError("letters, digits and underscores")
+        raise ValueError("must be letters, digits and underscores")
     return value
 
 
@@ -99,7 +100,9 @@ class Flags(BaseModel):
     offsession_trades: OffsessionTrades = Field(
         _default(Scenario, "offsession_trades"), description="Trades outside of the session: none, a tenth (trickle), or full."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(_default(Scenario, "seed"), description="Same seed, same rows; any whole number.")
+    seed: Annotated[int, Field(ge=SEED_MIN, le=SEED_MAX)] = Field(
+        _default(Scenario, "seed"), description="Same seed, same rows; any whole number of 64 bits."
+    )
     levels: int = Field(_default(Scenario, "levels"), description="Price levels of each side in a book row, 4 to 40.")
     symbols: Names | None = Field(None, description="The universe, as a comma list; rates are totals over it (default: all 30).")
     only: Names | None = Field(None, description="Simulate just these; their rows are the same as in the full run (default: all).")
@@ -192,16 +195,6 @@ GROUPS = {
 }  # fmt: skip
 QUESTDB_FLAGS = next(names for title, names in GROUPS.items() if title.startswith("QuestDB"))
 
-ALLOWED = {
-    "int_parsing": "a whole number, such as 100_000",
-    "int_from_float": "a whole number, such as 100_000",
-    "bool_parsing": "true or false",
-    "byte_size": "a number of bytes, such as 500MB or 2GB",
-    "byte_size_unit": "a number of bytes, such as 500MB or 2GB",
-}
-"""What pydantic says in a programmer's words, by its type of error."""
-
-
 def parse_flags(arguments: Sequence[str], program: str = PROGRAM) -> Flags:
     """Raises ``InputError`` that names the flag, its value, what is allowed and the remedy; ``SystemExit(0)`` after ``--help``."""
     known, unknown = _parser(program).parse_known_args(arguments)
@@ -232,9 +225,7 @@ def check_flags(values: dict[str, Any]) -> Flags:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        limit = ALLOWED.get(first["type"], said)
-        raise InputError(explain(f"--{name}", first["input"], f"allowed is {limit}", _remedy(name))) from None
+        raise InputError(explain(f"--{name}", first["input"], must(first), _remedy(name))) from None
     _check_together(flags)
     if flags.writer in FORMATS and "orders" not in (flags.extra_tables or ()):  # all of these are made of it
         kept = flags.model_fields_set
@@ -277,7 +268,7 @@ def _check_together(flags: Flags) -> None:
             "repeat", names_database(flags.repeat) and flags.writer == "questdb", "it would write into the tables that it reads from",
             "Write Parquet, or keep the run's manifest (column of the runs table) in a file and name that.",
         ),
-        ("resume_rows", flags.resume_rows >= flags.pause_rows, f"it is less than --pause_rows, here {flags.pause_rows:,}", "Lower it."),
+        ("resume_rows", flags.resume_rows >= flags.pause_rows, f"must be less than --pause_rows, here {flags.pause_rows:,}", "Lower it."),
         ("keep_server", flags.keep_server and flags.host != "embedded", "only an embedded server is ours to keep", "Add --host embedded."),
     ):
         if is_wrong:

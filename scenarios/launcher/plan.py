@@ -133,7 +133,8 @@ def make_plan(
         notes.append("--incremental: nothing is there yet, so this is a fresh run.")
     notes += [*more, *_seed_notes(scenario), *_only_notes(scenario)]
     if not scenario.background and not scenario.agents:
-        notes.append("Nobody trades in this run: background is false, and there are no agents.")
+        limit = "must be true where there are no agents, or nobody trades"
+        raise InputError(explain("background", False, limit, "Name agents, or leave it out."))
     return Plan(
         flags=flags, scenario=replace(scenario, prices=table.brackets), prices=table, notes=(*notes, *table.notes), replays=False,
         run_start_ns=scenario.start_ns, asked_start_ns=asked_start_ns, file=file, recorded=repeated,
@@ -305,7 +306,8 @@ def run_times(flags: Flags, *, allows_closed: bool = False) -> tuple[int, int]:
     end_ns = _time("end_ts", flags.end_ts)
     start_ns, end_ns = run_bounds(start_ns, end_ns)
     if end_ns <= start_ns:
-        raise InputError(explain("--end_ts", format_ts(end_ns), f"it is after the start, {format_ts(start_ns)}", "Give a later --end_ts."))
+        limit = f"must be after the start, {format_ts(start_ns)}"
+        raise InputError(explain("--end_ts", format_ts(end_ns), limit, "Give a later --end_ts."))
     if flags.session_pacing and flags.offsession_trades == "none" and not allows_closed:
         require_session(start_ns, end_ns)
     return start_ns, end_ns
@@ -316,14 +318,22 @@ def _seed_notes(scenario: Scenario) -> list[str]:
     day = trading_days(scenario.start_ns, scenario.end_ns)[0]
     trades_at_once = day.open_ns <= scenario.start_ns < day.close_ns if day.is_session and scenario.session_pacing else True
     trades_at_once = trades_at_once or scenario.offsession_trades == "full"
-    first_rows = (len(scenario.universe.venues) + 1) * len(scenario.universe.symbols)
-    rates = scenario.rates
-    if not trades_at_once or rates.trades_min_eps + first_rows <= rates.market_data_max_eps:
-        return []
-    return [
-        f"The first second may fall outside the rates: of at most {rates.market_data_max_eps:,} book rows {first_rows:,} show the books "
-        f"for the first time, which leaves too few for {rates.trades_min_eps:,} trades. Later seconds keep to them."
-    ]
+    symbols, rates = len(scenario.universe.symbols), scenario.rates
+    first_rows = (len(scenario.universe.venues) + 1) * symbols
+    trades = rates.trades_min_eps if trades_at_once else 0
+    notes = []
+    if scenario.background and trades + first_rows > rates.market_data_max_eps:
+        left = f", which leaves too few for {trades:,} trades" if trades and first_rows <= rates.market_data_max_eps else ""
+        notes.append(
+            f"The first second may fall outside the rates: for at most {rates.market_data_max_eps:,} book rows up to {first_rows:,} "
+            f"show the books for the first time{left}. Later seconds keep to them."
+        )
+    if scenario.background and scenario.session_pacing and symbols > rates.trades_max_eps:
+        notes.append(
+            f"Each cross prints once a symbol, {symbols:,} trades at the bell: more than --trades_max_eps {rates.trades_max_eps:,}, and "
+            "on top of it."
+        )
+    return notes
 
 
 def _only_notes(scenario: Scenario) -> list[str]:

@@ -49,7 +49,7 @@ def print_plan(console: Console, plan: Plan) -> None:
 
 def _agent(agent: AgentSpec) -> str:
     use = f"{getattr(agent.make, '__module__', '')}:{getattr(agent.make, '__qualname__', repr(agent.make))}"
-    latency = ", ".join(f"{venue} {latency_ns:,} ns" for venue, latency_ns in agent.latency_ns.items())
+    latency = ", ".join(f"{venue} {latency_ns:,} ns" for venue, latency_ns in agent.latency_by_venue.items())
     symbols = ", ".join(agent.symbols) or "all symbols"
     return f"{agent.name}: {use} with {dict(agent.arguments)}; {symbols}; latency {latency}"
 

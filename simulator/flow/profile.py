@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.errors import InputError, explain
+from simulator.inputs.paths import is_file
 from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
 from simulator.records import F64
 
@@ -67,7 +68,7 @@ def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None)
     known = sorted(entry.name.removesuffix(".yaml") for entry in builtin.iterdir() if entry.name.endswith(".yaml"))
     if name in known:
         file = parse_yaml((builtin / f"{name}.yaml").read_text(), f"simulator/flow/profiles/{name}.yaml", SPEC_PROFILE)
-    elif Path(name).is_file():
+    elif is_file(name):
         file = read_yaml(Path(name), SPEC_PROFILE, name)
     else:
         raise InputError(explain("--profile", name, f"known are {', '.join(known)}, or the path of a YAML file", "Name one of those."))

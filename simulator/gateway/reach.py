@@ -103,10 +103,10 @@ def _unknown(what: str, name: object, known: Mapping[str, int]) -> int:
 
 def _latencies(spec: AgentSpec, venues: Sequence[str]) -> list[int]:
     """One way, in ns, by venue."""
-    for name in spec.latency_ns:
+    for name in spec.latency_by_venue:
         if name != "*" and name not in venues:
             raise AgentError(f"Agent {spec.name!r}: latency_ns names {name!r}; the venues are {', '.join(venues)}, and '*' is all others.")
-    latencies = [spec.latency_ns.get(venue, spec.latency_ns.get("*")) for venue in venues]
+    latencies = [spec.latency_by_venue.get(venue, spec.latency_by_venue.get("*")) for venue in venues]
     for venue, latency in zip(venues, latencies, strict=True):
         if type(latency) is not int or latency < 1:
             raise AgentError(

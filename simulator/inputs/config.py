@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from simulator.errors import InputError, explain
+from simulator.inputs.checks import number, truth, whole
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.strict_yaml import nearest
 from simulator.inputs.universe import Universe
@@ -21,6 +22,9 @@ MAX_ORDERS_MIN = 4
 MAX_ORDERS_MAX = 1_000_000
 PRICE_WINDOW_MAX = 1_048_576
 HISTORY_MAX = 1_048_576
+MESSAGES_MAX = 1_000_000_000
+WAKE_S_MIN = 0.001
+WAKE_S_MAX = 1e9
 SEED_MIN = -(2**63)
 SEED_MAX = 2**63 - 1
 LATENCY_NS_MAX = 60_000_000_000
@@ -39,21 +43,20 @@ class Rates:
         for table in ("market_data", "trades"):
             low, high = getattr(self, f"{table}_min_eps"), getattr(self, f"{table}_max_eps")
             for name, value in ((f"--{table}_min_eps", low), (f"--{table}_max_eps", high)):
-                if not 0 <= value <= RATE_MAX:
-                    raise InputError(explain(name, value, f"a rate is 0 to {RATE_MAX:,} rows a second", "Give a rate in that range."))
+                whole(name, value, 0, RATE_MAX, "Give a rate in that range.", " rows a second")
             if low > high:
                 raise InputError(
                     explain(
-                        f"--{table}_min_eps", low, f"it is at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other."
+                        f"--{table}_min_eps", low, f"must be at most --{table}_max_eps, here {high:,}", "Lower the one or raise the other."
                     )
                 )
         if self.market_data_max_eps < 1:
-            raise InputError(explain("--market_data_max_eps", self.market_data_max_eps, "at least 1 row a second", "Raise it."))
+            raise InputError(explain("--market_data_max_eps", self.market_data_max_eps, "must be at least 1 row a second", "Raise it."))
         for end in ("min", "max"):
             books, trades = getattr(self, f"market_data_{end}_eps"), getattr(self, f"trades_{end}_eps")
             if trades > books:
                 remedy = f"A print is followed by a book row: raise --market_data_{end}_eps or lower --trades_{end}_eps."
-                raise InputError(explain(f"--trades_{end}_eps", trades, f"it is at most --market_data_{end}_eps, here {books:,}", remedy))
+                raise InputError(explain(f"--trades_{end}_eps", trades, f"must be at most --market_data_{end}_eps, here {books:,}", remedy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,8 @@ class AgentSpec:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     symbols: tuple[str, ...] = ()
     """The symbols that it trades or watches; empty: all of the universe. They share a worker."""
-    latency_ns: Mapping[str, int] = field(default_factory=lambda: {"*": 100 * NS_PER_US})
+    latency_ns: Mapping[str, int] | int = field(default_factory=lambda: {"*": 100 * NS_PER_US})
+    """One number: the same for all venues."""
     max_messages_per_s: int = 10_000
     """Commands in each whole second; more are refused with ``Reject.RATE_LIMIT``."""
     keep_orders: bool = True
@@ -79,18 +83,29 @@ class AgentSpec:
     """How a scenario file names ``make`` (module:callable); empty if it was given in Python."""
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in BACKGROUND_NAMES:
-            taken = ", ".join(BACKGROUND_NAMES)
-            limit = f"not empty, and none of {taken}"
+        if not isinstance(self.name, str) or not self.name or self.name in BACKGROUND_NAMES:
+            limit = f"must be text, not empty, and none of {', '.join(BACKGROUND_NAMES)}"
             raise InputError(explain("agent name", self.name, limit, "These are the background's: choose another."))
-        for what, value, is_right, limit, remedy in (
-            ("max_messages_per_s", self.max_messages_per_s, type(self.max_messages_per_s) is int and self.max_messages_per_s > 0,
-             "a whole number, at least 1", "10,000 is the default."),
-            ("max_wake_s", self.max_wake_s, isinstance(self.max_wake_s, int | float) and self.max_wake_s > 0, "more than 0 s",
-             "60 is the default."),
-        ):  # fmt: skip
-            if not is_right:
-                raise InputError(explain(f"{what} of agent {self.name}", value, limit, remedy))
+        if not callable(self.make) and not hasattr(self.make, "run"):
+            limit = "must be a generator function, or a class or object with a method run"
+            raise InputError(explain(f"make of agent {self.name}", self.make, limit, "docs/agents.md shows one."))
+        for venue, latency_ns in self.latency_by_venue.items():
+            what = f"latency_ns of agent {self.name}" + ("" if venue == "*" else f" to {venue}")
+            whole(what, latency_ns, 1, LATENCY_NS_MAX, "100_000 (0.1 ms) is the default.", " ns")
+        if isinstance(self.symbols, str) or not all(isinstance(symbol, str) for symbol in self.symbols):
+            limit = "must be a list of names, as in ('AAPL', 'JPM')"
+            raise InputError(explain(f"symbols of agent {self.name}", self.symbols, limit, "Leave it out for all."))
+        if not isinstance(self.arguments, Mapping):
+            limit = "must be a mapping, as in {'symbol': 'AAPL'}"
+            raise InputError(explain(f"arguments of agent {self.name}", self.arguments, limit, "Leave it out if it takes none."))
+        truth(f"keep_orders of agent {self.name}", self.keep_orders, "true is the default.")
+        whole(f"max_messages_per_s of agent {self.name}", self.max_messages_per_s, 1, MESSAGES_MAX, "10_000 is the default.")
+        number(f"max_wake_s of agent {self.name}", self.max_wake_s, WAKE_S_MIN, WAKE_S_MAX, "60 is the default.", " s")
+
+    @property
+    def latency_by_venue(self) -> Mapping[str, int]:
+        """``"*"`` for the others."""
+        return self.latency_ns if isinstance(self.latency_ns, Mapping) else {"*": self.latency_ns}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +125,7 @@ class Fees:
 
     def __post_init__(self) -> None:
         for name in ("maker_usd", "taker_usd", "cross_usd"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
-                raise InputError(explain(f"fees: {name}", value, "USD a share, -1 to 1", "0.003 is a usual fee, -0.002 a usual rebate."))
+            number(f"fees: {name}", getattr(self, name), -1, 1, "0.003 is a usual fee, -0.002 a usual rebate.", " USD a share")
 
     def usd(self, liquidity: Liquidity) -> float:
         """A share's."""
@@ -176,29 +189,32 @@ class Scenario:
     """Longest stretch for which the flow runs without returning; changes no row. None: as far as the next event."""
 
     def __post_init__(self) -> None:
-        if not LEVELS_MIN <= self.levels <= LEVELS_MAX:
-            remedy = "10 is the default."
-            raise InputError(explain("--levels", self.levels, f"{LEVELS_MIN} to {LEVELS_MAX} levels a side", remedy))
+        whole("--levels", self.levels, LEVELS_MIN, LEVELS_MAX, "10 is the default.", " levels a side")
+        whole("--seed", self.seed, SEED_MIN, SEED_MAX, "1 is the default.")
+        for what, ts_ns in (("start of the run", self.start_ns), ("end of the run", self.end_ns)):
+            whole(what, ts_ns, 0, 2**63 - 1, 'parse_ts("2025-07-01T13:30:00Z") gives such a number.', " ns since 1970")
         if self.end_ns <= self.start_ns:
-            raise InputError(
-                explain("end of the run in ns", self.end_ns, f"it is after the start, {self.start_ns}", "Give a later --end_ts.")
-            )
+            limit = f"must be after the start, {self.start_ns}"
+            raise InputError(explain("end of the run", self.end_ns, limit, "Give a later one."))
+        for name in ("session_pacing", "offhours_quotes", "background"):
+            truth(name, getattr(self, name), "Leave it out for the default.")
         unknown = [t for t in self.extra_tables if t not in EXTRA_TABLES]
         if unknown:
-            raise InputError(explain("--extra_tables", ",".join(unknown), f"known are {', '.join(EXTRA_TABLES)}", "Name some of those."))
+            raise InputError(explain("--extra_tables", ",".join(unknown), f"must be some of {', '.join(EXTRA_TABLES)}", "Name those."))
         if self.offsession_trades not in ("none", "trickle", "full"):
-            raise InputError(explain("--offsession_trades", self.offsession_trades, "none, trickle or full", "none is the default."))
-        if self.slice_ns is not None and self.slice_ns < 1:
-            raise InputError(explain("slice_ns", self.slice_ns, "at least 1 ns", "Leave it out to run as far as the next event."))
-        if not PRICE_WINDOW_MIN <= self.price_window <= PRICE_WINDOW_MAX or self.price_window & (self.price_window - 1):
+            limit = "must be none, trickle or full"
+            raise InputError(explain("--offsession_trades", self.offsession_trades, limit, "none is the default."))
+        if self.slice_ns is not None:
+            whole("slice_ns", self.slice_ns, 1, 2**62, "Leave it out to run as far as the next event.", " ns")
+        whole("price_window", self.price_window, PRICE_WINDOW_MIN, PRICE_WINDOW_MAX, "16384 is the default.", " ticks")
+        if self.price_window & (self.price_window - 1):
             limit = f"must be a power of two, {PRICE_WINDOW_MIN:,} to {PRICE_WINDOW_MAX:,} ticks"
             raise InputError(explain("price_window", self.price_window, limit, "16384 is the default."))
         for name, low, high, default in (("max_orders", MAX_ORDERS_MIN, MAX_ORDERS_MAX, 2048), ("history", 1, HISTORY_MAX, 4096)):
-            if not low <= getattr(self, name) <= high:
-                raise InputError(explain(name, getattr(self, name), f"must be {low:,} to {high:,}", f"{default} is the default."))
+            whole(name, getattr(self, name), low, high, f"{default} is the default.")
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
-            raise InputError(explain("agent names", names, "each name occurs once", "Give every agent a name of its own."))
+            raise InputError(explain("agent names", names, "each name must occur once", "Give every agent a name of its own."))
         numbers = [agent_number(name) for name in names]
         if len(set(numbers)) != len(numbers):
             raise InputError(
@@ -216,6 +232,11 @@ class Scenario:
             if missing and len(missing) < len(agent.symbols):
                 limit = f"agent {agent.name} needs {', '.join(missing)} too, and would do other things without"
                 raise InputError(explain("--only", ",".join(self.only), limit, "Name all of its symbols, or none."))
+
+    @property
+    def goes_on_when_closed(self) -> bool:
+        """Whether anything can happen while the exchange is closed."""
+        return not self.session_pacing or self.offsession_trades != "none" or self.offhours_quotes
 
     @property
     def agent_names(self) -> tuple[str, ...]:

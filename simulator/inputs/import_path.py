@@ -11,6 +11,8 @@ from typing import Any
 from simulator.errors import InputError, explain
 from simulator.inputs.strict_yaml import nearest
 
+OURS = ("simulator", "scenarios", "writers")
+
 
 def find(name: str, what: str, folder: Path | None = None) -> Any:
     """What ``module:callable`` names. Raises ``InputError`` with what is there and the nearest name; ``what`` begins the message.
@@ -20,8 +22,9 @@ def find(name: str, what: str, folder: Path | None = None) -> Any:
     """
     module_name, _, path = name.partition(":")
     if not module_name or not path:
-        raise InputError(explain(what, name, "it is written module:callable", "For example my_agent:momentum."))
+        raise InputError(explain(what, name, "must be written module:callable", "For example my_agent:momentum."))
     if folder is not None and not (folder / "__init__.py").exists():
+        _check_hides_none(folder, what)
         _put_first(folder, module_name.partition(".")[0])
     try:
         found: Any = importlib.import_module(module_name)
@@ -64,6 +67,18 @@ def _callables(found: Any) -> list[str]:
     named = {key: value for key, value in vars(found).items() if callable(value) and not key.startswith("_")}
     own = [key for key, value in named.items() if getattr(value, "__module__", None) == getattr(found, "__name__", None)]
     return sorted(own or named)
+
+
+def _check_hides_none(folder: Path, what: str) -> None:
+    """That modules beside the file are not called as the program's own, which would not be found any more. Raises ``InputError``."""
+    if folder.resolve() == Path(__file__).resolve().parent.parent.parent:
+        return
+    for name in OURS:
+        for path in (folder / f"{name}.py", folder / name / "__init__.py"):
+            if path.exists():
+                hides = path if path.name == f"{name}.py" else path.parent
+                limit = f"it would hide the program's own package {name}"
+                raise InputError(explain(f"{what}: beside the file lies", str(hides), limit, "Rename it, or put the file elsewhere."))
 
 
 def _put_first(folder: Path, module: str) -> None:

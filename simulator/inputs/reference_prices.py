@@ -202,7 +202,7 @@ def _yahoo_name(symbol: str) -> str:
 
 
 def _bracket_of(frame: Any, ticker: str, last: dt.date) -> Bracket | str:
-    """The last few bars up to ``last`` as a bracket, or what is wrong with them.
+    """The last few whole bars up to ``last`` as a bracket, or what is wrong with them. The bar of today may lack its close.
 
     ``frame`` has columns (Price, Ticker) and one row per date, all NaN where another ticker has a bar and this has none.
     """
@@ -211,9 +211,9 @@ def _bracket_of(frame: Any, ticker: str, last: dt.date) -> Bracket | str:
         bars = [bar for day, *bar in zip(frame.index, *columns, strict=True) if day.date() <= last]
     except (KeyError, TypeError, ValueError, AttributeError):
         return "no data"
-    bars = [bar for bar in bars if not all(map(math.isnan, bar))][-BARS_MAX:]
+    given, bars = bars[-BARS_MAX:], [bar for bar in bars if not any(map(math.isnan, bar))][-BARS_MAX:]
     if not bars:
-        return "no data"
+        return "NaN" if any(not all(map(math.isnan, bar)) for bar in given) else "no data"
     for bar in bars:
         if fault := _fault(*bar):
             return fault
@@ -234,7 +234,7 @@ def _fault(low: float, high: float, close: float) -> str | None:
     if min(prices) < 0:
         return "a negative price"
     if min(prices) < PRICE_MIN_USD or max(prices) > PRICE_MAX_USD:
-        return f"a price outside {PRICE_MIN_USD} to {PRICE_MAX_USD:,.0f} USD"
+        return f"a price outside {PRICE_MIN_USD} to {PRICE_MAX_USD:,.0f} USD (books keep prices in 32 bits, in units of 0.0001 USD)"
     if low > high:
         return "low above high"
     if not low * (1 - CLOSE_TOLERANCE) <= close <= high * (1 + CLOSE_TOLERANCE):

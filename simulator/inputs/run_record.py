@@ -396,7 +396,7 @@ def _agent(spec: AgentSpec, folder: Path | None) -> dict[str, Any]:
         raise InputError(explain(f"arguments of agent {spec.name}", dict(spec.arguments), limit, "Give it those.")) from None
     sources = tuple({"file": str(p), "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in source_files(module))
     return {
-        "name": spec.name, "use": use, "arguments": arguments, "symbols": tuple(spec.symbols), "latency_ns": dict(spec.latency_ns),
+        "name": spec.name, "use": use, "arguments": arguments, "symbols": tuple(spec.symbols), "latency_ns": dict(spec.latency_by_venue),
         "max_messages_per_s": spec.max_messages_per_s, "keep_orders": spec.keep_orders, "max_wake_s": float(spec.max_wake_s),
         "sources": sources,
     }  # fmt: skip

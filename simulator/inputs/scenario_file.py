@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +21,24 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from simulator.agents.factory import agent_parameters
 from simulator.errors import AgentError, InputError, explain
 from simulator.flow.profile import load_profile
-from simulator.inputs.config import LATENCY_NS_MAX, AgentSpec, Fees, OffsessionTrades, Rates, Scenario
+from simulator.inputs.checks import whole
+from simulator.inputs.config import (
+    HISTORY_MAX,
+    LATENCY_NS_MAX,
+    MAX_ORDERS_MAX,
+    PRICE_WINDOW_MAX,
+    SEED_MAX,
+    SEED_MIN,
+    AgentSpec,
+    Fees,
+    OffsessionTrades,
+    Rates,
+    Scenario,
+)
 from simulator.inputs.import_path import find
+from simulator.inputs.paths import exists, is_file
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket, PriceTable, reference_prices
-from simulator.inputs.sessions import parse_dates, parse_ts, run_bounds, trading_days
+from simulator.inputs.sessions import format_ts, parse_dates, parse_ts, require_session, run_bounds, trading_days
 from simulator.inputs.strict_yaml import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
 from simulator.inputs.universe import Universe, check_universe, load_universe
 from simulator.records import NS_PER_US
@@ -64,11 +79,11 @@ class FeesKeys(_Keys):
 class LimitsKeys(_Keys):
     """Sizes of the engine's memory."""
 
-    max_orders: Annotated[int, Field(ge=64, le=1_000_000)] | None = Field(None, description="Orders alive in one book at most.")
-    price_window: Annotated[int, Field(ge=1024, le=1_048_576)] | None = Field(
+    max_orders: Annotated[int, Field(ge=64, le=MAX_ORDERS_MAX)] | None = Field(None, description="Orders alive in one book at most.")
+    price_window: Annotated[int, Field(ge=1024, le=PRICE_WINDOW_MAX)] | None = Field(
         None, description="Ticks that the resting prices of one book may span; a power of two."
     )
-    history: Annotated[int, Field(ge=4, le=1_048_576)] | None = Field(None, description="Recent states of each book kept for agents.")
+    history: Annotated[int, Field(ge=4, le=HISTORY_MAX)] | None = Field(None, description="Recent states of each book kept for agents.")
 
 
 class UseKeys(_Keys):
@@ -114,7 +129,7 @@ class ScenarioKeys(_Keys):
     dates: str | list[str] | None = Field(None, description="A date, or the first and the last one; instead of start_ts and end_ts.")
     start_ts: str | None = Field(None, description="First instant, ISO-8601 with a zone.")
     end_ts: str | None = Field(None, description="The run ends before this instant.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Annotated[int, Field(ge=SEED_MIN, le=SEED_MAX)] | None = None
     levels: int | None = Field(None, description="Price levels of each side in a book row, 4 to 40.")
     rates: RatesKeys = RatesKeys()
     total_market_data_events: Annotated[int, Field(ge=1)] | None = Field(None, description="Book rows of the run at most.")
@@ -191,7 +206,7 @@ class ScenarioFile:
 
 def read_scenario(path: Path | str) -> ScenarioFile:
     """Raises ``InputError`` with file, line, key and what is allowed."""
-    path = Path(path).resolve()
+    path = find_scenario(path)
     file = read_yaml(path, MODEL)
     keys: ScenarioKeys = validate(ScenarioKeys, file)
     universe = _universe(keys, file, path.parent)
@@ -216,7 +231,7 @@ def read_scenario(path: Path | str) -> ScenarioFile:
         places["prices"] = ("prices",)
     if isinstance(keys.prices, str):
         values["prices"] = _beside(path.parent, keys.prices)
-        if keys.prices not in ("builtin", "yahoo") and not Path(values["prices"]).exists():
+        if keys.prices not in ("builtin", "yahoo") and not exists(values["prices"]):
             limit = f"builtin, yahoo, or the path of a CSV file, and there is none in {path.parent}"
             raise InputError(explain(file.at(("prices",)), keys.prices, limit, nearest(keys.prices, ["builtin", "yahoo"])))
     if keys.profile is not None:
@@ -224,6 +239,9 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     profile = values.get("profile", "spec")
     _at(file, ("profile",), load_profile, profile)
     load_profile(profile, file.part(("populations",), keys.populations))
+    if not keys.background and not keys.agents:
+        limit = "must be true where there are no agents, or nobody trades"
+        raise InputError(explain(file.at(("background",)), False, limit, "Name agents, or leave it out."))
     arguments: Mapping[str, Any] = {}
     if keys.writer is not None:
         places["writer"] = ("writer",)
@@ -244,17 +262,27 @@ def read_scenario(path: Path | str) -> ScenarioFile:
 
 
 def load_scenario(path: Path | str, **changes: Any) -> Scenario:
-    """The ``Scenario`` of a file, for ``Market`` and ``simulate``; ``changes`` are fields of ``Scenario``.
+    """The ``Scenario`` of a file, or of a ready one by its name, for ``Market`` and ``simulate``; ``changes`` are fields of ``Scenario``.
 
     What the file leaves out is as in the command: 2025-07-01 from 04:00 to 20:00 New York time, built-in prices. Its writer does not
-    count here. Raises ``InputError``.
+    count here. Raises ``InputError``, also for times in which the exchange is closed.
     """
+    known = list(Scenario.__dataclass_fields__)
+    for name in changes:
+        if name not in known:
+            limit = f"load_scenario changes fields of Scenario: {', '.join(known)}"
+            raise InputError(explain("load_scenario: argument", name, limit, nearest(name, known)))
     file = read_scenario(path)
     values = file.values
     universe = file.universe.select(values["symbols"]) if "symbols" in values else file.universe
     times = [None if values.get(key) is None else parse_ts(values[key]) for key in ("start_ts", "end_ts")]
     start_ns, end_ns = run_bounds(*times)
+    for name, low in (("start_ns", 0), ("end_ns", 1)):
+        if name in changes:
+            whole(name, changes[name], low, 2**63 - 1, 'parse_ts("2025-07-01T13:30:00Z") gives such a number.', " ns since 1970")
     start_ns, end_ns = changes.get("start_ns", start_ns), changes.get("end_ns", end_ns)
+    if end_ns <= start_ns:
+        raise InputError(explain("end_ns", format_ts(end_ns), f"must be after the start, {format_ts(start_ns)}", "Give a later one."))
     names = tuple(s.name for s in universe.symbols)
     table = file.price_table(names)
     if table is None:
@@ -268,7 +296,37 @@ def load_scenario(path: Path | str, **changes: Any) -> Scenario:
             **{key: values[key] for key in same if key in values},
         )  # fmt: skip
         scenario = file.fill(scenario)
-    return replace(scenario, **changes)
+    scenario = replace(scenario, **changes)
+    if not scenario.goes_on_when_closed:
+        require_session(scenario.start_ns, scenario.end_ns)
+    return scenario
+
+
+def ready_folder() -> Path | None:
+    """Where the ready scenarios lie; None if the program was installed without them."""
+    spec = find_spec("scenarios")
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    return Path(places[0]) if places else None
+
+
+def ready_scenarios() -> list[str]:
+    """Names of the scenarios that come with the program."""
+    folder = ready_folder()
+    return sorted(path.stem for path in folder.glob("*.yaml")) if folder is not None else []
+
+
+def find_scenario(name: Path | str) -> Path:
+    """The path of a scenario file, given as that, or as the name of a ready one. Raises ``InputError``."""
+    if not isinstance(name, str | Path):
+        limit = "must be the path of a scenario file, or the name of a ready one"
+        raise InputError(explain("scenario", name, limit, 'For example load_scenario("momentum").'))
+    known, folder = ready_scenarios(), ready_folder()
+    if is_file(name):
+        return Path(name).resolve()
+    if str(name) in known and folder is not None:
+        return folder / f"{name}.yaml"
+    limit = f"there is no such file; ready scenarios are {', '.join(known)}"
+    raise InputError(explain("--scenario", str(name), limit, nearest(str(name), known)))
 
 
 def scenario_schema() -> str:
@@ -287,7 +345,7 @@ def _at(file: YamlFile, place: Place, check: Any, value: Any) -> Any:
 
 def _beside(folder: Path, name: str) -> str:
     """A path in the file counts from the file's folder; other names are left as they are."""
-    return str(folder / name) if not Path(name).is_absolute() and (folder / name).exists() else name
+    return str(folder / name) if not Path(name).is_absolute() and exists(folder / name) else name
 
 
 def _universe(keys: ScenarioKeys, file: YamlFile, folder: Path) -> Universe:

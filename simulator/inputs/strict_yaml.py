@@ -1,7 +1,12 @@
 """Strict YAML: what a file says wrong is told with file, line, key, what is allowed and the nearest name.
 
 Narrower than YAML 1.1, where it surprises: only ``true`` and ``false`` are booleans (``ON`` is a symbol), times are text (a
-datetime would lose its nanoseconds), ``13:30`` is no number, and a key occurs once.
+datetime would lose its nanoseconds), ``13:30`` is no number, and a key occurs once. A file is small (``BYTES_MAX``), not deep
+(``DEPTH_MAX``), and its aliases do not unfold to more than ``VALUES_MAX`` values.
+
+PyYAML and not ruamel.yaml: its nodes know the line of every key and value before anything is constructed, which is all that is
+needed here, and its resolvers are a table to be replaced. ruamel's marks belong to its round-trip types, whose numbers, booleans
+and time stamps are its own; its safe loader has no marks, and is PyYAML's.
 """
 
 from __future__ import annotations
@@ -25,17 +30,33 @@ Place = tuple[str | int, ...]
 INLINE, NAMED = "<inline>", "<named>"
 """Tags of the branches of a union: written out in the file, or named there. No keys."""
 
+BYTES_MAX = 1_000_000
+DEPTH_MAX = 50
+VALUES_MAX = 100_000
+
 KINDS = {
-    "list_type": "it is a list, as in [a, b]",
-    "tuple_type": "it is a list, as in [a, b]",
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "it is a mapping, as in {key: value}"),
-    "bool_type": "it is true or false",
-    "int_type": "it is a whole number",
-    "int_from_float": "it is a whole number",
-    "float_type": "it is a number",
-    "string_type": "it is text (a name that reads as something else needs quotes)",
+    "list_type": "must be a list, as in [a, b]",
+    "tuple_type": "must be a list, as in [a, b]",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "must be a mapping, as in {key: value}"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing", "int_parsing_size"), "must be a whole number, such as 100_000"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    "finite_number": "must be a finite number",
+    "string_type": "must be text (a name that reads as something else needs quotes)",
+    **dict.fromkeys(("byte_size", "byte_size_unit"), "must be a number of bytes, such as 500MB or 2GB"),
+    "recursion_loop": "must not be nested so deep",
 }
-"""What YAML calls what pydantic found to be of the wrong type."""
+"""What a wrong type is called here, by pydantic's name for it; everywhere the same: in YAML, flags, records and Python."""
+
+
+def must(error: Mapping[str, Any]) -> str:
+    """The limit that one of pydantic's complaints states, as a sentence about the value: "must be at most 100"."""
+    if error["type"] in KINDS:
+        return KINDS[error["type"]]
+    said = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must", 1)
+    for theirs, ours in (("greater than or equal to", "at least"), ("less than or equal to", "at most"), ("greater than", "more than")):
+        said = said.replace(f"must be {theirs}", f"must be {ours}")
+    return said if said.startswith("must") else said[:1].lower() + said[1:]
 
 
 def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -64,9 +85,21 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _resolvers()
     yaml_constructors = {**yaml.SafeLoader.yaml_constructors, "tag:yaml.org,2002:int": _whole}  # noqa: RUF012
 
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise yaml.composer.ComposerError(None, None, f"it is nested more than {DEPTH_MAX} deep", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text, not a list or mapping", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} occurs twice", key.start_mark)
             seen.add(str(key.value))
@@ -102,8 +135,12 @@ def read_yaml(path: Path, model: str, where: str | None = None) -> YamlFile:
     """Raises ``InputError`` for what is no readable YAML."""
     where = path.name if where is None else where
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            raw = file.read(BYTES_MAX + 1)
+        if len(raw) > BYTES_MAX:
+            raise ValueError(f"it has more than {BYTES_MAX:,} bytes")
+        text = raw.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(explain("Cannot read the file", str(path), reason, "Name a readable YAML file in UTF-8.")) from error
     return parse_yaml(text, where, model)
@@ -111,25 +148,27 @@ def read_yaml(path: Path, model: str, where: str | None = None) -> YamlFile:
 
 def parse_yaml(text: str, where: str, model: str) -> YamlFile:
     """The same from text; ``where`` is for messages."""
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
-        lines = dict(_lines(node, (), ())) if node is not None else {}
+        lines = dict(_few(node)) if node is not None else {}
         data = loader.construct_document(node) if node is not None else {}
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, AttributeError) as error:  # TypeError: PyYAML's own, for odd tags
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise InputError(f"{where}{line}: not valid YAML: {problem}. Compare it with {model}.") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return YamlFile(where, data, lines, text, model)
 
 
 def validate(kind: type, file: YamlFile) -> Any:
     """The file's values as ``kind``, a pydantic model. Raises ``InputError`` for the first thing that does not fit."""
     if not isinstance(file.data, dict):
-        raise InputError(explain(file.where, type(file.data).__name__, "the file is a mapping of keys to values", "Write key: value."))
+        raise InputError(explain(file.where, type(file.data).__name__, "the file must be a mapping of keys to values", "Write key: value."))
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
         # By way of JSON, because a list is a good tuple there even to a strict check.
@@ -152,6 +191,15 @@ def nearest(name: str, known: list[str]) -> str:
     return f"Did you mean {close[0]}?" if close else "Name one of those." if known else "Leave it out."
 
 
+def _few(node: yaml.Node) -> Iterator[tuple[Place, int]]:
+    """``_lines``, up to a limit: aliases of aliases unfold to any number of places."""
+    for n, place in enumerate(_lines(node, (), ())):
+        if n >= VALUES_MAX:
+            problem = f"it unfolds to more than {VALUES_MAX:,} values (aliases of aliases?)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        yield place
+
+
 def _lines(node: yaml.Node, place: Place, above: tuple[int, ...]) -> Iterator[tuple[Place, int]]:
     """Each place with the line of its key."""
     if id(node) in above:
@@ -159,6 +207,8 @@ def _lines(node: yaml.Node, place: Place, above: tuple[int, ...]) -> Iterator[tu
     above = (*above, id(node))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text, not a list or mapping", key.start_mark)
             here = (*place, str(key.value))
             yield here, key.start_mark.line + 1
             yield from _lines(value, here, above)
@@ -179,9 +229,7 @@ def why_invalid(kind: type, file: YamlFile, error: ValidationError) -> str:
         return explain(file.at(place), first["input"], limit, nearest(str(place[-1]), allowed))
     if first["type"] in ("missing", "missing_argument"):
         return f"{file.at(place)} is missing. The keys there are {', '.join(allowed)}."
-    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it is")
-    limit = KINDS.get(first["type"], said[:1].lower() + said[1:])
-    return explain(file.at(place), first["input"], limit, f"Compare it with {file.model}.")
+    return explain(file.at(place), first["input"], must(first), f"Compare it with {file.model}.")
 
 
 def _model_at(kind: Any, place: Place) -> Any:
