@@ -1,0 +1,81 @@
+"""Nothing cites what is not here: every file and module that comments, docstrings, pages and YAML name can be found in the repository."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILE = re.compile(r"(?<![\w./<>{*$-])((?:[\w-]+/)*[\w-]+\.(?:py|md|yaml|csv|toml))(?![\w/*.]*[\w/*])")
+MODULE = re.compile(r"(?<![\w.])((?:simulator|scenarios|writers|tests|examples)(?:\.[a-z_][a-z_0-9]*)+)(?![\w(])")
+RUN = re.compile(r"python -m ([a-z_][a-z_0-9.]*)")
+OTHERS = {"pip", "venv", "pytest", "ruff", "mypy"}
+USERS = re.compile(r"(my|own|mine|yours?|narrow|other|FILE)(_?\w*)\.(py|yaml|csv|md)|conftest\.py|test_x\.py|ruamel\.yaml|[\w-]*_10\.csv")
+"""What a page asks the reader to write."""
+
+
+@cache
+def files() -> frozenset[str]:
+    return frozenset(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("simulator", "writers", "scenarios", "tests", "examples", "docs", ".")
+        for path in ((ROOT / folder).glob("*") if folder == "." else (ROOT / folder).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(file, what it says to a reader)."""
+    for name in sorted(files()):
+        path = ROOT / name
+        if path.suffix == ".py" and not name.startswith("tests/"):
+            yield name, said_in(path.read_text(encoding="utf-8"))
+        elif path.suffix in (".md", ".yaml", ".toml") and not name.startswith("tests/"):
+            yield name, path.read_text(encoding="utf-8")
+
+
+def said_in(source: str) -> str:
+    """Comments, docstrings and strings that stand alone."""
+    parts = [token.string for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            parts.append(node.value.value)
+    return "\n".join(parts)
+
+
+def missing(name: str, text: str) -> list[str]:
+    """Names in a text that nothing in the repository has."""
+    folder = Path(name).parent
+    lost = []
+    for cited in FILE.findall(text):
+        near = (cited, (folder / cited).as_posix())
+        if not any(c in files() or any(f.endswith(f"/{c}") for f in files()) for c in near) and not USERS.fullmatch(cited.rpartition("/")[2]):
+            lost.append(cited)
+    for module in (*MODULE.findall(text), *(m for m in RUN.findall(text) if m.partition(".")[0] not in OTHERS)):
+        parts = module.split(".")
+        places = [p for n in range(len(parts), 0, -1) for p in ("/".join(parts[:n]) + ".py", "/".join(parts[:n]) + "/__init__.py")]
+        whole = places[:2] if module in RUN.findall(text) else places[:4]  # the last part may be a name in the module
+        if not any(place in files() for place in (*whole, "/".join(parts) + "/__main__.py")):
+            lost.append(module)
+    return lost
+
+
+def test_whatever_is_cited_is_here() -> None:
+    lost = {name: found for name, text in texts() if (found := missing(name, text))}
+    assert lost == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    ["See realism.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
+)
+def test_a_dangling_name_is_found(planted: str) -> None:
+    assert missing("simulator/x.py", planted)
+    assert not missing("simulator/x.py", "See README.md, `docs/book.md`, book.md, simulator.inputs.config.Scenario, `python -m scenarios.full_day`.")
