@@ -240,9 +240,9 @@ def test_what_does_not_fit_is_refused(opening: Made, tmp_path: Path) -> None:
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.day
+@pytest.mark.hour
 def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
-    """``pytest -m day tests/test_itch.py``: 09:00 to 10:00 New York time with the agent; itch-book, all rows, all venues."""
+    """``pytest -m hour tests/test_itch.py``: 09:00 to 10:00 New York time with the agent; itch-book, all rows, all venues."""
     made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
     made.write(ItchSink(tmp_path))
     found = [itch_books_wrong_rows(made, file(tmp_path / "itch", venue), venue) for venue in made.info.venues]
