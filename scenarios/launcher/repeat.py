@@ -92,6 +92,9 @@ def folder_run(folder: Path) -> Recorded | None:
     except (OSError, ValueError) as error:
         raise InputError(explain("--out", str(folder), f"it cannot be read: {error}", "Choose another folder.")) from None
     manifest = read_manifest(folder)
+    if "sources" not in manifest.record.versions:
+        limit = "version 0.1 wrote it, whose files may hold a part of their hour"
+        raise InputError(explain("--incremental true with --out", str(folder), limit, f"Make it again: --repeat {folder} --out ANOTHER"))
     if manifest.record.mode == "real-time":
         limit = "it has a run of real time, which cannot be continued"
         remedy = f"Repeat it with --repeat {folder}, or begin another."

@@ -23,6 +23,7 @@ from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.config import LATENCY_NS_MAX, SEED_MAX, SEED_MIN, AgentSpec, Fees, OffsessionTrades, Rates, Refresh, Scenario
 from simulator.inputs.import_path import find, module_file
+from simulator.inputs.old_records import OLD_FORMAT, from_version_1
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket
 from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.inputs.strict_yaml import YamlFile, why_invalid
@@ -282,9 +283,12 @@ def parse_manifest(text: bytes | str, where: str) -> Manifest:
         manifest = Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
         found = _format_of(text)
-        if found is not None and found != FORMAT:
+        if found == OLD_FORMAT:
+            manifest = _from_version_1(text, where)
+        elif found is not None and found != FORMAT:
             raise InputError(_other_version(where, found)) from None
-        raise InputError(why_invalid(Manifest, YamlFile(where, None, {}, "", MODEL), error)) from None
+        else:
+            raise InputError(why_invalid(Manifest, YamlFile(where, None, {}, "", MODEL), error)) from None
     _check(manifest.record, where)
     return manifest
 
@@ -451,16 +455,26 @@ def _no_code(*_: Any) -> None:
     """Stands for code that is not imported."""
 
 
+class _Said(BaseModel):
+    format: Short | None = None
+    format_version: int | None = None
+    """Without a format: in a runs table of 0.1."""
+
+
 def _format_of(text: bytes | str) -> str | None:
     """What the text says that it is, if it says anything."""
-
-    class Said(BaseModel):
-        format: Short
-
     try:
-        return Said.model_validate_json(text).format
+        said = _Said.model_validate_json(text)
     except ValidationError:
         return None
+    return OLD_FORMAT if said.format is None and said.format_version == 1 else said.format
+
+
+def _from_version_1(text: bytes | str, where: str) -> Manifest:
+    try:
+        return Manifest.model_validate({"format": FORMAT, **from_version_1(text, where)})
+    except ValidationError as error:
+        raise InputError(why_invalid(Manifest, YamlFile(where, None, {}, "", "a manifest of version 0.1"), error)) from None
 
 
 def _other_version(where: str, found: str) -> str:

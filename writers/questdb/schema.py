@@ -14,6 +14,7 @@ from typing import Any, Literal
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.sessions import format_ts
 from simulator.records import NS_PER_HOUR, NS_PER_S
+from writers.questdb.upgrade import upgrade_statements
 
 Partition = Literal["HOUR", "DAY", "MONTH"]
 TTL = {"HOUR": (3, "DAY"), "DAY": (1, "MONTH")}
@@ -263,8 +264,7 @@ def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
     rows = named(pg, f"SELECT \"column\", type, designated, upsertKey FROM table_columns('{wanted.name}')")
     has = [(row["column"], row["type"]) for row in rows]
     want = [(name, kind.split()[0]) for name, kind in wanted.columns]
-    if has != want:
-        raise InputError(_other(wanted, _columns(has), _columns(want)))
+    compare_columns(wanted, has)
     designated = [row["column"] for row in rows if row["designated"]]
     if designated != [want[0][0]]:
         raise InputError(_other(wanted, f"designated timestamp {designated}", f"designated timestamp {want[0][0]}"))
@@ -277,6 +277,18 @@ def _compare_table(pg: Any, wanted: TableDef, needs_dedup: bool) -> list[str]:
         limit = f"it has {is_now}, and rows that are sent again would stand there twice"
         raise InputError(explain("--incremental true with", wanted.name, limit, f"Run first: {statement}"))
     return [f"{wanted.name} has {is_now}: rows that are sent again would stand there twice. To mend that: {statement}"]
+
+
+def compare_columns(wanted: TableDef, has: Sequence[tuple[str, str]]) -> None:
+    """That a table has the columns that are wanted, in any order: rows are sent by name. Raises ``InputError``."""
+    want = [(name, kind.split()[0]) for name, kind in wanted.columns]
+    if dict(has) == dict(want):
+        return
+    statements = upgrade_statements(wanted.name, dict(has), dict(want))
+    if statements:
+        limit = "it is a table of version 0.1, whose columns a and b have names of their own now"
+        raise InputError(explain(wanted.name, _columns(has), limit, f"To keep its rows, run: {' '.join(statements)}"))
+    raise InputError(_other(wanted, _columns(has), _columns(want)))
 
 
 def _compare_view(pg: Any, wanted: ViewDef) -> list[str]:
