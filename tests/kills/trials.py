@@ -38,6 +38,8 @@ WINDOW = ("--start_ts", f"{DAY}T13:29:40Z", "--end_ts", f"{DAY}T13:30:25Z")
 """Over the open, and over a second and an hour's files when moved."""
 LATER = ("--start_ts", f"{DAY}T13:59:50Z", "--end_ts", f"{DAY}T14:00:20Z")
 """Of a second run into the same tables; over the end of an hour."""
+PART = re.compile(r"part-\d+\.parquet")
+"""A file that says it is whole: one of an early end is called ``part-0.unfinished.parquet``."""
 TABLES = ("market_data", "trades", "orders", "truth")
 VIEWS = ("top_of_book_1s", "nbbo_1s", "trades_ohlcv_1s", "nbbo_1m", "trades_ohlcv_1m")
 RUN_S = 1.5
@@ -271,6 +273,7 @@ class Harness:
                 self._kill_any(trial, rng, run)
         assert run.wait() == 0, f"it could not be continued, exit code {run.code}: {run.said}"
         found = read_files(out)
+        trial.differences += [f"{file.name} is left over" for file in out.rglob("*.unfinished.parquet")]
         trial.differences += [f"{name} differs" for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
         shutil.rmtree(out, ignore_errors=True)
 
@@ -358,7 +361,7 @@ def read_files(out: Path) -> dict[str, str]:
     with duckdb.connect() as con:
         for table in TABLES:
             for hour in sorted(out.glob(f"equities_{table}/*/*")):
-                files = [str(file) for file in sorted(hour.glob("part-*.parquet"))]
+                files = [str(file) for file in sorted(hour.iterdir()) if PART.fullmatch(file.name)]
                 if files:
                     rows = con.execute(
                         f"SELECT epoch_ns(timestamp_ns), {COLUMNS[table]} FROM read_parquet(?, hive_partitioning = false)", [files]
