@@ -114,7 +114,7 @@ class Market:
         self._symbols = sorted({universe.symbol_index(s) for s in chosen})  # a symbol named twice would print every row twice
         make_days = trading_days if scenario.session_pacing else continuous_days
         self._days = make_days(scenario.start_ns, scenario.end_ns)
-        if not any(day.is_session for day in self._days) and not scenario.goes_on_when_closed:
+        if not any(day.is_session for day in self._days) and not scenario.goes_on_when_closed and not scenario.agents:
             require_session(scenario.start_ns, scenario.end_ns)  # which says which day it is
         self._exchange = Exchange(scenario, self._symbols)
         self._flow: Flow = self._make_flow()

@@ -89,7 +89,7 @@ class AgentSpec:
         if not callable(self.make) and not hasattr(self.make, "run"):
             limit = "must be a generator function, or a class or object with a method run"
             raise InputError(explain(f"make of agent {self.name}", self.make, limit, "docs/agents.md shows one."))
-        for venue, latency_ns in self.latency_by_venue.items():
+        for venue, latency_ns in (self.latency_ns.items() if isinstance(self.latency_ns, Mapping) else (("*", self.latency_ns),)):
             what = f"latency_ns of agent {self.name}" + ("" if venue == "*" else f" to {venue}")
             whole(what, latency_ns, 1, LATENCY_NS_MAX, "100_000 (0.1 ms) is the default.", " ns")
         if isinstance(self.symbols, str) or not all(isinstance(symbol, str) for symbol in self.symbols):
@@ -105,7 +105,8 @@ class AgentSpec:
     @property
     def latency_by_venue(self) -> Mapping[str, int]:
         """``"*"`` for the others."""
-        return self.latency_ns if isinstance(self.latency_ns, Mapping) else {"*": self.latency_ns}
+        given = self.latency_ns if isinstance(self.latency_ns, Mapping) else {"*": self.latency_ns}
+        return {venue: int(latency_ns) for venue, latency_ns in given.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
