@@ -210,7 +210,7 @@ def scenario_first(words: Sequence[str]) -> list[str]:
 
 def program_version() -> str:
     """Of the program and of what its rows may depend on."""
-    from simulator.inputs.run_record import versions
+    from simulator.inputs.versions import versions
 
     found = versions()
     return f"equities-market-simulator {found.pop('program')} ({', '.join(f'{name} {version}' for name, version in found.items())})"

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
+from simulator.inputs.agent_sources import source_files
 from simulator.inputs.config import LATENCY_NS_MAX, SEED_MAX, SEED_MIN, AgentSpec, Fees, OffsessionTrades, Rates, Refresh, Scenario
 from simulator.inputs.import_path import find, module_file
 from simulator.inputs.old_records import OLD_FORMAT, from_version_1
@@ -28,6 +26,7 @@ from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Brac
 from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.inputs.strict_yaml import YamlFile, why_invalid
 from simulator.inputs.universe import Name, Universe, check_universe
+from simulator.inputs.versions import versions
 
 RECORD_VERSION = 2
 """Raised whenever a record of before would no longer say all that decides the rows."""
@@ -38,7 +37,6 @@ BYTES_MAX = 64 * 2**20
 """Of a manifest: a year of refreshed prices every minute stays below it."""
 TEXT_MAX = 1_000_000
 LIST_MAX = 100_000
-PROGRAM = "equities-market-simulator"
 MODEL = "a manifest that this program has written"
 
 Short = Annotated[str, StringConstraints(max_length=4_096)]
@@ -308,28 +306,6 @@ def read_manifest(path: Path | str) -> Manifest:
     return parse_manifest(text, f"manifest {path}")
 
 
-def versions() -> dict[str, str]:
-    """Of everything that the rows may depend on."""
-    try:
-        program = metadata.version(PROGRAM)
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        program = "unknown"
-    libraries = {name: metadata.version(name) for name in ("numpy", "numba")}
-    return {
-        "program": program, "sources": sources_hash(), "python": platform.python_version(), **libraries,
-        "platform": f"{platform.system()} {platform.machine()}",
-    }  # fmt: skip
-
-
-def sources_hash() -> str:
-    """Of the simulator's files: two states of the program that call themselves the same version are told apart."""
-    home = Path(str(files("simulator")))
-    found = hashlib.sha256()
-    for path in sorted(p for p in home.rglob("*") if p.suffix in (".py", ".yaml", ".csv")):
-        found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
-
-
 def version_notes(record: RunRecord, now: Mapping[str, str] | None = None) -> list[str]:
     """One line if another version made the run, and what that means."""
     now, before = versions() if now is None else now, record.versions
@@ -359,29 +335,6 @@ def changed_sources(record: RunRecord) -> list[str]:
         if not same:
             changed.append(source.file)
     return changed
-
-
-def source_files(module_name: str) -> list[Path]:
-    """The file of an imported module, and of the modules that it takes names from and that lie in or below its folder."""
-    first = sys.modules.get(module_name)
-    start = getattr(first, "__file__", None)
-    if first is None or start is None:
-        return []
-    folder = Path(start).resolve().parent
-    found: dict[Path, None] = {}
-    pending = [first]
-    while pending:
-        module = pending.pop()
-        path = Path(str(module.__file__)).resolve()
-        if path in found or not path.is_relative_to(folder) or "site-packages" in path.relative_to(folder).parts:
-            continue
-        found[path] = None
-        for value in list(vars(module).values()):
-            name = value.__name__ if isinstance(value, type(sys)) else getattr(value, "__module__", None)
-            other = sys.modules.get(name) if isinstance(name, str) else None
-            if getattr(other, "__file__", None) and other is not None:
-                pending.append(other)
-    return sorted(found)
 
 
 def _agent(spec: AgentSpec, folder: Path | None) -> dict[str, Any]:
