@@ -91,6 +91,6 @@ def _dispatch(words: list[str], console: Console, signals: StopSignals) -> int:
 
 def _ended_at_once(signals: StopSignals) -> str:
     if signals.is_urgent:
-        return "Ended at once, at your second Ctrl-C: only whole files stay; there is no manifest."
+        return "Ended at once, at your second Ctrl-C: only whole hours stay; a manifest that is there says that the run is not complete."
     what = "Ctrl-C" if signals.first is None else describe(signals.first)
     return f"Ended by {what} before the run began: there are no rows of it."
