@@ -19,6 +19,7 @@ SYMBOL, MOMENT = "AAPL", "2025-07-01 17:00:00"
 
 def main(out: Path) -> None:
     con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
     bars = con.execute(f"""
         SELECT date_trunc('minute', timestamp_ns) - INTERVAL 4 HOUR AS minute, min(price) AS low, max(price) AS high,
                first(price ORDER BY timestamp_ns) AS open, last(price ORDER BY timestamp_ns) AS close, sum(size) AS volume

@@ -20,7 +20,7 @@ from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
-from simulator.inputs.config import Refresh, Scenario, agent_number
+from simulator.inputs.config import Refresh, Scenario
 from simulator.inputs.sessions import continuous_days, new_york, require_session, trading_days
 from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
 from simulator.tape.columns import (
@@ -59,7 +59,7 @@ class VenueTotals:
     shares_crossed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result:
     """What a run came to."""
 
@@ -72,6 +72,10 @@ class Result:
     agents: dict[str, AgentResult]
     """By name; those of this worker."""
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
+        return f"<Result: {rows}, {len(self.crosses)} crosses, {len(self.agents)} agents>"
+
 
 class BookView:
     """A book of a market, to look at from outside: as it is, not as any agent sees it."""
@@ -79,6 +83,10 @@ class BookView:
     def __init__(self, exchange: Exchange, book: int) -> None:
         self._exchange = exchange
         self._book = book
+
+    def __repr__(self) -> str:
+        bid, ask = self.best()
+        return f"<BookView {self._exchange.book_name(self._book)}: bid {bid or 'none'}, ask {ask or 'none'} (ticks)>"
 
     def best(self) -> tuple[int, int]:
         """Best displayed bid and ask in ticks, 0 where a side shows nothing."""
@@ -103,7 +111,8 @@ class Market:
     ) -> None:
         """``worker_symbols``: names; none: those of ``scenario.only``, or all. Without a sink rows stay in memory.
 
-        Raises ``InputError`` for what is no ``Scenario``, and for times in which the exchange is closed and nothing would happen.
+        Raises ``InputError`` for what is no ``Scenario``, and for times in which the exchange is closed and nothing would happen;
+        ``AgentError`` for an agent that cannot be made.
         """
         if not isinstance(scenario, Scenario):
             remedy = "Market(load_scenario(...)) takes a file, or a ready scenario's name."
@@ -159,9 +168,23 @@ class Market:
         for venue in self._venues:
             venue.on_phase.append(self._tell_phase)
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
+        return f"<Market of {len(self._symbols)} symbols at {new_york(self.now_ns)} New York time, {self.phase.name}: {rows}>"
+
     @property
     def now_ns(self) -> int:
+        """ns since the epoch, UTC: up to here all is simulated."""
         return self._clock.now
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Those simulated, in the universe's order."""
+        return tuple(self.scenario.universe.symbols[i].name for i in self._symbols)
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        return tuple(venue.name for venue in self.scenario.universe.venues)
 
     @property
     def phase(self) -> Phase:
@@ -278,9 +301,9 @@ class Market:
         simulated = [universe.symbols[i] for i in self._symbols]
         names, venues = [s.name for s in simulated], [v.name for v in universe.venues]
         marks_usd = [self.mark_usd(name) for name in names] if self._own_orders else []
-        units = [s.tick_units for s in simulated]
+        units, universe_names = [s.tick_units for s in simulated], self.run_info.symbols
         return {
-            own.spec.name: agent_result(own.spec.name, own.ledger, self.scenario.fees, names, venues, units, marks_usd)
+            own.spec.name: agent_result(own.spec.name, own.ledger, self.scenario.fees, names, venues, units, marks_usd, universe_names)
             for own in self._own_orders
         }
 
@@ -324,11 +347,10 @@ class Market:
             listings=tuple(universe.listing_index(i) for i in self._symbols),
         )
         engine = Engine(self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog)
-        numbers = {spec.name: agent_number(spec.name) for spec in self.scenario.agents}
         if not self.scenario.agents:
             return []
         with self._watchdog.watching():
-            return admit(self.scenario.agents, numbers, self.scenario.seed, traded, engine)
+            return admit(self.scenario.agents, self.scenario.agent_numbers, self.scenario.seed, traded, engine)
 
     def _run_days(self) -> Generator[Any, Any, None]:
         """At each day's start: fresh books, a new digest, and the flow's new day. Before all else at that instant."""

@@ -322,7 +322,7 @@ class TruthBatch:
     taker_order: I64
     maker_order: I64
     taker: I32
-    """Index into the run's agents."""
+    """Number of the population or agent; ``RunInfo.agents`` has its name."""
     maker: I32
     parent: I64
     """Parent order of the taker, 0 where there is none."""

@@ -28,6 +28,15 @@ def xoshiro_state(seed: int, *key: str | int) -> NDArray[np.uint64]:
     return state
 
 
+SHARED = ("agent", "market", "rates", "sector")
+"""First parts of the keys of streams that belong to no symbol."""
+
+
+def of_symbol(name: str) -> str:
+    """A symbol's part of a key: its name, or, where a stream of another kind could be meant, its name with its kind."""
+    return f"symbol/{name}" if name in SHARED or name.startswith("symbol/") else name
+
+
 def _digest(purpose: bytes, seed: int, key: tuple[str | int, ...]) -> bytes:
     """32 bytes. The JSON list of the parts is unambiguous: ("a", "bc") is not ("ab", "c"), nor is a part of text ever a number."""
     parts = [index(seed), *(part if isinstance(part, str) else index(part) for part in key)]

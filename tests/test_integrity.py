@@ -27,7 +27,7 @@ AAPL, JPM = 0, 1
 NASDAQ, NYSE = 0, 1
 BUY, SELL = Side.BUY, Side.SELL
 BOOKS = ((AAPL, NASDAQ), (AAPL, NYSE), (JPM, NASDAQ), (JPM, NYSE))
-RUN = RunInfo(symbols=("AAPL", "JPM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents=("cross", "maker", "", "taker"))
+RUN = RunInfo(symbols=("AAPL", "JPM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents={0: "cross", 1: "maker", 3: "taker"})
 
 
 class Tape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from helpers import LOW, assert_same_tapes, run, scenario
 from test_runs import rows_of
 
-from simulator.inputs.config import AgentSpec, agent_number
+from simulator.inputs import config
+from simulator.inputs.config import AgentSpec, agent_number, agent_numbers
 from simulator.market import Market
-from simulator.records import Batch, MarketDataBatch, OrderType, Side, TruthBatch, columns
+from simulator.records import BACKGROUND_OWNERS, Batch, MarketDataBatch, OrderType, Side, TruthBatch, columns
 
 MS = 1_000_000
 WINDOW = {"start": "2025-07-01T13:29:59Z", "end": "2025-07-01T13:30:03Z", "rates": LOW, "extra_tables": ("orders", "truth")}
@@ -163,6 +165,31 @@ def test_processes_move_no_row_of_agents_either(tmp_path: Path) -> None:
 TRADER = Path(__file__).read_text().split("def watcher(")[0].replace("from test_runs import rows_of\n", "").replace(
     "from helpers import LOW, assert_same_tapes, run, scenario\n", "LOW = None\n"
 )  # fmt: skip
+
+
+def test_agents_numbers_never_collide_and_another_agent_changes_none() -> None:
+    """The fault: taker-44 and taker-172 had one number, and 200 copies were always refused."""
+    names = [f"taker-{n}" for n in range(1, 1_001)] + [f"{kind}-{n}" for kind in ("maker", "noise", "fund") for n in range(1, 1_001)]
+    numbers = agent_numbers(names)
+    assert len(set(numbers.values())) == len(names)
+    assert BACKGROUND_OWNERS <= min(numbers.values()) <= max(numbers.values()) < 2**23
+    assert sum(numbers[name] == agent_number(name) for name in names) >= len(names) - 10
+    assert agent_numbers(names[:500]) == {name: numbers[name] for name in names[:500]}
+
+
+def test_two_names_that_hash_to_one_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "AGENT_NUMBERS", 7)
+    five = [f"agent {n}" for n in range(5)]
+    agents = tuple(AgentSpec(name=name, make=trader, arguments={"symbols": ("AAPL",)}, symbols=("AAPL",)) for name in five)
+    chosen = scenario(**WINDOW, names=("AAPL",), agents=agents)
+    assert len(set(chosen.agent_numbers.values())) == 5
+    assert chosen.agent_numbers != {name: agent_number(name) for name in five}
+    market = run(chosen)
+    rows = market.arrow("truth")
+    traded = {name: sum(position.fills for position in result.positions) for name, result in market.agents().items()}
+    told = Counter(rows["taker"].to_pylist()) + Counter(rows["maker"].to_pylist())
+    assert {name: told[name] for name in five} == traded
+    assert min(traded.values()) > 0
 
 
 def test_twenty_agents_with_a_thousand_live_orders_each_lose_no_message() -> None:

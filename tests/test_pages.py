@@ -49,8 +49,8 @@ def test_a_scenarios_commands_show_what_its_page_says(page: Path, tmp_path: Path
 def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word by word: the file, the scenario, the commands, then each piece of Python."""
     text = (ROOT / "docs" / "agents.md").read_text()
-    agent, library, calls, waits, as_class, impact = blocks(text, "python")
-    (tmp_path / "my_agent.py").write_text("\n".join((agent, calls, waits, as_class)))
+    agent, library, calls, helper, waits, as_class, impact = blocks(text, "python")
+    (tmp_path / "my_agent.py").write_text("\n".join((agent, calls, helper, waits, as_class)))
     (tmp_path / "narrow.yaml").write_text(blocks(text, "yaml")[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -62,7 +62,7 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
     for code in (library, impact):
         exec(compile(code, "agents.md", "exec"), {})
     assert "shares_without" in capsys.readouterr().out
-    for name in ("shows_all_calls", "tells_apart", "Narrow"):
+    for name in ("shows_all_calls", "patient", "tells_apart", "Narrow"):
         arguments = "with: {symbol: AAPL}" if name == "Narrow" else ""
         scenario = (tmp_path / "narrow.yaml").read_text().replace("my_agent:narrow", f"my_agent:{name}").replace("with: {symbol: AAPL}", arguments)
         (tmp_path / "other.yaml").write_text(scenario.replace("14:05:00", "14:00:02"))

@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import BEFORE_OPEN, LOW, run, scenario
@@ -126,17 +128,17 @@ def test_orders_and_fills_come_to_the_positions(folder: Path) -> None:
         home = folder / "agents" / path
         orders, fills = pq.read_table(home / "orders.parquet").to_pandas(), pq.read_table(home / "fills.parquet").to_pandas()
         assert (orders["ref"] == np.arange(1, len(orders) + 1)).all()
-        assert fills["ts"].is_monotonic_increasing
+        assert fills["timestamp_ns"].is_monotonic_increasing
         by_ref = fills.groupby("ref")["size"].sum()
         assert (orders.set_index("ref")["filled"][by_ref.index] == by_ref).all()
         assert orders["filled"].sum() == fills["size"].sum()
         refused = orders["reason"] != ""
         assert not orders.loc[refused, "filled"].any()
-        gone = ~refused & orders["closed_ts"].notna()
+        gone = ~refused & orders["closed_ns"].notna()
         replaced = set(orders["replaces"])
         whole = orders[gone & ~orders["ref"].isin(replaced)]
         assert (whole["filled"] + whole["cancelled"] + whole["expired"] == whole["size"]).all()
-        open_orders = orders[~refused & orders["closed_ts"].isna() & orders["answered_ts"].notna()]
+        open_orders = orders[~refused & orders["closed_ns"].isna() & orders["answered_ns"].notna()]
         assert (open_orders["filled"] + open_orders["cancelled"] < open_orders["size"]).all()
         for row in kept(folder, path):
             mine = fills[fills["symbol"] == row["symbol"]]
@@ -150,9 +152,23 @@ def test_every_fill_is_a_print_or_part_of_a_cross(folder: Path) -> None:
     missing = duckdb.sql(f"""
         SELECT count(*) FROM read_parquet('{folder}/agents/*/fills.parquet') f
         ANTI JOIN read_parquet('{folder}/equities_trades/**/*.parquet') t
-        ON f.ts = t.timestamp_ns AND f.symbol = t.symbol AND f.venue = t.venue AND f.price = t.price
+        ON f.timestamp_ns = t.timestamp_ns AND f.symbol = t.symbol AND f.venue = t.venue AND f.price = t.price
            AND (f.size = t.size OR (f.size <= t.size AND f.liquidity = 'cross' AND t.cond = 'O'))""").fetchall()
     assert missing == [(0,)]
+
+
+def test_frames_of_agents_market_and_comparison_merge_as_they_stand() -> None:
+    """The fault: one was UTC with its zone, the other naive, the columns had two names, and the symbols' categories differed."""
+    strokes = [Stroke(n * 5 * MS, *A, SELL, 9_990, 40) for n in range(1, 4)]
+    market = scripted_run(strokes, actor([Act(MS, "buy", (*A, 9_990, 100))], []), only=("AAPL",), names=("NVDA", "AAPL"))
+    result = market.agents()["actor"]
+    fills, trades = result.pandas("fills"), market.pandas("trades")
+    merged = pd.merge_asof(fills, trades, on="timestamp_ns", by=["symbol", "venue"], suffixes=("", "_trade"))
+    assert merged["size"].tolist() == merged["size_trade"].tolist() == [40, 40, 20]
+    for table in (market.arrow("trades"), market.arrow("market_data"), *(result.arrow(name) for name in ("fills", "orders"))):
+        assert table.column_names[0] == "timestamp_ns"
+        times = [field.type for field in table.schema if pa.types.is_timestamp(field.type)]
+        assert set(times) == {pa.timestamp("ns", "UTC")}
 
 
 def test_sums_are_kept_where_orders_are_not() -> None:
@@ -167,7 +183,7 @@ def test_sums_are_kept_where_orders_are_not() -> None:
     assert (short.arrow("orders").num_rows, short.arrow("fills").num_rows) == (0, 0)
     (row,) = full.arrow("orders").to_pylist()
     assert (row["symbol"], row["venue"], row["side"], row["type"], row["filled"], row["cancelled"]) == (*A, "B", "LIMIT", 40, 60)
-    assert row["closed_ts"].value == BASE_NS + 8 * MS + 100_000
+    assert row["closed_ns"].value == BASE_NS + 8 * MS + 100_000
     with pytest.raises(KeyError, match="orders, fills, positions"):
         full.arrow("trades")
 
@@ -202,7 +218,7 @@ def test_with_and_without_an_agent_differ_only_after_its_first_order_and_only_wh
     assert set(impact.with_agent.agents) == {"buyer", "other"}
     assert set(impact.without.agents) == {"other"}
     frame = impact.pandas()
-    assert list(frame.columns) == ["ts", "symbol", "mid_with", "mid_without", "impact_bps", "shares_with", "shares_without"]
+    assert list(frame.columns) == ["timestamp_ns", "symbol", "mid_with", "mid_without", "impact_bps", "shares_with", "shares_without"]
     assert len(frame) == len(impact.ts_ns) * 4
     assert frame["shares_with"].sum() == impact.shares_with.sum()
     named = with_and_without(replace(chosen, agents=(other, spec)), "buyer", every_ns=500 * MS)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from simulator import rng
+from simulator.flow import fundamental
+from simulator.flow.profile import load_profile
+from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.universe import load_universe
+from simulator.rng import stream
 
 GOLDEN_STREAM = [2742453835265072592, 286959172869488894, 1766806344293340812]
 GOLDEN_STATE = [9338313541773238949, 17105598081950817291, 15635883569490532528, 5213491394318118118]
@@ -80,3 +88,28 @@ def test_compiled_state_is_four_words_and_never_all_zero(monkeypatch: pytest.Mon
 
 def test_compiled_state_is_unrelated_to_the_stream_of_the_same_key() -> None:
     assert rng._digest(b"stream", 1, ("a",)) != rng._digest(b"xoshiro", 1, ("a",))
+
+
+def test_no_symbol_shares_a_stream_with_what_symbols_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault: a symbol named "market" had the common volatility for its own. Whatever symbols are called, every key is used once."""
+    keys: list[tuple[object, ...]] = []
+
+    def noting(make: Any) -> Any:
+        def made(seed: int, *key: str | int) -> Any:
+            keys.append(key)
+            return make(seed, *key)
+
+        return made
+
+    monkeypatch.setattr(fundamental, "stream", noting(stream))
+    names = ("market", "sector", "rates", "agent", "symbol/market", "AAPL", "volatility")
+    base = load_universe().symbols[0]
+    universe = replace(load_universe(), symbols=tuple(replace(base, name=name, sector="volatility") for name in names))
+    day, minutes = dt.date(2025, 7, 1), np.zeros(20)
+    volatility = fundamental.volatility_path(1, day, 10, 20, minutes, universe, load_profile("spec"))
+    fundamental.factor_returns(1, day, 10, volatility, universe, load_profile("spec"))
+    for name in names:
+        fundamental.opening_price(1, day, name, Bracket(low=1.0, high=3.0, close=2.0, source="file"), 0.01)
+    assert len(keys) == 2 * len(names) + 4
+    assert len(set(keys)) == len(keys)
+    assert (day.isoformat(), "AAPL", "volatility", 10) in keys, "the usual names' streams are what they were"

@@ -30,7 +30,7 @@ LEVELS = 4
 NOON_NS = 1_751_371_200_000_000_000
 """2025-07-01 12:00 UTC."""
 RUN = RunInfo(
-    symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents=("cross", "maker", "", "taker", "mine"),
+    symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents={0: "cross", 1: "maker", 3: "taker", 17: "mine"},
 )  # fmt: skip
 BOUNDS = {"symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5}
 
@@ -116,8 +116,8 @@ def test_arrow_has_every_value(table: str, full: bool) -> None:
 def test_arrow_types_are_those_of_the_database() -> None:
     levels = pa.list_(pa.list_(pa.float64()))
     words = pa.dictionary(pa.int16(), pa.string())
-    book = {"timestamp_ns": pa.timestamp("ns"), "symbol": words, "venue": words, "bids": levels, "asks": levels}
-    trades = {"timestamp_ns": pa.timestamp("ns"), "symbol": words, "venue": words, "price": pa.float64(), "size": pa.int64()}
+    book = {"timestamp_ns": pa.timestamp("ns", "UTC"), "symbol": words, "venue": words, "bids": levels, "asks": levels}
+    trades = {"timestamp_ns": pa.timestamp("ns", "UTC"), "symbol": words, "venue": words, "price": pa.float64(), "size": pa.int64()}
     assert dict(_types(random_batch("market_data", 3))) == book
     assert dict(_types(random_batch("trades", 3))) == {**trades, "side": words, "cond": words}
     assert [side.code for side in Side] + [cond.code for cond in Cond] == list("BSTOCH")
@@ -159,7 +159,7 @@ def test_duckdb_reads_nanoseconds_and_arrays(tmp_path: Path) -> None:
     run_through(ParquetSink(tmp_path), [batch])
     rows = duckdb.sql(f"FROM read_parquet('{tmp_path}/equities_market_data/**/*.parquet', hive_partitioning = true)")
     assert dict(zip(rows.columns, map(str, rows.types), strict=True)) == {
-        "timestamp_ns": "TIMESTAMP_NS", "symbol": "VARCHAR", "venue": "VARCHAR", "bids": "DOUBLE[][]", "asks": "DOUBLE[][]",
+        "timestamp_ns": "TIMESTAMPTZ_NS", "symbol": "VARCHAR", "venue": "VARCHAR", "bids": "DOUBLE[][]", "asks": "DOUBLE[][]",
         "date": "DATE", "hour": "BIGINT",
     }  # fmt: skip
     assert [ns for (ns,) in rows.project("epoch_ns(timestamp_ns)").fetchall()] == batch.ts_ns.tolist()

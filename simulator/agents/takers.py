@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from simulator.agents.interface import BEST, Fill, MarketView, OrderEntry
+from simulator.agents.interface import BEST, MarketView, OrderEntry
 from simulator.records import NS_PER_S, OrderType, Side
 
+SETTLE_NS = 2_000_000
+"""After a cancel: most venues have answered by then."""
 TRY_AGAIN_NS = 200_000_000
 """After taking what is displayed: until the books have filled again."""
 
@@ -27,24 +29,35 @@ class ParentOrder:
         self.symbol, self.venue = symbol, venue
         self.side = Side[side.upper()]
         self.shares = shares
+        self.held_before = 0
         self.start_ns, self.duration_ns, self.slices, self.patience = start_ns, duration_ns, slices, patience
 
     def run(self, market: MarketView, orders: OrderEntry, rng: Any) -> Generator[Any, Any, None]:
         yield market.wait(self.start_ns)
-        began_ns, done = market.now_ns, 0
+        began_ns, self.held_before = market.now_ns, market.position(self.symbol)
         for n in range(1, self.slices + 1):
             ends_ns = began_ns + self.duration_ns * n // self.slices
             takes_ns = ends_ns - round((1 - self.patience) * self.duration_ns / self.slices)
             due = self.shares * n // self.slices
-            ref = self.rest(market, orders, due - done)
-            done += yield from self.filled_by(market, takes_ns, due - done)
+            ref = self.rest(market, orders, self.missing(market, due))
+            yield market.until(takes_ns)
             if ref and market.own_order(ref) is not None:
                 orders.cancel(ref)
-                done += yield from self.filled_by(market, min(takes_ns + 2_000_000, ends_ns), due - done)
-            while done < due and self.patience < 1 and market.now_ns < ends_ns:
-                self.take(market, orders, due - done)
-                done += yield from self.filled_by(market, min(market.now_ns + TRY_AGAIN_NS, ends_ns), due - done)
-            done += yield from self.filled_by(market, ends_ns, due - done)
+                yield market.until(min(takes_ns + SETTLE_NS, ends_ns))
+            while self.patience < 1 and market.now_ns < ends_ns and self.done(market) < due:
+                self.take(market, orders, self.missing(market, due))
+                yield market.until(min(market.now_ns + TRY_AGAIN_NS, ends_ns))
+            yield market.until(ends_ns)
+            market.read()  # what has arrived is known to own_orders and position
+
+    def done(self, market: MarketView) -> int:
+        """Shares filled, as far as it has heard."""
+        return abs(market.position(self.symbol) - self.held_before)
+
+    def missing(self, market: MarketView, due: int) -> int:
+        """Shares of those ``due`` that are neither done nor may still be: an order counts until it is known to be gone, however far
+        away its venue is."""
+        return due - self.done(market) - sum(order.left for order in market.own_orders(self.symbol))
 
     def rest(self, market: MarketView, orders: OrderEntry, shares: int) -> int:
         """Stand at the near side where it is best; returns the reference, 0 if there is nothing to do."""
@@ -69,15 +82,6 @@ class ParentOrder:
             if wanted > 0 and price <= min(far)[0] + 1:
                 orders.add(self.side, self.symbol, venue, sign * price, wanted, type=OrderType.IOC)
                 shares -= wanted
-
-    def filled_by(self, market: MarketView, ts_ns: int, wanted: int) -> Generator[Any, Any, int]:
-        """Wait until then, or until ``wanted`` shares are done; returns those filled."""
-        filled = 0
-        while filled < wanted and market.now_ns < ts_ns:
-            fill = yield market.message(Fill, limit_ns=ts_ns - market.now_ns)
-            filled += fill.size if fill else 0
-        yield market.until(ts_ns)
-        return filled + sum(fill.size for fill in market.read(Fill) if isinstance(fill, Fill))
 
     def best_venue(self, market: MarketView) -> str:
         """Where the near side is best, and there the longest: most of what trades will trade there."""

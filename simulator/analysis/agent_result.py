@@ -41,7 +41,7 @@ class Position:
         return self.cash_usd - self.fees_usd + self.shares * self.mark_usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AgentResult:
     """One agent's run. ``orders`` and ``fills`` are empty if the agent's ``keep_orders`` is false; the sums are there all the same."""
 
@@ -63,7 +63,15 @@ class AgentResult:
     venues: tuple[str, ...]
     tick_units: tuple[int, ...]
     """By symbol, in 0.0001 USD."""
+    universe: tuple[str, ...]
+    """All symbols of the run, in its order: the categories of every frame's ``symbol``, so that frames can be merged by it."""
     fees: Fees
+
+    def __repr__(self) -> str:
+        return (
+            f"<AgentResult {self.name}: {self.commands:,} commands, {self.refused:,} refused, {self.fills:,} fills of {self.shares:,} "
+            f"shares in {len(self.positions)} symbols, PnL {self.pnl_usd:,.2f} USD>"
+        )
 
     @property
     def refused(self) -> int:
@@ -93,8 +101,8 @@ class AgentResult:
     def arrow(self, table: str) -> pa.Table:
         """``orders``, ``fills`` or ``positions`` as an Arrow table: times in UTC, prices in USD, sizes in shares.
 
-        A row per order sent: ``answered_ts`` and ``closed_ts`` are the venue's stamps, null while there is none; ``reason`` is empty
-        unless it was refused; ``replaces`` is the reference of the order that it was to replace, 0 if none.
+        A row per order, with the time of sending: ``answered_ns`` and ``closed_ns`` are the venue's stamps, null while there is none;
+        ``reason`` is empty unless it was refused; ``replaces`` is the reference of the order that it was to replace, 0 if none.
         """
         import pyarrow as pa
 
@@ -110,7 +118,7 @@ class AgentResult:
     def _orders(self) -> dict[str, Any]:
         rows = self.order_columns
         return {
-            "sent_ts": _times(rows["sent_ns"]),
+            "timestamp_ns": _times(rows["sent_ns"]),
             "ref": rows["ref"],
             **self._book_columns(rows["book"]),
             "side": _named([s.code for s in Side], rows["side"]),
@@ -119,8 +127,8 @@ class AgentResult:
             "size": rows["size"],
             "display": rows["display"],
             "replaces": rows["replaces"],
-            "answered_ts": _times(rows["answered_ns"]),
-            "closed_ts": _times(rows["closed_ns"]),
+            "answered_ns": _times(rows["answered_ns"]),
+            "closed_ns": _times(rows["closed_ns"]),
             "reason": _named(["", *(r.name for r in Reject if r)], rows["reason"]),
             "filled": rows["filled"],
             "cancelled": rows["cancelled"],
@@ -131,7 +139,7 @@ class AgentResult:
         rows = self.fill_columns
         per_share = np.array([self.fees.usd(liquidity) for liquidity in Liquidity])
         return {
-            "ts": _times(rows["ts_ns"]),
+            "timestamp_ns": _times(rows["ts_ns"]),
             "ref": rows["ref"],
             **self._book_columns(rows["book"]),
             "side": _named([s.code for s in Side], rows["side"]),
@@ -146,7 +154,8 @@ class AgentResult:
         return {name: [getattr(p, name) for p in self.positions] for name in names}
 
     def _book_columns(self, books: I64) -> dict[str, Any]:
-        return {"symbol": _named(self.symbols, books // len(self.venues)), "venue": _named(self.venues, books % len(self.venues))}
+        places = np.array([self.universe.index(symbol) for symbol in self.symbols], np.int64)
+        return {"symbol": _named(self.universe, places[books // len(self.venues)]), "venue": _named(self.venues, books % len(self.venues))}
 
     def _usd(self, rows: Mapping[str, I64]) -> Any:
         units = np.array(self.tick_units, np.int64)[rows["book"] // len(self.venues)]
@@ -155,9 +164,11 @@ class AgentResult:
 
 def agent_result(
     name: str, ledger: Ledger, fees: Fees, symbols: Sequence[str], venues: Sequence[str], tick_units: Sequence[int],
-    marks_usd: Sequence[float],
+    marks_usd: Sequence[float], universe: Sequence[str],
 ) -> AgentResult:  # fmt: skip
-    """From an agent's ledger. ``symbols``, ``tick_units``, ``marks_usd``: of the worker's symbols, in the order of its books."""
+    """From an agent's ledger. ``symbols``, ``tick_units``, ``marks_usd``: of the worker's symbols, in the order of its books;
+    ``universe``: all of the run's.
+    """
     accounts: dict[int, list[Account]] = {}
     for book, account in ledger.accounts().items():
         accounts.setdefault(book // len(venues), []).append(account)
@@ -180,18 +191,20 @@ def agent_result(
     return AgentResult(
         name=name, positions=tuple(positions), commands=ledger.commands, refusals=dict(sorted(ledger.refused.items())),
         unread_dropped=ledger.unread_dropped, order_columns=ledger.orders(), fill_columns=ledger.fills(), symbols=tuple(symbols),
-        venues=tuple(venues), tick_units=tuple(tick_units), fees=fees,
+        venues=tuple(venues), tick_units=tuple(tick_units), universe=tuple(universe), fees=fees,
     )  # fmt: skip
 
 
 def _times(ts_ns: I64) -> Any:
     import pyarrow as pa
 
-    return pa.array(ts_ns, pa.timestamp("ns", "UTC"), mask=ts_ns == NOT_YET)
+    from simulator.tape.arrow import TIME
+
+    return pa.array(ts_ns, TIME, mask=ts_ns == NOT_YET)
 
 
 def _named(names: Sequence[str], codes: I64) -> Any:
     """Codes as text, kept as codes."""
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(list(names), pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int16)), pa.array(list(names), pa.string()))

@@ -76,7 +76,7 @@ class PathSink:
             self._done = until
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Impact:
     """Two runs of one seed, and their paths on one grid."""
 
@@ -96,19 +96,26 @@ class Impact:
     value_with_usd: F64
     """[n, symbols]: price times shares of the same prints."""
 
+    def __repr__(self) -> str:
+        return f"<Impact of {self.agent.name} on {len(self.symbols)} symbols at {len(self.ts_ns):,} times>"
+
     @property
     def bps(self) -> F64:
         """[n, symbols]: how much higher the midpoint is with the agent, in hundredths of a percent."""
         return np.asarray((self.mid_with_usd / self.mid_without_usd - 1) * 10_000)
 
     def arrow(self) -> pa.Table:
-        """A row per time and symbol: ts, symbol, mid_with, mid_without (USD), impact_bps, shares_with, shares_without."""
+        """A row per time and symbol: timestamp_ns, symbol, mid_with, mid_without (USD), impact_bps, shares_with, shares_without."""
         import pyarrow as pa
 
+        from simulator.tape.arrow import TIME, TIME_COLUMN
+
+        universe = self.agent.universe
+        places = np.array([universe.index(symbol) for symbol in self.symbols], np.int16)
         times, symbols = len(self.ts_ns), len(self.symbols)
         columns = {
-            "ts": pa.array(np.repeat(self.ts_ns, symbols), pa.timestamp("ns", "UTC")),
-            "symbol": pa.array(list(self.symbols) * times).dictionary_encode(),
+            TIME_COLUMN: pa.array(np.repeat(self.ts_ns, symbols), TIME),
+            "symbol": pa.DictionaryArray.from_arrays(np.tile(places, times), pa.array(universe)),
         }
         for name, values in (
             ("mid_with", self.mid_with_usd),

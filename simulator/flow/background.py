@@ -18,7 +18,7 @@ from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import TradingDay
 from simulator.records import F64, I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
-from simulator.rng import xoshiro_state
+from simulator.rng import of_symbol, xoshiro_state
 from simulator.tape.columns import TICK_UNITS, Columns
 
 BLOCK_S = 3600
@@ -147,7 +147,7 @@ class BackgroundFlow:
         day = self._day.date
         price = opening_price(scenario.seed, day, symbol.name, self._brackets[symbol.name], symbol.daily_volatility)
         ticks = price * PRICE_UNITS_PER_USD / symbol.tick_units
-        fl.random[k] = xoshiro_state(scenario.seed, day.isoformat(), symbol.name, "flow")
+        fl.random[k] = xoshiro_state(scenario.seed, day.isoformat(), of_symbol(symbol.name), "flow")
         fl.whole[k, st.LISTING] = scenario.universe.listing_index(i)
         fl.whole[k, st.SECOND_END] = first_ns
         real = fl.real[k]
@@ -175,7 +175,7 @@ class BackgroundFlow:
         fl, universe, profile = self._state, self._scenario.universe, self._profile
         assert self._day is not None
         listing = universe.listing_index(i)
-        draws = xoshiro_state(self._scenario.seed, self._day.date.isoformat(), universe.symbols[i].name, "venues")
+        draws = xoshiro_state(self._scenario.seed, self._day.date.isoformat(), of_symbol(universe.symbols[i].name), "venues")
         for v, venue in enumerate(universe.venues):
             unit = float((int(draws[v % 4]) >> (11 * (v // 4) + 3) & 0xFFFF) / 65536)
             fl.venue[k, v, st.OFFSET] = 0.0 if v == listing else 0.5 * (unit - 0.5)

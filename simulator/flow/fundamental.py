@@ -14,7 +14,7 @@ from simulator.flow.profile import Profile
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.universe import Universe
 from simulator.records import F64
-from simulator.rng import stream
+from simulator.rng import of_symbol, stream
 
 SESSION_MINUTES = 390.0
 SECONDS_A_SESSION = 23_400
@@ -22,7 +22,7 @@ SECONDS_A_SESSION = 23_400
 
 def opening_price(seed: int, day: dt.date, symbol: str, bracket: Bracket, daily_volatility: float) -> float:
     """USD at which the day's fundamental opens: around the bracket's close, inside the bracket."""
-    shock = stream(seed, day.isoformat(), symbol, "open").standard_normal()
+    shock = stream(seed, day.isoformat(), of_symbol(symbol), "open").standard_normal()
     return float(np.clip(bracket.close * math.exp(0.5 * daily_volatility * shock), bracket.low, bracket.high))
 
 
@@ -54,7 +54,8 @@ def volatility_path(seed: int, day: dt.date, hour: int, seconds: int, minutes: F
     log_common = 0.25 * smooth_noise(common, seconds, 1, 5000.0, 10) + 0.2 * day_level
     log_own = np.empty((seconds, len(universe.symbols)))
     for i, symbol in enumerate(universe.symbols):
-        log_own[:, i] = smooth_noise(stream(seed, day.isoformat(), symbol.name, "volatility", hour), seconds, 1, 200.0, 10)[:, 0]
+        own = stream(seed, day.isoformat(), of_symbol(symbol.name), "volatility", hour)
+        log_own[:, i] = smooth_noise(own, seconds, 1, 200.0, 10)[:, 0]
     log_path = log_common + 0.3 * log_own - 0.12
     daily = np.array([s.daily_volatility for s in universe.symbols]) * profile.volatility_scale
     return np.asarray(daily / math.sqrt(SECONDS_A_SESSION) * volatility_shape(minutes)[:, None] * np.exp(log_path), np.float64)

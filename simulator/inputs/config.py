@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import count
 from typing import Any, Literal
 
 from simulator.errors import InputError, explain
@@ -16,7 +17,8 @@ from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES,
 
 OffsessionTrades = Literal["none", "trickle", "full"]
 RATE_MAX = 5_000_000
-AGENT_NUMBERS = 16_000
+AGENT_NUMBERS = 2**23 - BACKGROUND_OWNERS
+"""An order's record in a book has 23 bits for its owner (``META_OWNER_SHIFT``)."""
 PRICE_WINDOW_MIN = 64
 MAX_ORDERS_MIN = 4
 MAX_ORDERS_MAX = 1_000_000
@@ -133,9 +135,25 @@ class Fees:
         return (self.maker_usd, self.taker_usd, self.cross_usd)[liquidity]
 
 
-def agent_number(name: str) -> int:
-    """An agent's number in books and ``truth``: it hangs on its name alone, so that another agent cannot change it."""
-    return BACKGROUND_OWNERS + int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % AGENT_NUMBERS
+def agent_number(name: str, attempt: int = 0) -> int:
+    """The number that an agent would have by its name alone; with ``attempt``, another one."""
+    salted = name if not attempt else f"{name}\0{attempt}"
+    return BACKGROUND_OWNERS + int.from_bytes(blake2b(salted.encode(), digest_size=4).digest(), "big") % AGENT_NUMBERS
+
+
+def agent_numbers(names: Sequence[str]) -> dict[str, int]:
+    """Each agent's number in books and ``truth``, by name; no two are alike.
+
+    It hangs on the name alone, so that another agent does not change it. Where two names hash to one number (of 4,000 names about one
+    pair does), the later takes its name's next hash: an agent that is added at the end changes nobody's number.
+    """
+    numbers: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in names:
+        number = next(n for attempt in count() if (n := agent_number(name, attempt)) not in taken)
+        numbers[name] = number
+        taken.add(number)
+    return numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,11 +234,6 @@ class Scenario:
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
             raise InputError(explain("agent names", names, "each name must occur once", "Give every agent a name of its own."))
-        numbers = [agent_number(name) for name in names]
-        if len(set(numbers)) != len(numbers):
-            raise InputError(
-                explain("agent names", names, "no two may hash to one number", "Rename one of the agents, for example with a digit.")
-            )
         for symbol in self.only:
             self.universe.symbol_index(symbol)
         known = [symbol.name for symbol in self.universe.symbols]
@@ -240,11 +253,14 @@ class Scenario:
         return not self.session_pacing or self.offsession_trades != "none" or self.offhours_quotes
 
     @property
-    def agent_names(self) -> tuple[str, ...]:
-        """Names by the numbers that ``truth`` carries: the background's, then the Python agents', with "" between."""
-        numbers = {agent_number(agent.name): agent.name for agent in self.agents}
-        names = [*BACKGROUND_NAMES, *[""] * (BACKGROUND_OWNERS - len(BACKGROUND_NAMES))]
-        return (*names, *(numbers.get(n, "") for n in range(BACKGROUND_OWNERS, max(numbers, default=0) + 1)))
+    def agent_numbers(self) -> dict[str, int]:
+        """Of the Python agents in books and ``truth``, by name."""
+        return agent_numbers([agent.name for agent in self.agents])
+
+    @property
+    def agent_names(self) -> dict[int, str]:
+        """By the numbers that ``truth`` carries: the background's populations, then the Python agents."""
+        return dict(enumerate(BACKGROUND_NAMES)) | {number: name for name, number in self.agent_numbers.items()}
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
 from simulator.tape.sink import RunInfo
 
+TIME_COLUMN = "timestamp_ns"
+"""When a row happened, in every table and frame: a run's, an agent's, a comparison's."""
+TIME = pa.timestamp("ns", "UTC")
+"""Of every time in them: frames that agree on it can be merged."""
 MONEY = ("price", "efficient_price")
 SIDES = ("side", "resting_side")
 AGENTS = ("maker", "taker")
 
 
 def to_table(batch: Batch, run: RunInfo) -> Any:
-    """A ``pyarrow.Table`` of the batch. Prices are float64 USD, times ``timestamp[ns]``, names are dictionaries.
+    """A ``pyarrow.Table`` of the batch. Prices are float64 USD, times ``timestamp[ns, UTC]``, names are dictionaries.
 
     A book row's ``bids`` and ``asks`` are lists of two lists, prices and sizes, as long as the side has levels.
     """
@@ -44,7 +48,7 @@ LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
 def _scalars(batch: Batch, run: RunInfo) -> dict[str, Any]:
     """All columns but a book row's levels, as Arrow arrays by name."""
     plain = [(name, values) for name, values in columns(batch) if name not in LEVEL_COLUMNS]
-    return {("timestamp_ns" if name == "ts_ns" else name): _column(name, values, run) for name, values in plain}
+    return {(TIME_COLUMN if name == "ts_ns" else name): _column(name, values, run) for name, values in plain}
 
 
 def _matrices(side: I32, counts: I32) -> NDArray[Any]:
@@ -71,16 +75,15 @@ def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
     if name == "kind":
         return _words(values, [kind.name for kind in EventKind])
     if name in AGENTS:
-        names = list(dict.fromkeys(run.agents))  # most numbers have no agent: their name is ""
-        places = {name: i for i, name in enumerate(names)}
-        return _words(np.fromiter((places[name] for name in run.agents), np.int32, len(run.agents))[values], names)
+        numbers = np.array(sorted(run.agents), np.int64)
+        return _words(np.searchsorted(numbers, values), [run.agents[number] for number in numbers.tolist()])
     if name in MONEY and values.dtype != np.float64:
         return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
     return pa.array(values.copy())
 
 
 def _times(ts_ns: NDArray[np.int64]) -> Any:
-    return pa.array(ts_ns.copy()).view(pa.timestamp("ns"))  # a copy: Arrow would keep a view of the engine's buffer
+    return pa.array(ts_ns.copy()).view(TIME)  # a copy: Arrow would keep a view of the engine's buffer
 
 
 def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -20,8 +20,8 @@ class RunInfo:
     levels: int
     tables: tuple[str, ...]
     """``market_data``, ``trades`` and the extra tables asked for."""
-    agents: tuple[str, ...] = ()
-    """Names by the index that ``truth`` carries."""
+    agents: Mapping[int, str] = field(default_factory=dict)
+    """Names by the numbers that ``truth`` carries."""
     listings: tuple[int, ...] = ()
     """Of each symbol: the index of the venue where it is listed."""
     session_pacing: bool = True
