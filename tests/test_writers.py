@@ -30,7 +30,7 @@ LEVELS = 4
 NOON_NS = 1_751_371_200_000_000_000
 """2025-07-01 12:00 UTC."""
 RUN = RunInfo(
-    symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents={0: "cross", 1: "maker", 3: "taker", 17: "mine"},
+    symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents=dict(enumerate(("cross", "maker", "depth", "taker", "mine"))),
 )  # fmt: skip
 BOUNDS = {"symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5}
 
