@@ -406,3 +406,14 @@ def test_endless_commands_without_a_yield_are_stopped() -> None:
 def test_a_rate_that_is_none_is_refused(value: Any) -> None:
     with pytest.raises(Exception, match="max_messages_per_s"):
         lone(makes_a_wait, max_messages_per_s=value)
+
+
+def test_a_limit_order_without_a_price_is_told_about_types() -> None:
+    heard: list[Any] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        orders.buy(*A, 0, 100)
+        heard.append((yield market.message()))
+
+    scripted_run([], lone(make))
+    assert [(m.reason, "type=OrderType.MARKET" in m.hint) for m in heard] == [(Reject.BAD_PRICE, True)]

@@ -195,7 +195,9 @@ def test_the_summary_says_why_orders_were_refused(home: Path, capsys: pytest.Cap
     path = write(home, GOOD.replace("size: 200", "size: 0").replace("symbols: [AAPL]", floods).replace("14:00:20Z", "14:00:02.5Z"))
     (home / "my_agents.py").write_text(AGENTS.replace("yield market.wait(every_ns)", "yield market.wait(every_ns // 10)"))
     assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "1") == 0
-    assert "Refused of buyer: BAD_SIZE 9, RATE_LIMIT 15\n" in capsys.readouterr().out  # of 9, 10 and 5 three each
+    said = capsys.readouterr().out
+    assert "Refused of buyer: BAD_SIZE 9, RATE_LIMIT 15\n" in said  # of 9, 10 and 5 three each
+    assert "RATE_LIMIT: wait between messages, or raise max_messages_per_s.\n" in said
 
 
 def test_agents_results_are_kept_where_the_rows_are_not(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
+from simulator.agents.interface import HINTS
 from simulator.analysis.agent_result import AgentResult
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import new_york, trading_days
@@ -85,6 +86,9 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
         if result.refusals:
             reasons = ", ".join(f"{reason.name} {count:,}" for reason, count in result.refusals.items())
             say(console, f"Refused of {name}: {reasons}")
+    refused = {reason for result in agents.values() for reason in result.refusals}
+    for reason in sorted(refused & HINTS.keys()):
+        say(console, f"{reason.name}: {HINTS[reason]}.")
     where = "not kept; --out FOLDER keeps them" if folder is None else f"{folder}/agents"
     say(console, f"Orders, fills and positions of each agent: {where}")
 
