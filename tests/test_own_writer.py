@@ -61,3 +61,16 @@ def test_a_list_that_says_something_else_takes_nothing(tmp_path: Path, text: str
     (tmp_path / LIST).write_text(text)
     (tmp_path / "x").touch()
     assert "x" not in written(tmp_path)
+
+
+class MergeFails(Lines):
+    def merge(self, run: RunInfo, complete: bool) -> None:
+        raise ZeroDivisionError("nothing to divide by")
+
+
+def test_one_that_fails_after_its_workers_is_a_run_that_is_not_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main((*FLAGS, "--writer", "tests.test_own_writer:MergeFails", "--out", str(tmp_path))) == 1
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError: nothing to divide by" in err
+    assert "Traceback" not in err
+    assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is False

@@ -107,5 +107,7 @@ def test_only_a_later_ctrl_c_ends_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             signals.hear(signal.SIGINT, None)
     assert signals.is_urgent
+    with pytest.raises(KeyboardInterrupt):  # after the run, where a server may be kept up until a signal
+        signals.hear(signal.SIGTERM, None)
     with pytest.raises(KeyboardInterrupt):
         StopSignals().hear(signal.SIGTERM, None)

@@ -16,7 +16,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     """The scenario in words, without running it."""
     scenario, flags, file = plan.scenario, plan.flags, plan.file
     names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
-    dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
+    dealt = deal(scenario, names, flags.processes)
     rates = scenario.rates
     books = f"{rates.market_data_min_eps:,} to {rates.market_data_max_eps:,}"
     trades = f"{rates.trades_min_eps:,} to {rates.trades_max_eps:,}"

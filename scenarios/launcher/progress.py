@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -24,7 +22,6 @@ PLAIN_EVERY_S = 5.0
 LIVE_EVERY_S = 0.2
 SPEED_OVER_S = 5.0
 """The rows a second and the time left are judged by the last so many seconds."""
-QUIET_WARM_UP_S = 1.5
 PHASES = {
     Phase.CLOSED: "closed",
     Phase.PRE_OPEN: "pre-open",
@@ -115,28 +112,6 @@ class ProgressLine:
     def phase(self, now_ns: int) -> str:
         """Of the exchange's day at that time."""
         return self._segments[max(bisect_right(self._starts, now_ns) - 1, 0)][1]
-
-
-@contextmanager
-def compiling(console: Console) -> Iterator[None]:
-    """Around the first call of the kernels: says so if they are not loaded from numba's cache but compiled."""
-    said = threading.Event()
-
-    def say() -> None:
-        said.set()
-        console.print("Compiling the kernels (about 20 s, once) …", highlight=False)
-
-    timer = threading.Timer(QUIET_WARM_UP_S, say)
-    timer.daemon = True
-    started_s = time.monotonic()
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()  # no thread may be alive when the workers are forked
-    if said.is_set():
-        console.print(f"Compiled in {time.monotonic() - started_s:.0f} s.", highlight=False)
 
 
 def _segments(scenario: Scenario) -> list[tuple[int, str]]:

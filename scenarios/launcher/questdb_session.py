@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from rich.console import Console
-from rich.table import Table
 
 from scenarios.launcher.backpressure import Sent
 from scenarios.launcher.flags import Flags
@@ -19,6 +18,7 @@ from scenarios.launcher.plan import History, Plan
 from scenarios.launcher.repeat import Recorded
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.secrets import secret
+from scenarios.launcher.tables import print_table, say
 from simulator.errors import InputError, SinkError, explain
 from simulator.flow import NEVER_NS
 from simulator.inputs.run_record import Manifest
@@ -53,9 +53,11 @@ def open_database(flags: Flags, console: Console) -> Iterator[Database]:
     from writers.questdb.server import EmbeddedServer
 
     with EmbeddedServer(Path(flags.out) / "questdb") as server:
+        until = "" if flags.keep_server else ", until the run ends (with --keep_server true until Ctrl-C)"
         console.print(
-            f"QuestDB {server.version} is up in {server.folder}; its web console: {server.console_url}", highlight=False, soft_wrap=True
-        )
+            f"QuestDB {server.version} is up in {server.folder}; its web console: {server.console_url}{until}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
         ports = {"pg_port": server.pg_port, "http_port": server.http_port, "tcp_port": server.tcp_port}
         there = replace(connection_of(flags, "127.0.0.1", **ports), log=str(server.log))
         with closing(Database(flags, there, console, is_alive=lambda: server.is_alive)) as database:
@@ -203,14 +205,11 @@ class Database:
             catch_up(self.pg, wanted)
         table = schema.table_name("trades", flags.suffix)
         query = f"SELECT symbol, count() trades, sum(size) shares, last(price) last FROM {table} ORDER BY shares DESC LIMIT 3"
-        console.print(f"\n{query};", highlight=False, markup=False, soft_wrap=True)
-        shown = Table()
+        say(console, f"\n{query};")
         found = self.pg.execute(query)
-        for column in found.description:
-            shown.add_column(column.name, justify="left" if column.name == "symbol" else "right")
-        for row in found.fetchall():
-            shown.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
-        console.print(shown)
+        header = [column.name for column in found.description]
+        rows = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in found.fetchall()]
+        print_table(console, header, rows)
 
     def _record(self, event: str, manifest: Manifest) -> None:
         """Keep in the runs table what would repeat the run."""

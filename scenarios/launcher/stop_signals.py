@@ -35,7 +35,7 @@ class StopSignals:
     """Heard while it is entered; in the main thread only, elsewhere it hears nothing.
 
     Before and after a run the first signal raises ``KeyboardInterrupt``. Within ``as_requests`` it is only noted, so that what is complete
-    can be closed. A later Ctrl-C raises in both; a later SIGTERM or SIGHUP never does, because a group is signalled more than once.
+    can be closed. A later Ctrl-C raises in both, a later SIGTERM or SIGHUP only outside: a group is signalled more than once.
     """
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -82,6 +82,6 @@ class StopSignals:
             self.first, self._first_s = number, self._clock_s()
             if not self._notes:
                 raise KeyboardInterrupt
-        elif number == signal.SIGINT and self._clock_s() - self._first_s > AGAIN_AFTER_S:
-            self.is_urgent = True
+        elif (number == signal.SIGINT or not self._notes) and self._clock_s() - self._first_s > AGAIN_AFTER_S:
+            self.is_urgent = self.is_urgent or number == signal.SIGINT
             raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from scenarios.launcher.row_limit import Gate, day_starts
 from scenarios.launcher.worker_messages import Done, Failed, Link, Progress, Waiting
 from simulator.errors import AgentError, MarketSimError, SinkError
 from simulator.inputs.config import AgentSpec, Scenario
-from simulator.inputs.universe import Universe
 from simulator.records import NS_PER_MINUTE, NS_PER_S
 from simulator.tape.sink import RunInfo, Sends, Sink, Stoppable
 
@@ -24,7 +23,9 @@ STRETCH_MAX_NS = 10 * NS_PER_MINUTE
 HELD_ROWS = 200_000
 """Book rows that a stretch of a run limited by their number may hold, over all workers."""
 LOAD_EXPONENT = 0.4
-"""Of a symbol's daily volume: roughly its share of the rows (``simulator/flow/rates.py``)."""
+"""Of a symbol's daily volume: its share of the rows beyond those that all symbols have (``simulator/flow/rates.py``)."""
+AIM = 0.3
+"""Where in their band rows are on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,21 +198,50 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
 
 
-def deal(universe: Universe, names: Sequence[str], agents: Sequence[AgentSpec], workers: int) -> list[tuple[str, ...]]:
-    """The symbols of each worker: heaviest first to the least loaded, those that share a Python agent together.
+def deal(scenario: Scenario, names: Sequence[str], workers: int) -> list[tuple[str, ...]]:
+    """The symbols of each worker, so that the one with most rows to expect has as few as may be; those of one Python agent together.
 
     Fewer lists than ``workers`` if there are fewer groups of symbols; each list is in the universe's order.
     """
-    load = {symbol.name: symbol.daily_volume**LOAD_EXPONENT for symbol in universe.symbols}
-    groups = _groups(names, agents)
-    groups.sort(key=lambda group: (-sum(load[name] for name in group), names.index(group[0])))
-    dealt: list[list[str]] = [[] for _ in range(min(workers, len(groups)))]
-    loads = [0.0] * len(dealt)
-    for group in groups:
-        lightest = loads.index(min(loads))
-        dealt[lightest] += group
-        loads[lightest] += sum(load[name] for name in group)
-    return [tuple(sorted(part, key=names.index)) for part in dealt]
+    rows = expected_rows(scenario)
+    groups = _groups(names, scenario.agents)
+    load = {group[0]: sum(rows[name] for name in group) for group in groups}
+    groups.sort(key=lambda group: (-load[group[0]], names.index(group[0])))
+    dealt: list[list[list[str]]] = [[] for _ in range(min(workers, len(groups)))]
+    for group in groups:  # the heaviest first, to the least loaded
+        min(dealt, key=lambda part: sum(load[g[0]] for g in part)).append(group)
+    while _swap(dealt, load):
+        pass
+    return [tuple(sorted((name for group in part for name in group), key=names.index)) for part in dealt]
+
+
+def _swap(dealt: list[list[list[str]]], load: Mapping[str, float]) -> bool:
+    """Exchange a group of the heaviest worker for a lighter one of another, if that makes the heavier of the two lighter."""
+    total = [sum(load[group[0]] for group in part) for part in dealt]
+    heaviest = total.index(max(total))
+    best, exchange = 1e-6 * total[heaviest], None
+    for other in range(len(dealt)):
+        for i, heavy in enumerate(dealt[heaviest]):
+            for j, light in enumerate(dealt[other]):
+                moved = load[heavy[0]] - load[light[0]]
+                gain = min(moved, total[heaviest] - total[other] - moved)
+                if gain > best:
+                    best, exchange = gain, (other, i, j)
+    if exchange is None:
+        return False
+    other, i, j = exchange
+    dealt[heaviest][i], dealt[other][j] = dealt[other][j], dealt[heaviest][i]
+    return True
+
+
+def expected_rows(scenario: Scenario) -> dict[str, float]:
+    """Book rows a second of each symbol in the session, as ``simulator/flow/rates.py`` deals them: a part alike, the rest by volume."""
+    symbols, rates = scenario.universe.symbols, scenario.rates
+    alike = min(len(scenario.universe.venues), rates.market_data_min_eps // len(symbols)) if scenario.background else 1
+    aim = rates.market_data_min_eps + AIM * (rates.market_data_max_eps - rates.market_data_min_eps)
+    by_volume = max(aim - alike * len(symbols), 0.0) if scenario.background else 0.0
+    weights = [symbol.daily_volume**LOAD_EXPONENT for symbol in symbols]
+    return {symbol.name: alike + by_volume * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
 
 
 def _groups(names: Sequence[str], agents: Sequence[AgentSpec]) -> list[list[str]]:

@@ -67,6 +67,12 @@ class Outcome:
         """Rows that the database has taken."""
         return sum(progress.acknowledged for progress in self.latest.values())
 
+    def halt(self, why: str) -> None:
+        """Note that the parent ends the run; the first reason stays."""
+        if self.halted is None:
+            self.halted = why
+            self.causes.append("halted")
+
     @property
     def interrupted(self) -> bool:
         return self.signal is not None
@@ -182,9 +188,7 @@ class _Pool:
         try:
             self.backpressure.look(self.outcome, self.stop_asked)
         except MarketSimError as error:
-            if self.outcome.halted is None:
-                self.outcome.halted = str(error)
-                self.outcome.causes.append("halted")
+            self.outcome.halt(str(error))
             return None
         running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
         return self.backpressure.horizon_ns(running)

@@ -85,6 +85,11 @@ class KernelCache:
         key = repr((self._name, str(signature), codegen.magic_tuple(), self._made_of))
         return where / f"{self._name.removeprefix('simulator.')}-{blake2b(key.encode(), digest_size=12).hexdigest()}.kernel"
 
+    def files(self, dispatcher: Any) -> list[str]:
+        """Names of the files of all types for which the function is compiled or loaded in this process, as far as they lie there."""
+        paths = [self.path(signature, dispatcher.targetctx.codegen()) for signature in dispatcher.overloads]
+        return [path.name for path in paths if path is not None and path.is_file()]
+
     def enable(self) -> None: ...
 
     def disable(self) -> None: ...
@@ -133,9 +138,17 @@ def folder() -> Path | None:
     return None
 
 
-def is_complete() -> bool:
-    """Whether all kernels were there the last time somebody called ``note_complete`` with these sources, and still are."""
-    note = _note()
+def compiles() -> bool:
+    """Whether anything is compiled here: not with ``NUMBA_DISABLE_JIT``."""
+    return not numba.config.DISABLE_JIT
+
+
+def is_complete(others: str = "") -> bool:
+    """Whether all kernels were there the last time somebody called ``note_complete`` with these sources, and still are.
+
+    ``others``: what tells the sources of kernels outside of this package from others.
+    """
+    note = _note(others)
     if note is None:
         return False
     try:
@@ -145,21 +158,21 @@ def is_complete() -> bool:
         return False
 
 
-def note_complete(names: Iterable[str]) -> None:
+def note_complete(names: Iterable[str], others: str = "") -> None:
     """Remember that these files are all that this program needs."""
-    note = _note()
+    note = _note(others)
     if note is not None:
         with contextlib.suppress(OSError):
             _write_whole(note, "\n".join(sorted(names)).encode())
 
 
-def _note() -> Path | None:
+def _note(others: str) -> Path | None:
     where = folder()
     if where is None:
         return None
     # The processor counts too: a home folder may be shared by machines.
     processor = repr(numba.core.registry.cpu_target.target_context.codegen().magic_tuple())
-    return where / f"complete-{blake2b((fingerprint() + processor).encode(), digest_size=12).hexdigest()}"
+    return where / f"complete-{blake2b((fingerprint() + processor + others).encode(), digest_size=12).hexdigest()}"
 
 
 def _candidates() -> list[Path]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from itertools import accumulate
 
 import numpy as np
 
@@ -36,15 +37,22 @@ def volatility_shape(minutes: F64) -> F64:
 
 def smooth_noise(rng: np.random.Generator, seconds: int, columns: int, tau_s: float, every_s: int = 1) -> F64:
     """[seconds, columns]: independent Ornstein-Uhlenbeck paths of unit variance, constant over ``every_s`` seconds."""
-    steps = -(-seconds // every_s)
+    return _smooth(rng.standard_normal((-(-seconds // every_s), columns)), seconds, tau_s, every_s)
+
+
+def _smooth(shocks: F64, seconds: int, tau_s: float, every_s: int) -> F64:
+    """[seconds, columns] of independent normal ``shocks`` [steps, columns], in place. Every worker does this for every symbol and hour,
+    so its time is what limits many workers: all columns go in one pass."""
     decay = math.exp(-every_s / tau_s)
-    shocks = rng.standard_normal((steps, columns))
     shocks[1:] *= math.sqrt(1 - decay * decay)
-    path = np.empty_like(shocks)
-    path[0] = shocks[0]
-    for k in range(1, steps):
-        path[k] = decay * path[k - 1] + shocks[k]
-    return np.asarray(np.repeat(path, every_s, axis=0)[:seconds], np.float64)
+    if shocks.shape[1] == 1:
+        shocks[:, 0] = list(accumulate(shocks[:, 0].tolist(), lambda before, shock: decay * before + shock))
+    else:
+        before = shocks[0]
+        for step in shocks[1:]:
+            step += decay * before
+            before = step
+    return np.repeat(shocks, every_s, axis=0)[:seconds]
 
 
 def volatility_path(seed: int, day: dt.date, hour: int, seconds: int, minutes: F64, universe: Universe, profile: Profile) -> F64:
@@ -52,10 +60,8 @@ def volatility_path(seed: int, day: dt.date, hour: int, seconds: int, minutes: F
     common = stream(seed, day.isoformat(), "market", "volatility", hour)
     day_level = stream(seed, day.isoformat(), "market", "day-volatility").standard_normal()
     log_common = 0.25 * smooth_noise(common, seconds, 1, 5000.0, 10) + 0.2 * day_level
-    log_own = np.empty((seconds, len(universe.symbols)))
-    for i, symbol in enumerate(universe.symbols):
-        own = stream(seed, day.isoformat(), of_symbol(symbol.name), "volatility", hour)
-        log_own[:, i] = smooth_noise(own, seconds, 1, 200.0, 10)[:, 0]
+    streams = [stream(seed, day.isoformat(), of_symbol(symbol.name), "volatility", hour) for symbol in universe.symbols]
+    log_own = _smooth(np.stack([own.standard_normal(-(-seconds // 10)) for own in streams], axis=1), seconds, 200.0, 10)
     log_path = log_common + 0.3 * log_own - 0.12
     daily = np.array([s.daily_volatility for s in universe.symbols]) * profile.volatility_scale
     return np.asarray(daily / math.sqrt(SECONDS_A_SESSION) * volatility_shape(minutes)[:, None] * np.exp(log_path), np.float64)

@@ -73,12 +73,20 @@ def bands(
 
 
 def share_out(totals: I64, shares: F64, offset: F64) -> I64:
-    """[seconds, symbols]: whole numbers in proportion to ``shares`` that sum to ``totals``, by systematic rounding."""
+    """[seconds, symbols]: whole numbers in proportion to ``shares`` that sum to ``totals``, by systematic rounding.
+
+    ``shares``: [seconds, symbols], or [1, symbols] if they are always the same.
+    """
     cumulative = np.cumsum(shares, axis=1)
-    cumulative /= cumulative[:, -1:]
-    edges = np.floor(cumulative * totals[:, None] + offset[:, None]).astype(np.int64)
+    cumulative /= cumulative[:, -1:].copy()
+    bounds = cumulative * totals[:, None]
+    bounds += offset[:, None]  # in place: an hour's arrays are large, and every worker makes them
+    edges = np.floor(bounds, out=bounds).astype(np.int64)
     edges[:, -1] = totals + np.floor(offset).astype(np.int64)
-    return np.diff(edges, axis=1, prepend=0)
+    dealt = np.empty_like(edges)
+    dealt[:, 0] = edges[:, 0]
+    np.subtract(edges[:, 1:], edges[:, :-1], out=dealt[:, 1:])
+    return dealt
 
 
 def budgets(
@@ -109,7 +117,7 @@ def budgets(
     book_target = np.rint(band.book_low + band.quantile * (band.book_high - band.book_low)).astype(np.int64)
     out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, share, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(book_target - band.book_low, share, offset)
-    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - book_target, np.ones_like(share), offset)
+    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - book_target, np.ones((1, count)), offset)
     print_target = np.rint(band.print_low + band.quantile * (band.print_high - band.print_low)).astype(np.int64)
     # By book rows, so that no symbol owes more prints than it may write rows.
     floors, targets, ceilings = (out[..., k].astype(np.float64) + 1e-9 for k in (BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING))

@@ -10,11 +10,10 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
+from scenarios.launcher.kernels import load_kernels
 from scenarios.launcher.lasting_streams import check_printed
-from scenarios.launcher.progress import compiling
 from scenarios.launcher.stop_signals import StopSignals
 from simulator.errors import InputError, explain
-from writers.feed.displayed import load_kernel
 from writers.feed.finished_run import order_batches, run_info
 from writers.formats import FORMATS, is_file_of, make_sink
 
@@ -48,8 +47,7 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
     sink = make_sink(given.to, out, **options)
     _clear(out / given.to, given.to, given.overwrite == "true")
     sink.open(run)
-    with compiling(console):
-        load_kernel()
+    load_kernels(console, for_run=False, for_format=True)
     sink.write_all(order_batches(source, run))
     files = sorted(path for path in (out / given.to).rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in files)

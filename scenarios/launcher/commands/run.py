@@ -26,7 +26,7 @@ from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.worker import Job, deal, run_info
 from scenarios.launcher.worker_pool import run_jobs
-from simulator.errors import InputError, explain
+from simulator.errors import InputError, MarketSimError, explain
 from simulator.flow import NEVER_NS
 from simulator.records import I64, NS_PER_S
 from writers.formats import FORMATS
@@ -68,7 +68,7 @@ def run(
 
     flags, scenario = plan.flags, plan.scenario
     names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
-    dealt = deal(scenario.universe, names, scenario.agents, flags.processes)
+    dealt = deal(scenario, names, flags.processes)
     folder = Path(flags.out)
     maker = SinkMaker(
         writer=flags.writer,
@@ -122,7 +122,10 @@ def run(
         try:
             with ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
                 outcome = run_jobs(jobs, limit, line.show, backpressure, Refresher(flags.yahoo_refresh_secs, names), signals)
-            maker.merge(run_info(jobs[0]), outcome.complete)
+            try:
+                maker.merge(run_info(jobs[0]), outcome.complete)
+            except Exception as error:  # a writer of one's own may raise anything; whatever ended the run before stays the reason
+                outcome.halt(str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}")
         finally:
             maker.sweep()
         rows = folder if maker.uses_folder else None
