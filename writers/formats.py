@@ -29,6 +29,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "databento": Format("writers.databento.sink", "DatabentoSink", r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades)\.dbn\.zst"),
     "itch": Format("writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?"),
     "lobster": Format("writers.lobster", "LobsterSink", rf"{NAME}/{NAME}_{DATE}_\d+_\d+_(message|orderbook)_\d+\.csv", True),
 }

@@ -193,7 +193,7 @@ def csv_line(table: str, row: dict[str, Any]) -> str:
 
 
 def read_commands(folder: Path) -> list[Command]:
-    """From ``commands.csv``. Raises ``InputError``."""
+    """From the CSV. Raises ``InputError``."""
     path = folder / "commands.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -35,9 +35,11 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
     options: dict[str, Any] = {"venues": _names(given.venue), "symbols": _names(given.symbols)}
     if FORMATS[given.to].has_levels:
         options["levels"] = run.levels if given.levels is None else given.levels
-    for name, owner in (("hours", "lobster"), ("all_messages", "lobster"), ("gzip", "itch")):
+    for name, owner in (("hours", "lobster"), ("all_messages", "lobster"), ("gzip", "itch"), ("schemas", "databento")):
         if getattr(given, name) is not None and given.to != owner:
             raise InputError(explain(f"--{name}", getattr(given, name), f"it is for {owner}, not for {given.to}", "Leave it out."))
+    if given.schemas is not None:
+        options["schemas"] = _names(given.schemas)
     if given.gzip is not None:
         options["compressed"] = given.gzip == "true"
     if given.hours is not None:
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hours", help="lobster: ms after midnight, FROM-TO (default 34200000-57600000).")
     parser.add_argument("--all_messages", choices=("true", "false"), help="lobster: true: messages of prices beyond the levels too.")
     parser.add_argument("--gzip", choices=("true", "false"), help="itch: true: compressed, as Nasdaq's own are (default false).")
+    parser.add_argument("--schemas", help="databento: some of mbo, mbp-10, mbp-1, trades, as a comma list (default: all).")
     parser.add_argument("--overwrite", choices=("true", "false"), default="false", help="true: replace what an earlier conversion left.")
     return parser
 

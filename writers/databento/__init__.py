@@ -1,0 +1,1 @@
+"""Databento Binary Encoding, version 3."""
