@@ -1,6 +1,6 @@
 """A limit order book by hand: what each command reports, and how the book looks."""
 
-from simulator import EventKind, LimitOrderBook, OrderType, Side
+from simulator import EventKind, LimitOrderBook, OrderType, Reject, Side
 from simulator.testing import draw
 
 
@@ -21,7 +21,7 @@ def main() -> None:
 
     print("\nToo many for a fill-or-kill order:")
     for event in book.add(Side.BUY, 10_002, 1_000, type=OrderType.FOK):
-        print(f"  {EventKind(event.kind).name}, reason {event.a}")
+        print(f"  {EventKind(event.kind).name}, {Reject(event.reason).name}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,12 @@ process's exception anew from its ``.args``, so every class here is built from t
 
 from __future__ import annotations
 
+import operator
+from enum import IntEnum
+from typing import Any, TypeVar
+
+Member = TypeVar("Member", bound=IntEnum)
+
 SHOWN_MAX = 400
 """Characters of a value in a message."""
 
@@ -51,3 +57,42 @@ def explain(what: str, value: object, limit: str, remedy: str) -> str:
     if len(shown) > SHOWN_MAX:
         shown = f"{shown[:SHOWN_MAX]}…"
     return f"{what}: got {shown}; {limit}. {remedy}"
+
+
+WHOLE_MAX = 2**62
+"""What compiled code takes; more is nobody's price, size or time."""
+
+
+def check_whole(what: str, value: Any, least: int | None, most: int | None, remedy: str, unit: str = "") -> int:
+    """``value`` as an int between the two; numpy's whole numbers are as good as Python's, floats and booleans are not.
+
+    Raises ``InputError``.
+    """
+    number = value
+    if type(value) is not int and type(value) is not bool and hasattr(value, "__index__"):
+        try:
+            number = operator.index(value)
+        except TypeError:  # numpy's booleans have it, and say no
+            number = value
+    low, high = (-WHOLE_MAX if least is None else least), (WHOLE_MAX if most is None else most)
+    if type(number) is not int or not low <= number <= high:
+        limit = "must be a whole number"
+        if least is not None and most is not None:
+            limit += f" from {low:,} to {high:,}"
+        elif least is not None or (type(number) is int and number < low):
+            limit += f", at least {low:,}"
+        elif most is not None or type(number) is int:
+            limit += f", at most {high:,}"
+        raise InputError(explain(what, value, limit + unit, remedy))
+    return number
+
+
+def check_member(what: str, value: Any, kind: type[Member], remedy: str = "") -> Member:
+    """``value`` if it is a member of ``kind``. A bare number is none: 1 is a buy in one format and a sell in another.
+
+    Raises ``InputError``.
+    """
+    if type(value) is not kind:
+        names = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+        raise InputError(explain(what, value, f"must be one of {names}", remedy or f"{kind.__name__}(...) makes one of its number."))
+    return value

@@ -135,6 +135,7 @@ class Market:
             symbols=tuple(s.name for s in universe.symbols),
             venues=tuple(v.name for v in universe.venues),
             levels=scenario.levels,
+            price_scales=scenario.price_scales,
             tables=scenario.tables,
             agents=scenario.agent_names,
             listings=tuple(universe.listing_index(i) for i in range(len(universe.symbols))),
@@ -377,7 +378,7 @@ class Market:
                 if b % self._exchange.venues == venue.index:
                     answer = self._exchange.cancel(b, ts_ns, slot, order_id)
                     own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
-        self._dispatch()
+                    self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
 
     def _call_cross(self, kind: CrossKind) -> None:
         """Cross every symbol at its listing venue."""

@@ -1,8 +1,9 @@
 """Every record that crosses a boundary: units, enums, columns. Imports numpy only.
 
 Times are int64 nanoseconds since the epoch, UTC. Prices leave the engine as int32 units of 0.0001 USD
-(as ITCH and LOBSTER have them); inside a book they are integer ticks, and ``price_units = price_ticks *
-tick_units``. Sizes are shares. Symbols and venues are indices into the universe.
+(as ITCH and LOBSTER have them), those of a symbol too dear for that in ticks: a batch's price times the
+symbol's ``price_scale`` (``RunInfo.price_scales``, mostly 1) is in units of 0.0001 USD. Inside a book prices
+are integer ticks. Sizes are shares. Symbols and venues are indices into the universe.
 """
 
 from __future__ import annotations
@@ -30,11 +31,19 @@ LEVELS_MIN = 4
 LEVELS_MAX = 40
 SIZE_MAX = 10_000_000
 """Shares in one order at most."""
-PRICE_TICKS_MAX = 20_000_000
-"""Ticks at most: 200,000 USD at a tick of one cent, which still fits int32 units of 0.0001 USD."""
+PRICE_TICKS_MAX = 2_000_000_000
+"""Ticks at most: with the ticks of a price window beyond them they fit int32, as prices stand in orders."""
+PRICE_INT_MAX = 2**31 - 1
+"""A tape's price at most, in its symbol's units."""
 LEVEL_SIZE_MAX = 2**31 - 1
 """Shares, displayed and hidden together, at one price at most."""
+ORDER_ID_MAX = 2**31 - 1
+"""An order's id stands in its record as int32; a book that has given the last one takes no more orders."""
+OWNER_MAX = 2**23 - 1
+"""An owner's number shares an int32 with its order's type, style and side."""
 
+SEED_LEVELS, SEED_ORDERS, GAP_TICKS_MAX = 44, 3, 8
+"""The background seeds a book with so many levels a side, each of so many orders at most, the next so many ticks behind at most."""
 
 BACKGROUND_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction")
 """Owners of orders by number: the compiled populations, and 0, which stands for the counterparties of a cross."""
@@ -117,7 +126,7 @@ class Reject(IntEnum):
     BAD_PRICE = 3
     """Price outside 1..PRICE_TICKS_MAX, or any price but 0 on a market order."""
     BOOK_FULL = 4
-    """As many orders alive as the book was made for."""
+    """As many orders alive as the book was made for, or no id left to give."""
     PHASE = 5
     """It would trade, and the book's phase does not allow trades."""
     WOULD_TRADE = 6
@@ -172,19 +181,19 @@ class Cond(IntEnum):
 
 
 class Event(NamedTuple):
-    """One row of what a book reports; fields that a kind does not need are 0.
+    """One row of what a book reports. The first five fields belong to every kind, of the others each kind has its own:
 
-    kind      order_id      side        price_ticks size            a                      b
-    ADD       new           its         its or 0    its             display                order type
-    EXECUTE   resting       resting's   trade's     shares          of them hidden         aggressor's id (0 in a cross)
-    REFILL    resting       its         its         now displayed   hidden left            0
-    REST      new           its         its or 0    displayed       hidden                 0
-    EXPIRE    it            its         its or 0    shares unfilled 0                      0
-    CANCEL    it            its         its or 0    shares left     of them hidden         0
-    REDUCE    it            its         its or 0    shares taken off of them hidden        0
-    REPLACE   old           its         new         new size        new display            new id
-    CROSS     0             imbalance's price       paired          imbalance              cross kind
-    REJECT    target or 0   its         its         its             reason                 0
+    kind      order_id      side        price_ticks size             and
+    ADD       new           its         its or 0    its              display, order_type
+    EXECUTE   resting       resting's   trade's     shares           hidden_size of them; other_id, the aggressor's (0 in a cross)
+    REFILL    resting       its         its         now displayed    hidden_size left
+    REST      new           its         its or 0    displayed        hidden_size besides
+    EXPIRE    it            its         its or 0    shares unfilled
+    CANCEL    it            its         its or 0    shares left      hidden_size of them
+    REDUCE    it            its         its or 0    shares taken off hidden_size of them
+    REPLACE   old           its         new         new size         new display; other_id, the new order's
+    CROSS     0             imbalance's price       paired           imbalance, cross_kind
+    REJECT    target or 0   its         its         its              reason
 
     "Hidden" counts a reserve's undisplayed part and all of a fully hidden order. An order that waits for a
     cross has no displayed part but is not hidden either: its REST has all its size in ``size``.
@@ -195,8 +204,72 @@ class Event(NamedTuple):
     side: int
     price_ticks: int
     size: int
-    a: int
-    b: int
+    display: int = 0
+    """Shares that the order shows at a time."""
+    hidden_size: int = 0
+    other_id: int = 0
+    order_type: int | None = None
+    """As ``OrderType``."""
+    imbalance: int = 0
+    cross_kind: int | None = None
+    """As ``CrossKind``."""
+    reason: int = 0
+    """As ``Reject``."""
+
+    def __repr__(self) -> str:
+        """As it would be written in a test: names for numbers, and only what its kind has."""
+        enums: dict[str, type[IntEnum]] = {"order_type": OrderType, "cross_kind": CrossKind, "reason": Reject}
+        words = [_word(EventKind, self.kind), str(self.order_id), _word(Side, self.side), str(self.price_ticks), str(self.size)]
+        for name, value in zip(self._fields[5:], self[5:], strict=True):
+            if value != self._field_defaults[name]:
+                words.append(f"{name}={_word(enums[name], value) if name in enums else value}")
+        return f"Event({', '.join(words)})"
+
+
+EVENT_FIELDS: dict[EventKind, tuple[str, str]] = {
+    EventKind.ADD: ("display", "order_type"),
+    EventKind.EXECUTE: ("hidden_size", "other_id"),
+    EventKind.REFILL: ("hidden_size", ""),
+    EventKind.REST: ("hidden_size", ""),
+    EventKind.EXPIRE: ("", ""),
+    EventKind.CANCEL: ("hidden_size", ""),
+    EventKind.REDUCE: ("hidden_size", ""),
+    EventKind.REPLACE: ("display", "other_id"),
+    EventKind.CROSS: ("imbalance", "cross_kind"),
+    EventKind.REJECT: ("reason", ""),
+}
+"""A kind's own fields: the compiled log keeps them in two columns, which each kind uses for its own."""
+
+
+class OrderRow(NamedTuple):
+    """One live order, as ``orders()`` of a book tells it."""
+
+    order_id: int
+    side: int
+    price_ticks: int
+    """0 for a market order that waits for a cross."""
+    displayed: int
+    """Of an order that waits for a cross: all its shares, though nobody sees them."""
+    hidden: int
+    peak: int
+    """Of a reserve order: the shares that it shows at a time; else 0."""
+    type: int
+    """As ``OrderType``: LIMIT, POST_ONLY, or one of those that wait for a cross."""
+    owner: int
+
+    @property
+    def waits(self) -> bool:
+        """For a cross."""
+        return self.type >= OrderType.MARKET_ON_OPEN
+
+    def __repr__(self) -> str:
+        words = {**self._asdict(), "side": _word(Side, self.side), "type": _word(OrderType, self.type)}
+        return f"OrderRow({', '.join(f'{name}={word}' for name, word in words.items())})"
+
+
+def _word(kind: type[IntEnum], value: int | None) -> str:
+    """As Python has it; a number that is none of ``kind`` as it is, for it may be a book of somebody's own that says it."""
+    return f"{kind.__name__}.{kind(value).name}" if value is not None and value in list(kind) else repr(value)
 
 
 class Indication(NamedTuple):
@@ -224,7 +297,7 @@ class MarketDataBatch:
     """[n], levels of the bid side that are filled, at most L."""
     ask_count: I32
     quotes: I32
-    """[n, 4, L]: bid prices (units of 0.0001 USD), bid sizes, ask prices, ask sizes; best level first."""
+    """[n, 4, L]: bid prices, bid sizes, ask prices, ask sizes; best level first. Prices: 0.0001 USD times the symbol's ``price_scale``."""
 
     table = "market_data"
 
@@ -256,7 +329,7 @@ class TradeBatch:
     symbol: I32
     venue: I32
     price: I32
-    """Units of 0.0001 USD."""
+    """Units of 0.0001 USD times the symbol's ``price_scale``."""
     size: I64
     side: I32
     """Aggressor, as ``Side``."""
@@ -289,17 +362,33 @@ class OrderBatch:
     """Unique within (symbol, venue, day)."""
     side: I32
     price: I32
-    """Units of 0.0001 USD."""
+    """Units of 0.0001 USD times the symbol's ``price_scale``."""
     size: I64
-    a: I64
-    """As in ``Event``."""
-    b: I64
-    """As in ``Event``."""
+    display: I64
+    """This and the following as in ``Event``: each kind has its own of them, the others are 0 there."""
+    hidden_size: I64
+    other_id: I64
+    order_type: I32
+    """As ``OrderType``; NOT_GIVEN where the kind has none."""
+    imbalance: I64
+    cross_kind: I32
+    """As ``CrossKind``; NOT_GIVEN where the kind has none."""
 
     table = "orders"
 
     def __len__(self) -> int:
         return len(self.ts_ns)
+
+    def packed(self) -> list[NDArray[np.generic]]:
+        """The columns up to ``size``, and then two that hold what each kind has of its own, as the compiled log keeps them.
+
+        The digest takes these, so that it is that of version 0.1. No two rows of different columns come to the same.
+        """
+        first: I64 = self.display + self.hidden_size + self.imbalance
+        order_type = self.order_type + (self.kind != EventKind.ADD)
+        second: I64 = self.other_id + order_type + self.cross_kind + (self.kind != EventKind.CROSS)
+        common = ("ts_ns", "symbol", "venue", "action", "kind", "order_id", "side", "price", "size")
+        return [*(getattr(self, name) for name in common), first, second]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +423,9 @@ class TruthBatch:
     def __len__(self) -> int:
         return len(self.ts_ns)
 
+
+NOT_GIVEN = -1
+"""In a column of enums: the row has none."""
 
 Batch = MarketDataBatch | TradeBatch | OrderBatch | TruthBatch
 BATCH_TYPES: dict[str, type] = {b.table: b for b in (MarketDataBatch, TradeBatch, OrderBatch, TruthBatch)}

@@ -28,7 +28,7 @@ SMALL = (*FIVE, *RATES, *WINDOW)
 COLUMNS = {
     "market_data": "symbol, venue, bids, asks",
     "trades": "symbol, venue, price, size, side, cond",
-    "orders": "symbol, venue, action, kind, order_id, side, price, size, a, b",
+    "orders": "symbol, venue, action, kind, order_id, side, price, size, display, hidden_size, other_id, order_type, imbalance, cross_kind",
     "truth": "symbol, venue, price, size, hidden_size, refill_size, resting_side, taker_order, maker_order, taker, maker, parent, "
     "efficient_price",
 }

@@ -181,7 +181,7 @@ ORDERS = {
           AND length(symbol) > 0 AND length(venue) > 0) IS NOT TRUE""",
     "order ids unique": """
         SELECT count(*) FROM (SELECT 1 FROM od WHERE kind IN ('ADD', 'REPLACE')
-          GROUP BY symbol, venue, trading_day(ts), CASE kind WHEN 'ADD' THEN order_id ELSE b END HAVING count(*) > 1)""",
+          GROUP BY symbol, venue, trading_day(ts), CASE kind WHEN 'ADD' THEN order_id ELSE other_id END HAVING count(*) > 1)""",
     # What leaves an order was in it and leaves it while it is there, and all has left when it ends. (Of a replaced order's rest
     # nothing is said.)
     "orders end as they began": """
@@ -189,8 +189,8 @@ ORDERS = {
           SELECT symbol, venue, trading_day(ts) AS day, order_id, ts, CASE kind WHEN 'ADD' THEN size ELSE 0 END AS entered,
                  CASE kind WHEN 'ADD' THEN 0 ELSE size END AS gone, kind IN ('CANCEL', 'EXPIRE') AS is_end
           FROM od WHERE kind IN ('ADD', 'EXECUTE', 'CANCEL', 'REDUCE', 'EXPIRE')
-          UNION ALL SELECT symbol, venue, trading_day(ts), b, ts, 0, size, false FROM od WHERE kind = 'EXECUTE' AND b > 0
-          UNION ALL SELECT symbol, venue, trading_day(ts), b, ts, size, 0, false FROM od WHERE kind = 'REPLACE')
+          UNION ALL SELECT symbol, venue, trading_day(ts), other_id, ts, 0, size, false FROM od WHERE kind = 'EXECUTE' AND other_id > 0
+          UNION ALL SELECT symbol, venue, trading_day(ts), other_id, ts, size, 0, false FROM od WHERE kind = 'REPLACE')
         SELECT count(*) FROM (SELECT 1 FROM moves GROUP BY symbol, venue, day, order_id
                               HAVING sum(entered) < sum(gone) OR (bool_or(is_end) AND sum(entered) <> sum(gone))
                                   OR min(ts) < min(ts) FILTER (entered > 0) OR max(ts) > max(ts) FILTER (is_end))""",
@@ -205,7 +205,7 @@ ORDERS = {
 ORDERS_AND_TRUTH = {
     # Order by order: who was filled by whom, and how much of it was hidden.
     "executions are the truth": """
-        SELECT count(*) FROM (SELECT ts, symbol, venue, order_id, b AS taker, sum(size) AS size, sum(a) AS hidden
+        SELECT count(*) FROM (SELECT ts, symbol, venue, order_id, other_id AS taker, sum(size) AS size, sum(hidden_size) AS hidden
                               FROM od WHERE kind = 'EXECUTE' GROUP BY ALL) e
         FULL JOIN (SELECT ts, symbol, venue, maker_order AS order_id, taker_order AS taker, sum(size) AS size, sum(hidden_size) AS hidden
                    FROM th GROUP BY ALL) t USING (ts, symbol, venue, order_id, taker)

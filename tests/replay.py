@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.records import CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side
 
-FIELDS = ("action", "kind", "order_id", "side", "price", "size", "a", "b")
+FIELDS = ("action", "kind", "order_id", "side", "price", "size", "display", "order_type", "imbalance", "cross_kind")
 Levels = list[tuple[int, int]]
 
 
@@ -18,10 +18,10 @@ def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, t
     book = LimitOrderBook()
     before = deep(book)
     row = 0
-    for n, (action, kind, order_id, side, price, size, a, b) in enumerate(events):
+    for n, (action, kind, order_id, side, price, size, display, order_type, imbalance, cross_kind) in enumerate(events):
         ticks = price // tick_units
         if kind == EventKind.ADD:
-            assert book.add(Side(side), ticks, size, type=OrderType(b), display=a)[0].order_id == order_id, f"order {order_id}"
+            assert book.add(Side(side), ticks, size, type=OrderType(order_type), display=display)[0].order_id == order_id, f"order {order_id}"
         elif kind == EventKind.CANCEL:
             book.cancel(order_id)
         elif kind == EventKind.REDUCE:
@@ -29,8 +29,8 @@ def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, t
         elif kind == EventKind.REPLACE:
             book.replace(order_id, ticks, size)
         elif kind == EventKind.CROSS:
-            cross = book.cross(CrossKind(b), max(ticks, 1))[0]
-            assert (cross.size, cross.a) == (size, a), f"cross in action {action}"
+            cross = book.cross(CrossKind(cross_kind), max(ticks, 1))[0]
+            assert (cross.size, cross.imbalance) == (size, imbalance), f"cross in action {action}"
         if n + 1 == len(events) or events[n + 1][0] != action:
             now = deep(book)
             if now != before:

@@ -127,14 +127,14 @@ def actor(acts: Sequence[Act], heard: list[tuple[int, Any]] | None = None, name:
 
 
 def order_rows(market: Market, symbol: str, venue: str) -> list[tuple[int, ...]]:
-    """(ts_ns from BASE, kind, order_id, side, price_ticks, size, a, b) of one book."""
+    """(ts_ns from BASE, kind, order_id, side, price_ticks, size, and the kind's own two fields) of one book."""
     orders = market.tape().get("orders")
     if orders is None:
         return []
     assert isinstance(orders, OrderBatch)
     universe = market.scenario.universe
     mine = (orders.symbol == universe.symbol_index(symbol)) & (orders.venue == universe.venue_index(venue))
-    columns = [orders.ts_ns - BASE_NS, orders.kind, orders.order_id, orders.side, orders.price // 100, orders.size, orders.a, orders.b]
+    columns = [orders.ts_ns - BASE_NS, orders.kind, orders.order_id, orders.side, orders.price // 100, orders.size, *orders.packed()[-2:]]
     return [tuple(row) for row in np.stack([column[mine].astype(np.int64) for column in columns], axis=1).tolist()]
 
 

@@ -16,7 +16,7 @@ FAULTS = {
     "priority": ("levels.py", "    last = lv[b, slot, tail]\n", "    last = lv[b, slot, tail] if price % 2 else 0\n"),
     "partial fill": ("matching.py", "            od[b, o, SHOWN] -= shares\n", "            od[b, o, SHOWN] -= shares if shares < size else 0\n"),
     "reserve refill": ("levels.py", "    shares = min(od[b, o, PEAK], od[b, o, HIDDEN])\n", "    shares = od[b, o, HIDDEN]\n"),
-    "cross tie": ("cross.py", "np.abs(prices - reference), np.abs(surplus), -paired", "np.abs(surplus), np.abs(prices - reference), -paired"),
+    "cross tie": ("cross.py", "~unfilled, np.abs(surplus), -paired", "np.abs(surplus), ~unfilled, -paired"),
     "best price after a cancel": ("levels.py", "bk.held, price + 1)\n\n\n@kernel\ndef new_order", "bk.held, price + 2)\n\n\n@kernel\ndef new_order"),
 }  # fmt: skip
 COMPARE = """

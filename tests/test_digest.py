@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_writers import NOON_NS, RUN, random_batch
 
-from simulator.records import BATCH_TYPES, TABLES, Batch, MarketDataBatch, columns, slice_batch
+from simulator.records import BATCH_TYPES, TABLES, Batch, MarketDataBatch, OrderBatch, columns, slice_batch
 from simulator.tape.digest import Digest, combine
 
 WORD = 2**64 - 1
@@ -60,7 +60,7 @@ def _words(batch: Batch, i: int) -> list[tuple[int, int]]:
         key = int(batch.venue[i]) << 32 | int(batch.bid_count[i]) << 16 | int(batch.ask_count[i])
         levels = [[int(v) for v in row] for row in batch.quotes[i]]
         return [(int(batch.ts_ns[i]), key)] + [(bp << 32 | bs, ap << 32 | az) for bp, bs, ap, az in zip(*levels, strict=True)]
-    values = [column[i] for _, column in columns(batch)]
+    values = [column[i] for column in (batch.packed() if isinstance(batch, OrderBatch) else [column for _, column in columns(batch)])]
     words = [struct.unpack("=Q", struct.pack("=d", v))[0] if isinstance(v, np.float64) else int(v) & WORD for v in values]
     return [(word, k) for k, word in enumerate(words)]
 

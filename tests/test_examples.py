@@ -71,6 +71,57 @@ def test_a_checked_book_notices_a_state_that_differs() -> None:
         checked.add(Side.BUY, 98, 5)
 
 
+class LevelsAlone:
+    """A book of somebody's own: it has ids of its own, returns no events, and knows neither ``orders`` nor ``state_hash``."""
+
+    def __init__(self, forgets: int = 0) -> None:
+        self._book, self._forgets = TextIds(), forgets
+
+    def add(self, *args: Any, **options: Any) -> str | None:
+        return self._book.add(*args, **options)
+
+    def cancel(self, order_id: str) -> None:
+        if self._book._number(order_id) != self._forgets:
+            self._book.cancel(order_id)
+
+    def replace(self, order_id: str, price_ticks: int, size: int) -> str | None:
+        return self._book.replace(order_id, price_ticks, size)
+
+    def levels(self, side: Side, count: int) -> list[tuple[int, int]]:
+        return self._book.levels(side, count)
+
+
+def test_a_checked_book_may_have_ids_of_its_own_and_no_events() -> None:
+    checked = CheckedBook(LevelsAlone(), events=False, own_ids=True)
+    first = checked.add(Side.BUY, 100, 10)
+    assert first == "id-1"
+    assert checked.add(Side.BUY, 0, 10) is None
+    second = checked.replace(first, 99, 20)
+    assert second == "id-2"
+    checked.cancel(second)
+    assert checked.levels(Side.BUY, 5) == []
+    wrong = CheckedBook(LevelsAlone(forgets=1), events=False, own_ids=True)
+    wrong.add(Side.BUY, 100, 10)
+    with pytest.raises(AssertionError, match="BUY levels are"):
+        wrong.cancel("id-1")
+    with pytest.raises(ValueError, match="Add events=False"):
+        CheckedBook(LevelsAlone(), own_ids=True)
+
+
+def test_the_fixture_may_compare_levels_alone(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        'pytest_plugins = ["simulator.testing.fixtures"]\nimport pytest\nfrom simulator import LimitOrderBook\n'
+        "class Bare:\n"
+        "    def __init__(self):\n        self.book = LimitOrderBook()\n"
+        "    def add(self, *args, **options):\n        return str(self.book.add(*args, **options)[0].order_id)\n"
+        "    def levels(self, side, count):\n        return self.book.levels(side, count)\n"
+        "@pytest.fixture\ndef make_book():\n    return Bare\n"
+        '@pytest.fixture\ndef checked_how():\n    return {"events": False, "own_ids": True}\n'
+    )
+    pytester.makepyfile("from simulator import Side\ndef test_one(checked_book):\n    assert checked_book.add(Side.BUY, 100, 10) == '1'\n")
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)
+
+
 @settings(max_examples=60, deadline=None)
 @given(commands(names=("add", "cancel", "replace"), types=(OrderType.LIMIT, OrderType.FOK), hides=False, nonsense=False))
 def test_a_restricted_stream_has_only_what_was_asked_for(stream) -> None:  # type: ignore[no-untyped-def]
@@ -82,7 +133,7 @@ def test_a_restricted_stream_has_only_what_was_asked_for(stream) -> None:  # typ
             assert kind in (OrderType.LIMIT, OrderType.FOK)
             assert min(price_ticks, size) > 0
             assert display is None
-        reasons = {event.a for event in apply(twin, command) if event.kind == 9}
+        reasons = {event.reason for event in apply(twin, command) if event.kind == 9}
         assert reasons <= {Reject.NOT_FILLABLE, Reject.UNKNOWN_ORDER}
 
 
@@ -115,7 +166,7 @@ class TextIds:
 
     def _id(self, events: list[Event]) -> str | None:
         first = events[0]
-        return None if first.kind == EventKind.REJECT else f"id-{first.b if first.kind == EventKind.REPLACE else first.order_id}"
+        return None if first.kind == EventKind.REJECT else f"id-{first.other_id if first.kind == EventKind.REPLACE else first.order_id}"
 
     def _number(self, order_id: str) -> int:
         assert order_id.startswith("id-")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from integrity import violations
 
-from simulator.records import BATCH_TYPES, TABLES, Batch, EventKind, Side
+from simulator.records import BATCH_TYPES, EVENT_FIELDS, NOT_GIVEN, TABLES, Batch, EventKind, Side
 from simulator.tape.memory import DTYPES
 from simulator.tape.sink import RunInfo
 from writers.parquet import ParquetSink
@@ -84,7 +84,9 @@ class Tape:
     def order(
         self, ts: int, book: tuple[int, int], kind: EventKind, order: int, side: int, price: int, size: int, a: int = 0, b: int = 0
     ) -> None:
-        self.rows["orders"].append((ts, *book, 1, kind, order, side, price * 100, size, a, b))
+        own = {"display": 0, "hidden_size": 0, "other_id": 0, "order_type": NOT_GIVEN, "imbalance": 0, "cross_kind": NOT_GIVEN}
+        own |= {name: value for name, value in zip(EVENT_FIELDS[kind], (a, b), strict=True) if name}
+        self.rows["orders"].append((ts, *book, 1, kind, order, side, price * 100, size, *own.values()))
 
     def batches(self) -> list[Batch]:
         """The rows in time order, table by table."""
@@ -188,7 +190,7 @@ FAULTS = [
     ("time order", "market_data", f"UPDATE t SET n = n - 1.5 WHERE {AFTER}"),
     ("time order", "trades", f"UPDATE t SET n = n + 1.5 WHERE {FIRST}"),
     ("time order", "truth", f"UPDATE t SET n = n + 1.5 WHERE {FIRST}"),
-    ("time order", "orders", "UPDATE t SET n = n - 20.5 WHERE kind = 'EXECUTE' AND b = 104"),
+    ("time order", "orders", "UPDATE t SET n = n - 20.5 WHERE kind = 'EXECUTE' AND other_id = 104"),
     ("partition holds its hour", "market_data", f"UPDATE t SET ts = ts + {3_600 * S} WHERE {AFTER}"),
     ("partition holds its hour", "trades", f"UPDATE t SET ts = ts + {24 * 3_600 * S} WHERE {FIRST}"),
     ("partition holds its hour", "truth", f"UPDATE t SET ts = ts + {3_600 * S} WHERE {FIRST}"),
@@ -234,7 +236,7 @@ FAULTS = [
     ("crosses balance", "truth", "DELETE FROM t WHERE taker_order = 0 AND size = 300"),
     ("side is the aggressor's", "trades", f"UPDATE t SET side = 'S' WHERE {FIRST}"),
     ("order ids unique", "orders", "INSERT INTO t SELECT * REPLACE (ts + 5 AS ts) FROM t WHERE kind = 'ADD' AND order_id = 102"),
-    ("order ids unique", "orders", "UPDATE t SET b = 107 WHERE kind = 'REPLACE'"),
+    ("order ids unique", "orders", "UPDATE t SET other_id = 107 WHERE kind = 'REPLACE'"),
     ("order rows sound", "orders", "UPDATE t SET kind = 'GONE' WHERE kind = 'CANCEL'"),
     ("order rows sound", "orders", "UPDATE t SET kind = NULL WHERE kind = 'CANCEL'"),
     ("order rows sound", "orders", "UPDATE t SET size = 0 WHERE kind = 'REDUCE'"),
@@ -244,14 +246,14 @@ FAULTS = [
     ("orders end as they began", "orders", "DELETE FROM t WHERE kind = 'ADD' AND order_id = 30"),
     ("orders end as they began", "orders", f"UPDATE t SET ts = ts + {15 * MS} WHERE kind = 'ADD' AND order_id = 1006"),
     ("orders end as they began", "orders", f"UPDATE t SET ts = ts - {15 * MS} WHERE kind = 'CANCEL' AND order_id = 1006"),
-    ("executions are the prints", "orders", "DELETE FROM t WHERE kind = 'EXECUTE' AND b = 101"),
+    ("executions are the prints", "orders", "DELETE FROM t WHERE kind = 'EXECUTE' AND other_id = 101"),
     ("executions are the prints", "orders", "UPDATE t SET size = 299 WHERE kind = 'EXECUTE' AND size = 300"),
     ("executions are the prints", "trades", f"DELETE FROM t WHERE {FIRST}"),
-    ("executions are the prints", "orders", "UPDATE t SET price = price + 1 WHERE kind = 'EXECUTE' AND b = 101"),
-    ("executions are the prints", "orders", "UPDATE t SET side = 'B' WHERE kind = 'EXECUTE' AND b = 101"),
+    ("executions are the prints", "orders", "UPDATE t SET price = price + 1 WHERE kind = 'EXECUTE' AND other_id = 101"),
+    ("executions are the prints", "orders", "UPDATE t SET side = 'B' WHERE kind = 'EXECUTE' AND other_id = 101"),
     ("executions are the truth", "truth", f"UPDATE t SET maker_order = 999 WHERE {FIRST}"),
     ("executions are the truth", "truth", f"UPDATE t SET taker_order = 999 WHERE {FIRST}"),
-    ("executions are the truth", "orders", "UPDATE t SET a = 1 WHERE kind = 'EXECUTE' AND b = 101"),
+    ("executions are the truth", "orders", "UPDATE t SET hidden_size = 1 WHERE kind = 'EXECUTE' AND other_id = 101"),
     ("book rates", "market_data", f"DELETE FROM t WHERE {LAST}"),
     ("book rates", "market_data", f"INSERT INTO t SELECT * REPLACE (ts + 9 AS ts) FROM t WHERE {LAST}"),
     ("print rates", "trades", f"DELETE FROM t WHERE {LAST}"),

@@ -59,11 +59,11 @@ def test_a_wrong_order_or_row_is_noticed(fault: str, tape: tuple[OrderBatch, Mar
     mine = np.flatnonzero(orders.venue == venue)
     own_rows = np.flatnonzero(rows.venue == venue)
     rests = mine[(orders.kind[mine] == EventKind.REST) & (orders.size[mine] > 0)]
-    adds = mine[(orders.kind[mine] == EventKind.ADD) & (orders.b[mine] == OrderType.LIMIT)]
+    adds = mine[(orders.kind[mine] == EventKind.ADD) & (orders.order_type[mine] == OrderType.LIMIT)]
     add = next(int(i) for i in adds if orders.order_id[i] in orders.order_id[rests])
     cancels = mine[orders.kind[mine] == EventKind.CANCEL]
     if fault == "an add of another size":
-        orders = changed(changed(orders, "size", add, orders.size[add] + 1), "a", add, orders.a[add] + 1)
+        orders = changed(changed(orders, "size", add, orders.size[add] + 1), "display", add, orders.display[add] + 1)
     elif fault == "an add at another price":
         orders = changed(orders, "price", add, orders.price[add] - (1, -1)[orders.side[add]] * 100)
     elif fault == "a cancel missing":

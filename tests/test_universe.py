@@ -96,7 +96,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ("daily_volatility: 0.01", "daily_volatility: 1", ["symbols[0].daily_volatility", "less than or equal to 0.2"]),
         ("10_000", "10_000.5", ["symbols[0].daily_volume", "whole number"]),
         ("tick_units: 50", "tick_units: 0", ["symbols[1].tick_units", "greater than or equal to 1"]),
-        ("tick_units: 50", "tick_units: 1000", ["symbols[1].tick_units", "less than or equal to 100"]),
+        ("tick_units: 50", "tick_units: 1000", ["symbols[1].tick_units", "less than or equal to 500"]),
         ("name: AA", "name: true", ["symbols[0].name", "got True", "needs quotes"]),
         ("name: AA", "name: 'A A'", ["symbols[0].name", "'A A'"]),
         ("name: BB", "name: AA", ["symbols[1].name", "'AA'", "once"]),

@@ -14,7 +14,7 @@ from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
 from simulator.exchange.order_books import Exchange
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
-from simulator.records import Cond, CrossKind, EventKind, OrderType, Phase, Reject, Side, TradeBatch
+from simulator.records import EVENT_FIELDS, Cond, CrossKind, Event, EventKind, OrderType, Phase, Reject, Side, TradeBatch
 from simulator.testing import TwinBook
 
 BUY, SELL = Side
@@ -66,6 +66,12 @@ def random_day(seed: int, strokes: int, acts: int) -> tuple[list[Stroke], list[A
     return background, doings
 
 
+def in_the_table(event: Event) -> tuple[int, ...]:
+    """As ``order_rows`` has it: what all kinds have, then the two fields of this one."""
+    own = [getattr(event, name) if name else 0 for name in EVENT_FIELDS[EventKind(event.kind)]]
+    return (*map(int, event[:5]), *map(int, own))
+
+
 def twin_rows(background: Sequence[Stroke], doings: Sequence[Act]) -> list[tuple[int, ...]]:
     """The rows of ``order_rows`` without their times, from the twin, fed in the ruled order: agents first at equal times."""
     book = TwinBook()
@@ -83,10 +89,10 @@ def twin_rows(background: Sequence[Stroke], doings: Sequence[Act]) -> list[tuple
         elif what.method == "replace":
             refs += 1
             events = book.replace(ids[what.args[0]], *what.args[1:])
-            ids[refs] = events[0].b if events[0].kind == EventKind.REPLACE else 0
+            ids[refs] = events[0].other_id if events[0].kind == EventKind.REPLACE else 0
         else:
             events = getattr(book, what.method)(ids[what.args[0]], *what.args[1:])
-        rows += [tuple(int(field) for field in event) for event in events if event.kind != EventKind.REJECT]
+        rows += [in_the_table(event) for event in events if event.kind != EventKind.REJECT]
     return rows
 
 
@@ -389,3 +395,25 @@ def test_an_order_for_a_cross_that_does_not_come_is_refused(pacing: bool) -> Non
     assert refused == dict.fromkeys(late, Reject.NO_CROSS)
     assert "BEST" in next(m for _, m in heard if isinstance(m, Rejected)).hint
     assert not [row for b in range(5) for row in market._exchange.agent_orders(b)]
+
+
+def test_a_post_only_order_that_is_replaced_stays_one() -> None:
+    """It must not take, nor pay the taker's fee: it is refused where it would trade, and the order that it was to replace stands."""
+    heard: list[tuple[int, Any]] = []
+    acts = [
+        Act(MS, "buy", (*A, 9_990, 100), {"type": OrderType.POST_ONLY}),
+        Act(2 * MS, "replace", (1, 10_010, 200)),
+        Act(3 * MS, "replace", (1, 9_995, 300)),
+        Act(4 * MS, "replace", (3, 10_020, 400)),
+    ]
+    market = scripted_run([Stroke(0, *A, SELL, 10_010, 500)], actor(acts, heard))
+    assert [(message.ref, message.reason) for _, message in heard if isinstance(message, Rejected)] == [
+        (2, Reject.WOULD_TRADE), (4, Reject.WOULD_TRADE),
+    ]  # fmt: skip
+    assert not [message for _, message in heard if isinstance(message, Fill)]
+    result = market.agents()["actor"]
+    orders = result.pandas("orders")
+    assert set(orders.type) == {"POST_ONLY"}
+    assert orders.reason.tolist() == ["", "WOULD_TRADE", "", "WOULD_TRADE"]
+    assert result.fills == 0
+    assert market.book("AAPL", "NASDAQ").levels(BUY, 2) == [(9_995, 300)]

@@ -17,7 +17,21 @@ import pytest
 
 from simulator.errors import InputError, SinkError
 from simulator.inputs.run_record import FORMAT, Manifest, read_manifest, record_run
-from simulator.records import BATCH_TYPES, NS_PER_HOUR, TABLES, Batch, Cond, EventKind, MarketDataBatch, Side, columns, slice_batch
+from simulator.records import (
+    BATCH_TYPES,
+    NOT_GIVEN,
+    NS_PER_HOUR,
+    TABLES,
+    Batch,
+    Cond,
+    CrossKind,
+    EventKind,
+    MarketDataBatch,
+    OrderType,
+    Side,
+    columns,
+    slice_batch,
+)
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
 from tests.helpers import scenario
@@ -32,7 +46,7 @@ NOON_NS = 1_751_371_200_000_000_000
 RUN = RunInfo(
     symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents=dict(enumerate(("cross", "maker", "depth", "taker", "mine"))),
 )  # fmt: skip
-BOUNDS = {"symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5}
+BOUNDS = {"order_type": 9, "cross_kind": 3, "symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5}
 
 
 def random_batch(table: str, rows: int, *, seed: int = 1, start_ns: int = NOON_NS, span_ns: int = NS_PER_HOUR, full: bool = False) -> Batch:
@@ -46,12 +60,13 @@ def random_batch(table: str, rows: int, *, seed: int = 1, start_ns: int = NOON_N
         quotes[:, 0:2] *= np.arange(LEVELS) < counts[:, :1, None]
         quotes[:, 2:4] *= np.arange(LEVELS) < counts[:, 1:, None]
         batch["quotes"] = quotes
-    wide = {"size", "hidden_size", "refill_size", "action", "order_id", "a", "b", "taker_order", "maker_order", "parent"}
+    wide = {"size", "hidden_size", "refill_size", "action", "order_id", "display", "other_id", "imbalance", "taker_order", "maker_order", "parent"}
     for name in (field.name for field in fields(BATCH_TYPES[table])):
         if name == "efficient_price":
             batch[name] = rng.random(rows) * 100
         elif name not in batch:
-            batch[name] = rng.integers(0, BOUNDS.get(name, 2_000_000), rows).astype(np.int64 if name in wide else np.int32)
+            low = NOT_GIVEN if name in ("order_type", "cross_kind") else 0
+            batch[name] = rng.integers(low, BOUNDS.get(name, 2_000_000), rows).astype(np.int64 if name in wide else np.int32)
     made: Batch = BATCH_TYPES[table](**batch)
     return made
 
@@ -75,6 +90,7 @@ def expected_rows(batch: Batch, run: RunInfo) -> list[dict[str, Any]]:
     """The rows as a database has them, value by value in plain Python."""
     names = {"symbol": run.symbols, "venue": run.venues, "side": "BS", "resting_side": "BS", "cond": "TOCH", "maker": run.agents}
     names |= {"taker": run.agents, "kind": [kind.name for kind in EventKind]}
+    names |= {"order_type": [*(kind.name for kind in OrderType), ""], "cross_kind": [*(kind.name for kind in CrossKind), ""]}
     rows = []
     for i in range(len(batch)):
         if isinstance(batch, MarketDataBatch):

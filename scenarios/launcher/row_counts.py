@@ -64,6 +64,7 @@ class RowCounter:
             np.zeros((venues, len(Cond)), np.int64),
             np.zeros((venues, len(Cond)), np.int64),
         )
+        self._scales = np.array(run.price_scales or [1] * len(run.symbols), np.int64)
         self.sink.open(run)
 
     def write(self, batch: Batch) -> None:
@@ -73,7 +74,7 @@ class RowCounter:
         if isinstance(batch, MarketDataBatch):
             counts.book_rows += np.bincount(batch.venue, minlength=len(counts.book_rows))
             two_sided = (batch.bid_count > 0) & (batch.ask_count > 0)
-            spreads = (batch.ask_price[:, 0] - batch.bid_price[:, 0])[two_sided]
+            spreads = ((batch.ask_price[:, 0] - batch.bid_price[:, 0]) * self._scales[batch.symbol])[two_sided]
             counts.spreads += np.bincount(np.clip(spreads, 0, SPREAD_UNITS_MAX), minlength=SPREAD_UNITS_MAX + 1)
         elif isinstance(batch, TradeBatch):
             where = batch.venue * len(Cond) + batch.cond

@@ -30,6 +30,7 @@ class PathSink:
     def open(self, run: RunInfo) -> None:
         symbols, venues = len(run.symbols), len(run.venues)
         self._venues = venues
+        self._scales: I64 = np.array(run.price_scales or [1] * symbols, np.int64)
         self._bid = np.zeros((symbols, venues), np.int64)
         self._ask = np.zeros((symbols, venues), np.int64)
         self.mid_usd: F64 = np.full((len(self.ts_ns), symbols), np.nan)
@@ -45,7 +46,7 @@ class PathSink:
         elif isinstance(batch, TradeBatch):
             where = np.searchsorted(self.ts_ns, batch.ts_ns), batch.symbol
             np.add.at(self.shares, where, batch.size)
-            np.add.at(self.value_usd, where, batch.price * (batch.size / PRICE_UNITS_PER_USD))
+            np.add.at(self.value_usd, where, batch.price * self._scales[batch.symbol] * (batch.size / PRICE_UNITS_PER_USD))
 
     def close(self, complete: bool) -> None:
         """What is left of the grid shows the books as they stand."""
@@ -71,7 +72,7 @@ class PathSink:
         if until > self._done:
             bid = self._bid.max(axis=1)
             ask = np.where(self._ask > 0, self._ask, 2**40).min(axis=1)
-            mid = np.where((bid > 0) & (ask < 2**40), (bid + ask) / (2 * PRICE_UNITS_PER_USD), np.nan)
+            mid = np.where((bid > 0) & (ask < 2**40), (bid + ask) * self._scales / (2 * PRICE_UNITS_PER_USD), np.nan)
             self.mid_usd[self._done : until] = mid
             self._done = until
 

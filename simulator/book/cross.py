@@ -1,8 +1,9 @@
 """The cross: one price for all, found and carried out.
 
-Price: trades the most shares; ties go to the least imbalance, then to the nearest to the reference, then to the lower.
-Priority: market orders, then better prices; at one price displayed orders in queue order, then those that waited for the
-cross in order of arrival, then hidden ones. (Nasdaq rules 4752(d)(2)-(3) and 4754(b)(2)-(3), without the imbalance-only type.)
+Price: trades the most shares; ties go to the least imbalance, then to a limit price of orders that stay unfilled at it, then to the
+nearest to the reference, then to the lower.
+Priority: market orders, then better prices; at one price what is displayed and the limit orders that waited for the cross, by
+time; then what is hidden, of reserve orders and of fully hidden ones alike, by time. (``docs/book.md`` has the sources.)
 
 A cross is rare: the price is found with numpy, which costs no compilation; only its execution, which shares the matching's
 inner functions, is compiled.
@@ -25,6 +26,8 @@ from simulator.book.state import (
     ID,
     META,
     META_OWNER_SHIFT,
+    META_TYPE_MASK,
+    META_TYPE_SHIFT,
     NEXT,
     PEAK,
     POOL_TOP,
@@ -39,7 +42,7 @@ from simulator.records import I64, PRICE_TICKS_MAX
 
 
 class Interest(NamedTuple):
-    """One side's participants in priority order, int64[n] each."""
+    """One side's shares in priority order, int64[n] each. A reserve order comes twice: what it displays, and what it hides."""
 
     slots: I64
     limits: I64
@@ -65,22 +68,45 @@ def queue(bk: Books, b: int, first: int) -> list[int]:
 
 
 def gather(bk: Books, b: int, side: int, kind: int) -> Interest:
-    """All that takes part in a cross of ``kind`` on one side: everything that rests, and what waits for it."""
+    """All that takes part in a cross of ``kind`` on one side: everything that rests, and what waits for it.
+
+    Time is an order's id. Of displayed orders the queue's order holds, which a reserve that showed anew has left its id's place in:
+    an order counts as no older than those before it.
+    """
     mask = bk.level.shape[1] - 1
-    keyed: list[tuple[int, int, int, int]] = []  # price rank, class, place within it, slot
+    keyed: list[tuple[int, int, int, int, int]] = []  # price rank, whether hidden, time, place in its queue, slot
     for price in resting_prices(bk, b, side):
         rank = int(PRICE_TICKS_MAX - price if side == 0 else price)
-        for place_class, head in ((0, SHOWN_HEAD), (2, HIDDEN_HEAD)):
-            for slot in queue(bk, b, int(bk.level[b, price & mask, head])):
-                keyed.append((rank, place_class, len(keyed), slot))
+        time = 0
+        for place, slot in enumerate(queue(bk, b, int(bk.level[b, price & mask, SHOWN_HEAD]))):
+            time = max(time, int(bk.order[b, slot, ID]))
+            keyed.append((rank, 0, time, place, slot))
+            if bk.order[b, slot, HIDDEN] != 0:
+                keyed.append((rank, 1, int(bk.order[b, slot, ID]), 0, slot))
+        for slot in queue(bk, b, int(bk.level[b, price & mask, HIDDEN_HEAD])):
+            keyed.append((rank, 1, int(bk.order[b, slot, ID]), 0, slot))
     for slot in queue(bk, b, int(bk.head[b, WAIT_HEAD])):
         meta, limit = int(bk.order[b, slot, META]), int(bk.order[b, slot, PRICE])
-        if (meta & 1) == side and ((meta >> 3) & 15 >= MARKET_ON_CLOSE) == (kind == CROSS_CLOSE):
+        on_close = (meta >> META_TYPE_SHIFT) & META_TYPE_MASK >= MARKET_ON_CLOSE
+        if (meta & 1) == side and on_close == (kind == CROSS_CLOSE):
             rank = -1 if limit == 0 else (PRICE_TICKS_MAX - limit if side == 0 else limit)
-            keyed.append((rank, 1, int(bk.order[b, slot, ID]), slot))
-    slots = np.array([row[3] for row in sorted(keyed)], np.int64)
+            keyed.append((rank, 0, int(bk.order[b, slot, ID]), 0, slot))
+    keyed.sort()
+    slots = np.array([row[4] for row in keyed], np.int64)
+    hidden = np.array([row[1] for row in keyed], np.int64)
     records = bk.order[b, slots].astype(np.int64).reshape(-1, 8)
-    return Interest(slots, records[:, PRICE], records[:, SHOWN] + records[:, HIDDEN])
+    return Interest(slots, records[:, PRICE], np.where(hidden == 1, records[:, HIDDEN], records[:, SHOWN]))
+
+
+def fills(interest: Interest, paired: int) -> tuple[I64, I64]:
+    """(slots, shares) of the orders that trade when ``paired`` shares of a side do, in the order of their first share."""
+    before = np.cumsum(interest.shares) - interest.shares
+    traded = np.clip(paired - before, 0, interest.shares)
+    by_slot: dict[int, int] = {}
+    for slot, shares in zip(interest.slots.tolist(), traded.tolist(), strict=True):
+        if shares:
+            by_slot[slot] = by_slot.get(slot, 0) + shares
+    return np.array(list(by_slot), np.int64), np.array(list(by_slot.values()), np.int64)
 
 
 def willing(interest: Interest, side: int, prices: I64) -> I64:
@@ -110,7 +136,9 @@ def clearing_price(buys: Interest, sells: Interest, reference: int) -> tuple[int
     prices = prices[(prices >= 1) & (prices <= PRICE_TICKS_MAX)]
     surplus = willing(buys, 0, prices) - willing(sells, 1, prices)
     paired = np.minimum(willing(buys, 0, prices), willing(sells, 1, prices))
-    best = np.lexsort((prices, np.abs(prices - reference), np.abs(surplus), -paired))[0]
+    # Of a side with a surplus at its own limit price, the orders with that limit are the last in turn: some of them stay unfilled.
+    unfilled = ((surplus > 0) & np.isin(prices, buys.limits)) | ((surplus < 0) & np.isin(prices, sells.limits))
+    best = np.lexsort((prices, np.abs(prices - reference), ~unfilled, np.abs(surplus), -paired))[0]
     if paired[best] == 0:
         return 0, 0, 0
     return int(prices[best]), int(paired[best]), int(surplus[best])
@@ -125,15 +153,15 @@ def cross(bk: Books, b: int, kind: int, reference: int) -> int:
     """Carry out the cross; the waiting orders of its kind that are left expire. Returns the paired shares. Appends to the log."""
     buys, sells = gather(bk, b, 0, kind), gather(bk, b, 1, kind)
     price, paired, surplus = clearing_price(buys, sells, reference)
-    carry_out(bk, b, kind, price, paired, surplus, buys.slots, buys.shares, sells.slots, sells.shares)
+    outcome = np.array([kind, price, paired, surplus], np.int64)
+    carry_out(bk, b, outcome, *fills(buys, paired), *fills(sells, paired))
     return paired
 
 
 @kernel
 def takes_part(meta: int, kind: int) -> bool:
     """Whether a waiting order waits for this kind of cross."""
-    order_type = (meta >> 3) & 15
-    on_close = order_type >= MARKET_ON_CLOSE
+    on_close = ((meta >> META_TYPE_SHIFT) & META_TYPE_MASK) >= MARKET_ON_CLOSE
     return on_close == (kind == CROSS_CLOSE)
 
 
@@ -171,29 +199,17 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
 
 
 @entry
-def carry_out(
-    bk: Books,
-    b: int,
-    kind: int,
-    price: int,
-    paired: int,
-    surplus: int,
-    buys: I64,
-    buy_shares: I64,
-    sells: I64,
-    sell_shares: I64,
-) -> None:
-    """Fill each side, in the order given, up to the paired volume; then expire what waited for this cross in vain."""
+def carry_out(bk: Books, b: int, outcome: I64, buys: I64, buy_shares: I64, sells: I64, sell_shares: I64) -> None:
+    """Fill each side's orders, in the order given; then expire what waited for this cross in vain.
+
+    ``outcome``: int64[4], kind, price in ticks, paired shares, and buy less sell shares. Appends 1 + 2 orders rows to the log at most.
+    """
+    kind, price, paired, surplus = outcome[0], outcome[1], outcome[2], outcome[3]
     report(bk, CROSS, 0, 0 if surplus >= 0 else 1, price, paired, abs(surplus), kind, 0, 0)
-    for side in range(2):
-        slots = buys if side == 0 else sells
-        shares = buy_shares if side == 0 else sell_shares
-        left = paired
-        for i in range(len(slots)):
-            filled = min(left, shares[i])
-            if filled > 0:
-                fill_in_cross(bk, b, slots[i], price, filled)
-            left -= filled
+    for i in range(len(buys)):
+        fill_in_cross(bk, b, buys[i], price, buy_shares[i])
+    for i in range(len(sells)):
+        fill_in_cross(bk, b, sells[i], price, sell_shares[i])
     od = bk.order
     o = bk.head[b, WAIT_HEAD]
     while o != 0:

@@ -21,7 +21,6 @@ from simulator.book.codes import (
     MARKET_ON_CLOSE,
     MARKET_ON_OPEN,
     NOT_FILLABLE,
-    PHASE,
     POST_ONLY,
     PRICE_RANGE,
     REDUCE,
@@ -32,6 +31,7 @@ from simulator.book.codes import (
     UNKNOWN_ORDER,
     WAITS_FOR_CROSS,
     WOULD_TRADE,
+    WRONG_PHASE,
 )
 from simulator.book.jit import kernel
 from simulator.book.levels import (
@@ -59,6 +59,8 @@ from simulator.book.state import (
     LAST_ID,
     META,
     META_OWNER_SHIFT,
+    META_TYPE_MASK,
+    META_TYPE_SHIFT,
     NEXT,
     NO_ASK,
     NO_BID,
@@ -83,7 +85,7 @@ from simulator.book.state import (
     WAIT_TAIL,
     Books,
 )
-from simulator.records import LEVEL_SIZE_MAX, PRICE_TICKS_MAX, SIZE_MAX
+from simulator.records import LEVEL_SIZE_MAX, ORDER_ID_MAX, PRICE_TICKS_MAX, SIZE_MAX
 
 DONE, MORE = 0, 1
 NO_CAP = 2**31 - 1
@@ -159,7 +161,7 @@ def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, f
 
 
 @kernel
-def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_id: int, owner: int) -> None:
+def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_type: int, owner: int, order_id: int) -> None:
     """Let the remainder of an order stand in its level. ``display`` 0 is fully hidden; ``peak`` is 0 unless it is a reserve order."""
     od = bk.order
     o = new_order(bk, b)
@@ -170,7 +172,7 @@ def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak
     od[b, o, HIDDEN] = size - shown
     od[b, o, PEAK] = peak
     od[b, o, ID] = order_id
-    od[b, o, META] = owner << META_OWNER_SHIFT | (STYLE_HIDDEN if is_hidden else STYLE_SHOWN) << 1 | side
+    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << META_TYPE_SHIFT | (STYLE_HIDDEN if is_hidden else STYLE_SHOWN) << 1 | side
     enqueue(bk, b, o, side, price, is_hidden)
     if size != shown:
         bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] += size - shown
@@ -190,7 +192,7 @@ def wait(bk: Books, b: int, side: int, price: int, size: int, order_id: int, own
     od[b, o, HIDDEN] = 0
     od[b, o, PEAK] = 0
     od[b, o, ID] = order_id
-    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << 3 | STYLE_WAITS << 1 | side
+    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << META_TYPE_SHIFT | STYLE_WAITS << 1 | side
     od[b, o, NEXT] = 0
     od[b, o, PREV] = hd[b, WAIT_TAIL]
     if hd[b, WAIT_TAIL] == 0:
@@ -243,11 +245,13 @@ def refusal(bk: Books, b: int, side: int, price: int, size: int, display: int, o
     waits = order_type >= MARKET_ON_OPEN
     if (rests or waits) and not replacing and bk.head[b, ALIVE] >= bk.order.shape[1] - 1:
         return BOOK_FULL
+    if bk.head[b, LAST_ID] >= ORDER_ID_MAX:
+        return BOOK_FULL
     if waits:
         return 0
     trades = crosses(bk, b, side, limit)
     if trades and bk.head[b, TRADING] == 0:
-        return PHASE
+        return WRONG_PHASE
     if order_type == POST_ONLY and trades:
         return WOULD_TRADE
     if order_type == FOK and not fillable(bk, b, side, limit, size):
@@ -281,7 +285,7 @@ def work(
             hd[b, PEND_OWNER] = owner
             return MORE
         if order_type in (LIMIT, POST_ONLY):
-            rest(bk, b, side, price, left, display, peak, order_id, owner)
+            rest(bk, b, side, price, left, display, peak, order_type, owner, order_id)
         elif fills_max == NO_CAP:
             report(bk, EXPIRE, order_id, side, price, left, 0, 0, 0, owner)
     return DONE
@@ -387,7 +391,7 @@ def reduce(bk: Books, b: int, o: int, order_id: int, size: int) -> None:
 
 @kernel
 def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> int:
-    """Give an order a new price and size: a new order in the old one's style, at the end of the queue. Returns DONE or MORE."""
+    """Give an order a new price and size: a new order of the old one's type and style, at the end of the queue. Returns DONE or MORE."""
     od = bk.order
     hd = bk.head
     if order_id <= 0 or od[b, o, ID] != order_id:
@@ -397,7 +401,8 @@ def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> 
     side = meta & 1
     owner = meta >> META_OWNER_SHIFT
     style = (meta >> 1) & 3
-    reason = WAITS_FOR_CROSS if style == STYLE_WAITS else refusal(bk, b, side, price, size, size, LIMIT, True)
+    order_type = (meta >> META_TYPE_SHIFT) & META_TYPE_MASK
+    reason = WAITS_FOR_CROSS if style == STYLE_WAITS else refusal(bk, b, side, price, size, size, order_type, True)
     if reason != 0:
         report(bk, REJECT, order_id, side, price, size, reason, 0, o, owner)
         return DONE
@@ -411,4 +416,4 @@ def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> 
     new_id = hd[b, LAST_ID] + 1
     hd[b, LAST_ID] = new_id
     report(bk, REPLACE, order_id, side, price, size, display, new_id, 0, owner)
-    return work(bk, b, side, price, size, display, peak, LIMIT, owner, new_id, NO_CAP)
+    return work(bk, b, side, price, size, display, peak, order_type, owner, new_id, NO_CAP)

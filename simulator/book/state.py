@@ -23,8 +23,9 @@ MARK, BEFORE = 6, 7
 
 # order record: int32[8]
 PRICE, SHOWN, HIDDEN, PEAK, NEXT, PREV, ID, META = 0, 1, 2, 3, 4, 5, 6, 7
-# META = owner << 8 | waits << 3 | style << 1 | side
+# META = owner << 8 | order type << 3 | style << 1 | side
 STYLE_SHOWN, STYLE_HIDDEN, STYLE_WAITS = 0, 1, 2
+META_TYPE_SHIFT, META_TYPE_MASK = 3, 15
 META_OWNER_SHIFT = 8
 
 # book header: int64[32]
@@ -65,6 +66,17 @@ class Books(NamedTuple):
     """[1], rows in ``log``."""
 
 
+def log_rows(max_orders: int) -> int:
+    """Rows that hold whatever one action logs.
+
+    A cross: its own row, then for each order an execution, and a refill or an expiry. An aggressive order stops where the log ends and
+    goes on with an empty one. The flow has less to say, in a book that has room for its orders (``inputs.config.ORDERS_SEEDED``):
+    seeding, two rows for each of 264 orders; quoting anew, three for each of 54 new orders, and for each order there one when it is
+    cancelled and one when it is reduced.
+    """
+    return 3 * max_orders + 64
+
+
 def make_books(count: int, *, max_orders: int, price_window: int) -> Books:
     """Empty books. ``price_window`` is a power of two of at least 64 ticks; both limits hold per book."""
     if price_window < 64 or price_window & (price_window - 1):
@@ -80,6 +92,6 @@ def make_books(count: int, *, max_orders: int, price_window: int) -> Books:
         shown=np.zeros((count, price_window // 64), np.uint64),
         order=np.zeros((count, max_orders + 1, 8), np.int32),
         head=head,
-        log=np.zeros((3 * max_orders + 64, LOG_FIELDS), np.int64),
+        log=np.zeros((log_rows(max_orders), LOG_FIELDS), np.int64),
         logged=np.zeros(1, np.int64),
     )

@@ -37,7 +37,20 @@ from simulator.book.view import top_levels
 from simulator.errors import LimitError
 from simulator.exchange.order_messages import Answer
 from simulator.inputs.config import Scenario
-from simulator.records import BACKGROUND_OWNERS, I32, I64, PRICE_UNITS_PER_USD, Batch, Cond, CrossKind, Indication, OrderType, Reject, Side
+from simulator.records import (
+    BACKGROUND_OWNERS,
+    I32,
+    I64,
+    PRICE_INT_MAX,
+    PRICE_UNITS_PER_USD,
+    Batch,
+    Cond,
+    CrossKind,
+    Indication,
+    OrderType,
+    Reject,
+    Side,
+)
 from simulator.tape.columns import (
     ALL_ROWS,
     NOTIFICATIONS,
@@ -49,6 +62,7 @@ from simulator.tape.columns import (
     ROWS_TR,
     SHARES_CROSSED,
     SYMBOL,
+    TAPE_TICK,
     TICK_UNITS,
     VENUE,
     WATCH,
@@ -145,9 +159,10 @@ class Exchange:
             max_orders=scenario.max_orders,
         )
         for b in range(count):
-            self.columns.facts[b, SYMBOL] = self.symbols[b // self.venues]
-            self.columns.facts[b, VENUE] = b % self.venues
-            self.columns.facts[b, TICK_UNITS] = universe.symbols[self.symbols[b // self.venues]].tick_units
+            i = self.symbols[b // self.venues]
+            facts = self.columns.facts[b]
+            facts[SYMBOL], facts[VENUE], facts[TICK_UNITS] = i, b % self.venues, universe.symbols[i].tick_units
+            facts[TAPE_TICK] = universe.symbols[i].tick_units // scenario.price_scales[i]
         self._got = np.zeros(6, np.int64)
         self._symbol_names = [universe.symbols[i].name for i in self.symbols]
         self._venue_names = [venue.name for venue in universe.venues]
@@ -162,8 +177,8 @@ class Exchange:
         self, b: int, ts_ns: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, owner: int, efficient_price: float
     ) -> Answer:
         """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window."""
-        if price_ticks and self._is_far(b, price_ticks, efficient_price):
-            return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
+        if price_ticks and (reason := self._refuses_price(b, price_ticks, efficient_price)):
+            return Answer(ts_ns, reason, 0, 0, 0, 0)
         return self._run(b, ts_ns, DO_ADD, 0, 0, side, price_ticks, size, display, kind, owner, efficient_price)
 
     def cancel(self, b: int, ts_ns: int, slot: int, order_id: int) -> Answer:
@@ -175,8 +190,8 @@ class Exchange:
     def replace(
         self, b: int, ts_ns: int, slot: int, order_id: int, price_ticks: int, size: int, owner: int, efficient_price: float
     ) -> Answer:
-        if self._is_far(b, price_ticks, efficient_price):
-            return Answer(ts_ns, Reject.PRICE_RANGE, 0, 0, 0, 0)
+        if reason := self._refuses_price(b, price_ticks, efficient_price):
+            return Answer(ts_ns, reason, 0, 0, 0, 0)
         return self._run(b, ts_ns, DO_REPLACE, slot, order_id, 0, price_ticks, size, 0, 0, owner, efficient_price)
 
     def cross(self, b: int, ts_ns: int, kind: CrossKind, reference_ticks: int, cond: Cond, efficient_price: float) -> tuple[int, int]:
@@ -284,7 +299,7 @@ class Exchange:
         if r < 0:
             return NO_QUOTE
         top = self.columns.ring_quotes[b, r, :, 0].tolist()
-        units = int(self.columns.facts[b, TICK_UNITS])
+        units = int(self.columns.facts[b, TAPE_TICK])
         return int(self.columns.ring_ts[b, r]), top[0] // units, top[1], top[2] // units, top[3]
 
     def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
@@ -293,7 +308,7 @@ class Exchange:
         if r < 0:
             return []
         prices, sizes = self.columns.ring_quotes[b, r, 2 * side : 2 * side + 2, :count].tolist()
-        units = int(self.columns.facts[b, TICK_UNITS])
+        units = int(self.columns.facts[b, TAPE_TICK])
         return [(price // units, size) for price, size in zip(prices, sizes, strict=True) if size]
 
     def trade_at(self, b: int, ts_ns: int) -> list[int] | None:
@@ -349,6 +364,13 @@ class Exchange:
             f"{size:,} states are kept. Raise history= in the scenario, or lower the agent's latency."
         )
 
+    def _refuses_price(self, b: int, price_ticks: int, efficient_price: float) -> Reject:
+        """Why a limit is none for an agent though it is one for the book; NONE if it is one."""
+        if self._is_far(b, price_ticks, efficient_price):
+            return Reject.PRICE_RANGE
+        is_beyond = price_ticks * int(self.columns.facts[b, TAPE_TICK]) > PRICE_INT_MAX  # the tape's prices end before the book's
+        return Reject.BAD_PRICE if is_beyond else Reject.NONE
+
     def _is_far(self, b: int, price_ticks: int, efficient_price: float) -> bool:
         """Far from both best prices; in an empty book, from the efficient price, where the background will quote."""
         head = self.books.head[b]
@@ -360,7 +382,7 @@ class Exchange:
     def _ensure_room(self) -> None:
         """Drain if an order that meets every other one might not fit."""
         for _ in range(2):
-            used, need = self.columns.used, 3 * self._max_orders + 64
+            used, need = self.columns.used, len(self.books.log)
             full = used[ROWS_TR] + need > len(self.columns.tr_ts) or used[ROWS_MD] + 64 > len(self.columns.md_ts)
             full |= used[NOTIFICATIONS] + need > len(self.columns.notifications) > 1
             full |= used[ROWS_OR] + 2 * need > len(self.columns.or_ts) > 1 or used[ROWS_TH] + need > len(self.columns.th_ts) > 1

@@ -13,23 +13,34 @@ from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
 from simulator.flow.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
 from simulator.flow.profile import Profile, load_profile
-from simulator.flow.rates import budgets, leave_room_for_seeds
+from simulator.flow.rates import budgets, leave_room_for_seeds, symbol_weights
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import TradingDay
-from simulator.records import F64, I8, I32, NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, Phase
+from simulator.records import (
+    F64,
+    I8,
+    I32,
+    NS_PER_MINUTE,
+    NS_PER_S,
+    PRICE_INT_MAX,
+    PRICE_TICKS_MAX,
+    PRICE_UNITS_PER_USD,
+    SEED_LEVELS,
+    Phase,
+)
 from simulator.rng import of_symbol, xoshiro_state
-from simulator.tape.columns import TICK_UNITS, Columns
+from simulator.tape.columns import TAPE_TICK, TICK_UNITS, Columns
 
 BLOCK_S = 3600
 BLOCK_NS = BLOCK_S * NS_PER_S
-LEVELS_KEPT = 42
+LEVELS_KEPT = SEED_LEVELS - 2
 """Levels that a side has in the usual case: two more than the most that can be shown, so that ``--levels`` moves no row."""
 IMPACT_EXPONENT = 0.58
 LENGTH_EXPONENT = 1.5
 LENGTH_MAX = 1000
 """Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (recipe.md)."""
-PRINTS_AN_ORDER = 1.2
+PRINTS_AN_ORDER_MEAN = 1.2
 SHARES_A_PRINT = 190.0
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
 CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
@@ -84,8 +95,8 @@ class BackgroundFlow:
         while True:
             status = int(events.advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns)))
             self._note_next()
-            if status == events.STUCK:
-                self._explain_stuck()
+            if status >= events.STUCK:
+                self._explain_stuck(status - events.STUCK)
             if status != HORIZON or self.next_ns >= horizon_ns:
                 return status
             if self.next_ns >= self._block_end_ns:
@@ -102,7 +113,7 @@ class BackgroundFlow:
 
     def efficient_price(self, symbol: int) -> float:
         """USD, now."""
-        units = self._columns.facts[symbol * self._state.repricing.shape[1], TICK_UNITS]
+        units = self._columns.facts[self._first_book(symbol), TICK_UNITS]
         return float(self._state.real[symbol, st.PRICE] * units / PRICE_UNITS_PER_USD)
 
     def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
@@ -128,15 +139,18 @@ class BackgroundFlow:
         first, last = (int(np.clip(s - block_s, 0, BLOCK_S)) for s in (max(drift.first_s, from_s), drift.last_s))
         self._state.path[drift.symbol, first:last, st.FACTOR] += sign * drift.log_return
 
+    def _first_book(self, symbol: int) -> int:
+        return symbol * self._state.repricing.shape[1]
+
     def _note_next(self) -> None:
         self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
 
-    def _explain_stuck(self) -> None:
-        symbol = self._scenario.universe.symbols[self._symbols[int(self._state.heap[0])]].name
+    def _explain_stuck(self, symbol: int) -> None:
+        name = self._scenario.universe.symbols[self._symbols[symbol]].name
         raise LimitError(
-            f"The background can no longer quote {symbol}: 64 attempts to change one of its books failed; orders far from the market "
-            f"fill the price window of {self._scenario.price_window} ticks, or {self._scenario.max_orders} orders fill the book. "
-            "Raise price_window or max_orders in the scenario."
+            f"The background can no longer quote {name}: {events.TRIES_MAX} attempts to change one of its books failed; orders far from "
+            f"the market fill the price window of {self._scenario.price_window} ticks, or {self._scenario.max_orders} orders fill the "
+            "book. Raise price_window or max_orders in the scenario."
         )
 
     def _start_symbol(self, k: int, i: int, first_ns: int) -> None:
@@ -153,17 +167,18 @@ class BackgroundFlow:
         real = fl.real[k]
         real[:] = 0.0
         real[st.PRICE] = real[st.BELIEF] = real[st.OPENED] = ticks
+        tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
+        real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window
         real[st.HALF_SPREAD] = profile.half_spread_mega_cap if symbol.mega_cap else profile.half_spread_other
         real[st.OWN_SHARE] = math.sqrt(max(0.0, 1 - profile.variance_flow - profile.variance_market - profile.variance_sector))
 
-        weights = np.array([s.daily_volume for s in scenario.universe.symbols], np.float64) ** 0.4
-        weight = float(weights[i] / weights.sum())
+        weight = float(symbol_weights(scenario.universe)[i])
         rates = scenario.rates
         rows_s = weight * (rates.market_data_min_eps + 0.3 * (rates.market_data_max_eps - rates.market_data_min_eps))
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
         sigma = symbol.daily_volatility * profile.volatility_scale / math.sqrt(SECONDS_A_SESSION) * ticks
         mean_length, mean_square = _parent_moments()
-        parents_s = max(prints_s, 1e-3) / PRINTS_AN_ORDER / mean_length
+        parents_s = max(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
         real[st.IMPACT] = sigma * math.sqrt(profile.variance_flow / (parents_s * mean_square))
         jump = sigma * math.sqrt(fl.parameter[st.P_NEWS_ROWS] / max(rows_s, 1e-3))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))

@@ -15,6 +15,7 @@ from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
 from simulator.book.jit import entry, inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import ASK_LEVELS, BID_LEVELS, Books
+from simulator.flow import NEVER_NS
 from simulator.flow.quoting import best_shown, maintain, requote, seed_book
 from simulator.flow.random import below, exponential, normal, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_CEILING, PRINT_FLOOR, PRINT_TARGET
@@ -32,13 +33,13 @@ from simulator.flow.state import (
     DESERVED,
     FACTOR,
     HALF_SPREAD,
+    HIGHEST,
     IMPACT,
     LISTING,
     MODE_CLOSE_INTEREST,
     MODE_LATE_INTEREST,
     MODE_OPEN_INTEREST,
     MODE_TRADES,
-    NEVER,
     NEXT,
     OPENED,
     OWN_SHARE,
@@ -67,6 +68,10 @@ from simulator.flow.taking import best_venue, send_block, send_ioc, take
 from simulator.records import NS_PER_S
 from simulator.tape.columns import NOTIFICATIONS, Columns, finish_action, has_room
 
+LOWEST = 1.0
+"""The efficient price at least, in ticks: the lowest price there is."""
+TRIES_MAX = 64
+"""Attempts to make a row that is due; a book that is never changed by so many cannot be quoted any more."""
 LAST_NS = 20_000
 """No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
 CATCH_UP_NS = 40
@@ -128,7 +133,7 @@ def schedule_slot(fl: FlowState, i: int, t: int) -> None:
     left = rows_left(fl, i)
     end = fl.whole[i, SECOND_END] - LAST_NS
     if left <= 0 or t >= end:
-        fl.whole[i, SLOT] = NEVER if left <= 0 else t + CATCH_UP_NS
+        fl.whole[i, SLOT] = NEVER_NS if left <= 0 else t + CATCH_UP_NS
         return
     u = 1.0 - uniform(fl.random, i)
     fl.whole[i, SLOT] = t + 1 + int((end - t - 1) * (1.0 - math.exp(math.log(u) / left)))
@@ -170,7 +175,7 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     if uniform(fl.random, i) < 0.5:  # each symbol hears of the market at times of its own (Epps effect)
         real[PRICE] += real[RETURN_DUE] * real[OPENED]
         real[RETURN_DUE] = 0.0
-    real[PRICE] = max(real[PRICE], 20.0)
+    real[PRICE] = min(max(real[PRICE], LOWEST), real[HIGHEST])
     mode = fl.mode[second]
     if not mode & (MODE_OPEN_INTEREST | MODE_CLOSE_INTEREST):
         real[AUCTION_NET] = 0.0
@@ -260,12 +265,12 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
             schedule_slot(fl, i, t)
             return HORIZON
     tries = 0
-    while fl.whole[i, BOOK_USED] == used and tries < 64:
+    while fl.whole[i, BOOK_USED] == used and tries < TRIES_MAX:
         tries += 1
         v = choose_venue(fl, i, must_serve)
         b = first_book + v
         if is_empty(bk, b):
-            fl.repricing[i, v] = NEVER
+            fl.repricing[i, v] = NEVER_NS
             seed_book(bk, fl, i, v, b)
         else:
             maintain(bk, fl, i, v, b)
@@ -273,7 +278,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         count_row(fl, i, v, row)
     release_news(fl, i, t)
     schedule_slot(fl, i, t)
-    return HORIZON if tries < 64 else STUCK
+    return HORIZON if fl.whole[i, BOOK_USED] != used else STUCK
 
 
 @kernel
@@ -304,7 +309,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     if not empty and room < rows_owed(fl, i, 1, serves):
         fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, 2_000_000)
         return
-    fl.repricing[i, v] = NEVER
+    fl.repricing[i, v] = NEVER_NS
     if empty:
         seed_book(bk, fl, i, v, b)
     else:
@@ -312,14 +317,14 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
     count_row(fl, i, v, row)
     if fl.whole[i, BOOK_USED] >= fl.whole[i, BOOK_AIM] and rows_owed(fl, i, 0, 0) == 0:
-        fl.whole[i, SLOT] = NEVER
+        fl.whole[i, SLOT] = NEVER_NS
 
 
 @inlined
 def on_sweep(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
     """The rest of an order goes to the next best venue."""
     whole = fl.whole[i]
-    whole[SWEEP_AT] = NEVER
+    whole[SWEEP_AT] = NEVER_NS
     cap = prints_left(fl, i)
     first_book = i * fl.repricing.shape[1]
     side = whole[SWEEP_SIDE]
@@ -358,7 +363,7 @@ def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     elif t == whole[SWEEP_AT]:
         on_sweep(bk, out, fl, i, t)
     elif t == whole[BLOCK_AT]:
-        whole[BLOCK_AT] = NEVER
+        whole[BLOCK_AT] = NEVER_NS
         send_block(bk, out, fl, i, i * fl.repricing.shape[1], t, prints_left(fl, i) if spare_rows(fl, i) > 0 else 0)
     elif t == whole[SLOT]:
         status = on_slot(bk, out, fl, i, t)
@@ -396,18 +401,18 @@ def sink_heap(fl: FlowState, k: int) -> None:
 
 @entry
 def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
-    """Run all events before ``horizon``, symbols in global order of time. Returns HORIZON, FULL, NOTIFICATION or STUCK."""
+    """Run all events before ``horizon``, symbols in global order of time. Returns HORIZON, FULL, NOTIFICATION or STUCK + the symbol."""
     while True:
         i = fl.heap[0]
         t = fl.whole[i, NEXT]
         if t >= horizon:
             return HORIZON
-        if not has_room(out):
+        if not has_room(bk, out):
             return FULL
         status = run_symbol(bk, out, fl, i, t)
         sink_heap(fl, 0)
         if status != HORIZON:
-            return status
+            return status + i
         if out.used[NOTIFICATIONS] > 0:
             return NOTIFICATION
 

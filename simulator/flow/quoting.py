@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from simulator.book import matching
-from simulator.book.codes import LIMIT
+from simulator.book.codes import LIMIT, REST
 from simulator.book.jit import inlined, kernel
 from simulator.book.levels import price_at_or_above, price_at_or_below
 from simulator.book.matching import NO_CAP
@@ -19,6 +19,7 @@ from simulator.book.state import (
     HIDDEN,
     HIDDEN_HEAD,
     ID,
+    LOG_KIND,
     META,
     META_OWNER_SHIFT,
     NEXT,
@@ -56,7 +57,7 @@ from simulator.flow.state import (
     SIZE_MULTIPLIER,
     FlowState,
 )
-from simulator.records import BACKGROUND_OWNERS
+from simulator.records import BACKGROUND_OWNERS, GAP_TICKS_MAX, SEED_LEVELS, SEED_ORDERS
 
 LOT = 100
 NEAR_LEVELS = 3
@@ -108,9 +109,42 @@ def post(bk: Books, fl: FlowState, i: int, b: int, side: int, price: int, size: 
     display = size
     if may_reserve and uniform(fl.random, i) < fl.parameter[P_RESERVE]:
         size *= 2 + below(fl.random, i, 5)
-    alive = bk.head[b, ALIVE]
     matching.add(bk, b, side, price, size, display, LIMIT, owner, NO_CAP)
-    return bk.head[b, ALIVE] != alive
+    if bk.log[bk.logged[0] - 1, LOG_KIND] != REST and make_way(bk, b, price):
+        matching.add(bk, b, side, price, size, display, LIMIT, owner, NO_CAP)
+    return bk.log[bk.logged[0] - 1, LOG_KIND] == REST
+
+
+@kernel
+def make_way(bk: Books, b: int, price: int) -> bool:
+    """Cancel the background's orders that lie half a price window or more from ``price``, from the farthest on. Returns whether any did.
+
+    The price of a dear share moves by thousands of ticks in a second, and what it has left behind would fill the window.
+    """
+    half = bk.level.shape[1] // 2
+    before = bk.head[b, ALIVE]
+    while True:
+        low = price_at_or_above(bk, b, bk.held, bk.head[b, BASE])
+        if low == NO_ASK or price - low < half or not cancel_first(bk, b, low):
+            break
+    while True:
+        high = price_at_or_below(bk, b, bk.held, bk.head[b, BASE] + bk.level.shape[1] - 1)
+        if high == NO_BID or high - price < half or not cancel_first(bk, b, high):
+            break
+    return bk.head[b, ALIVE] != before
+
+
+@kernel
+def cancel_first(bk: Books, b: int, price: int) -> bool:
+    """Cancel the first order at a price, displayed or else hidden, if it is the background's."""
+    slot = price & (bk.level.shape[1] - 1)
+    o = bk.level[b, slot, SHOWN_HEAD]
+    if o == 0:
+        o = bk.level[b, slot, HIDDEN_HEAD]
+    if not background_order(bk, b, o):
+        return False
+    matching.cancel(bk, b, o, bk.order[b, o, ID])
+    return True
 
 
 @kernel
@@ -153,7 +187,7 @@ def spread_gap(fl: FlowState, i: int) -> int:
     """Ticks between two neighbouring levels: 1 plus a geometric number of mean GAP - 1."""
     mean = fl.real[i, GAP] - 1.0
     gap = 1
-    while gap < 8 and uniform(fl.random, i) < mean / (1.0 + mean):
+    while gap < GAP_TICKS_MAX and uniform(fl.random, i) < mean / (1.0 + mean):
         gap += 1
     return gap
 
@@ -163,9 +197,9 @@ def seed_book(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     """Fill an empty book around the belief."""
     for side in range(2):
         price = edge(fl, i, v, side)
-        for k in range(int(fl.parameter[P_LEVELS]) + 2):
+        for k in range(SEED_LEVELS):
             shares = fl.target[min(k, fl.target.shape[0] - 1)] * (0.6 + 0.8 * uniform(fl.random, i))
-            orders = 1 + below(fl.random, i, 3)
+            orders = 1 + below(fl.random, i, SEED_ORDERS)
             for _ in range(orders):
                 size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
                 post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
@@ -303,11 +337,7 @@ def farthest_price(bk: Books, b: int, side: int) -> int:
 @kernel
 def cancel_farthest(bk: Books, b: int, side: int) -> bool:
     """Cancel the first order of the worst displayed level, if it is the background's."""
-    o = bk.level[b, farthest_price(bk, b, side) & (bk.level.shape[1] - 1), SHOWN_HEAD]
-    if not background_order(bk, b, o):
-        return False
-    matching.cancel(bk, b, o, bk.order[b, o, ID])
-    return True
+    return cancel_first(bk, b, farthest_price(bk, b, side))
 
 
 @inlined

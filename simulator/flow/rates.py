@@ -19,6 +19,8 @@ from simulator.records import F64, I32, I64, NS_PER_S, Phase
 from simulator.rng import stream
 
 BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING, PRINT_FLOOR, PRINT_TARGET, PRINT_CEILING = range(6)
+WEIGHT_EXPONENT = 0.4
+"""Rows grow more slowly than volume from symbol to symbol."""
 PRE_OPEN_SCALE = 0.4
 OFF_HOURS_SCALE = 0.2
 TRICKLE_SCALE = 0.1
@@ -36,6 +38,12 @@ class Bands(NamedTuple):
     print_low: I64
     print_high: I64
     quantile: F64
+
+
+def symbol_weights(universe: Universe) -> F64:
+    """Each symbol's part of all rows in the mean, by its daily volume."""
+    weight = np.array([s.daily_volume for s in universe.symbols], np.float64) ** WEIGHT_EXPONENT
+    return np.asarray(weight / weight.sum(), np.float64)
 
 
 def activity_shape(minutes: F64) -> F64:
@@ -107,8 +115,7 @@ def budgets(
     since_close = clock_s - day.close_ns // NS_PER_S if paced else np.zeros(seconds)
     band = bands(rates, phases, since_close.astype(np.float64), minutes_left, 0.30 * activity * burst, offsession)
 
-    weight = np.array([s.daily_volume for s in universe.symbols], np.float64) ** 0.4
-    weight /= weight.sum()
+    weight = symbol_weights(universe)
     noise = profile.share_sd * smooth_noise(rng, seconds, count, profile.share_tau_s)
     share = weight * np.exp(noise)
     offset = rng.random(seconds)

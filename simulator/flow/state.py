@@ -7,8 +7,6 @@ from typing import NamedTuple
 from simulator.flow.random import U64
 from simulator.records import F64, I8, I32, I64
 
-NEVER = 2**62
-
 # owners: the places in records.BACKGROUND_NAMES
 MAKER, DEPTH, TAKER, CUSTOMER, INSTITUTION, AUCTION = 1, 2, 3, 4, 5, 6
 
@@ -34,6 +32,8 @@ PRICE, BELIEF = 0, 1
 IMPACT, HALF_SPREAD, GAP, OPENED, OWN_SHARE, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
 AUCTION_NET = 9
 """Shares to buy less shares to sell at market that were entered for the coming cross."""
+HIGHEST = 10
+"""The efficient price at most: beyond it the tape's prices would end."""
 REALS = 16
 
 # parent order: int64[SLOTS, 4]
@@ -69,7 +69,7 @@ class FlowState(NamedTuple):
     real: F64
     """[S, 16]"""
     repricing: I64
-    """[S, V], when each venue's maker re-quotes; NEVER if it has no reason."""
+    """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
     """[S, 6, 4]"""
     random: U64

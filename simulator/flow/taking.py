@@ -25,6 +25,7 @@ from simulator.book.state import (
     SHOWN_SIZE,
     Books,
 )
+from simulator.flow import NEVER_NS
 from simulator.flow.quoting import best_shown
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
@@ -40,7 +41,6 @@ from simulator.flow.state import (
     IMPACT,
     INSTITUTION,
     INVENTORY,
-    NEVER,
     P_BLOCK,
     P_ODD,
     P_SWEEP,
@@ -64,7 +64,7 @@ from simulator.flow.state import (
 from simulator.tape.columns import TICK_UNITS, Columns, finish_action
 
 UNITS_A_DOLLAR = 10_000.0
-PRINTS_AN_ORDER = 24
+PRINTS_AN_ORDER_MAX = 24
 BLOCK_SIZE_MAX = 10_000
 INVENTORY_KEPT = 0.98
 """Of a venue's inventory after each trade: makers lay off the rest elsewhere."""
@@ -138,7 +138,7 @@ def send_ioc(
     Counts the rows, and wakes the maker if the best price moved.
     """
     before = best_shown(bk, b, 1 - side)
-    matching.add(bk, b, side, limit, size, size, IOC, TAKER, min(cap, PRINTS_AN_ORDER))
+    matching.add(bk, b, side, limit, size, size, IOC, TAKER, min(cap, PRINTS_AN_ORDER_MAX))
     traded = bk.log[0, 4] if bk.logged[0] > 0 else 0
     prints, row = finish_action(bk, out, b, t, TAKER, parent, dollars(out, fl, i, b), 0, True)
     fl.venue[i, v, INVENTORY] = INVENTORY_KEPT * fl.venue[i, v, INVENTORY] - (1 - 2 * side) * traded
@@ -167,7 +167,7 @@ def take(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int
     price = best_shown(bk, b, 1 - side)
     if price in (NO_BID, NO_ASK):
         return False
-    block = uniform(fl.random, i) < fl.parameter[P_BLOCK] and may_wait and fl.whole[i, BLOCK_AT] == NEVER
+    block = uniform(fl.random, i) < fl.parameter[P_BLOCK] and may_wait and fl.whole[i, BLOCK_AT] == NEVER_NS
     if block and prepare_block(bk, out, fl, i, v, b, t, side, parent):
         return True
     size = order_size(fl, i)

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import math
-from operator import index
 
-from simulator.errors import InputError, explain
+from simulator.errors import InputError, check_whole, explain
 
 
 def whole(what: str, value: object, low: int, high: int, remedy: str, unit: str = "") -> int:
     """``value`` as an int from ``low`` to ``high``; numpy's integers are whole, True is not. Raises ``InputError``."""
-    limit = f"must be a whole number from {low:,} to {high:,}{unit}"
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(explain(what, value, limit, remedy)) from None
-    if not low <= number <= high:
-        raise InputError(explain(what, value, limit, remedy))
-    return int(number)
+    return check_whole(what, value, low, high, remedy, unit)
 
 
 def number(what: str, value: object, low: float, high: float, remedy: str, unit: str = "") -> float:

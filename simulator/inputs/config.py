@@ -13,14 +13,27 @@ from simulator.inputs.checks import number, truth, whole
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.strict_yaml import nearest
 from simulator.inputs.universe import Universe
-from simulator.records import BACKGROUND_NAMES, BACKGROUND_OWNERS, EXTRA_TABLES, LEVELS_MAX, LEVELS_MIN, NS_PER_US, Liquidity
+from simulator.records import (
+    BACKGROUND_NAMES,
+    BACKGROUND_OWNERS,
+    EXTRA_TABLES,
+    GAP_TICKS_MAX,
+    LEVELS_MAX,
+    LEVELS_MIN,
+    NS_PER_US,
+    PRICE_TICKS_MAX,
+    PRICE_UNITS_PER_USD,
+    SEED_LEVELS,
+    SEED_ORDERS,
+    Liquidity,
+)
 
 OffsessionTrades = Literal["none", "trickle", "full"]
 RATE_MAX = 5_000_000
 AGENT_NUMBERS = 2**23 - BACKGROUND_OWNERS
 """An order's record in a book has 23 bits for its owner (``META_OWNER_SHIFT``)."""
 PRICE_WINDOW_MIN = 64
-MAX_ORDERS_MIN = 4
+MAX_ORDERS_MIN = 1
 MAX_ORDERS_MAX = 1_000_000
 PRICE_WINDOW_MAX = 1_048_576
 HISTORY_MAX = 1_048_576
@@ -30,6 +43,15 @@ WAKE_S_MAX = 1e9
 SEED_MIN = -(2**63)
 SEED_MAX = 2**63 - 1
 LATENCY_NS_MAX = 60_000_000_000
+ORDERS_SEEDED = 2 * SEED_LEVELS * SEED_ORDERS
+TICKS_SEEDED = 2 * SEED_LEVELS * GAP_TICKS_MAX
+PRICE_INT32_USD = 100_000.0
+"""Half of what fits int32 units of 0.0001 USD, so that a price may double in a run; a symbol that is dearer has its prices in ticks."""
+
+
+def price_scales(universe: Universe, closes: Mapping[str, float]) -> tuple[int, ...]:
+    """By symbol, how many 0.0001 USD one unit of a batch's prices is, from the reference closes in USD."""
+    return tuple(s.tick_units if closes.get(s.name, 0.0) > PRICE_INT32_USD else 1 for s in universe.symbols)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +253,15 @@ class Scenario:
             raise InputError(explain("price_window", self.price_window, limit, "16384 is the default."))
         for name, low, high, default in (("max_orders", MAX_ORDERS_MIN, MAX_ORDERS_MAX, 2048), ("history", 1, HISTORY_MAX, 4096)):
             whole(name, getattr(self, name), low, high, f"{default} is the default.")
+        remedy = "Raise it, or leave the background out (background: false)."
+        if self.background and self.max_orders < ORDERS_SEEDED:
+            entered = f"2 sides x {SEED_LEVELS} levels x {SEED_ORDERS} orders"
+            limit = f"must be at least {ORDERS_SEEDED}: the background enters up to {entered} at once"
+            raise InputError(explain("max_orders", self.max_orders, limit, remedy))
+        if self.background and self.price_window < TICKS_SEEDED:
+            limit = f"must be at least {TICKS_SEEDED}: the background quotes up to 2 sides x {SEED_LEVELS} levels x {GAP_TICKS_MAX} ticks"
+            raise InputError(explain("price_window", self.price_window, limit, remedy))
+        self._check_prices()
         names = [a.name for a in self.agents]
         if len(set(names)) != len(names):
             raise InputError(explain("agent names", names, "each name must occur once", "Give every agent a name of its own."))
@@ -246,6 +277,21 @@ class Scenario:
             if missing and len(missing) < len(agent.symbols):
                 limit = f"agent {agent.name} needs {', '.join(missing)} too, and would do other things without"
                 raise InputError(explain("--only", ",".join(self.only), limit, "Name all of its symbols, or none."))
+
+    def _check_prices(self) -> None:
+        """Each symbol's price is a tick at least and leaves room to double in a book's ticks."""
+        for symbol in self.universe.symbols:
+            if symbol.name not in self.prices:
+                continue
+            close, tick = self.prices[symbol.name].close, symbol.tick_units / PRICE_UNITS_PER_USD
+            if not tick <= close <= PRICE_TICKS_MAX / 2 * tick:
+                limit = f"must be {tick:g} to {PRICE_TICKS_MAX / 2 * tick:,.0f} USD with a tick of {tick:g} USD"
+                raise InputError(explain(f"price of {symbol.name}", close, limit, "Correct the price, or the symbol's tick_units."))
+
+    @property
+    def price_scales(self) -> tuple[int, ...]:
+        """By symbol of the universe: how many 0.0001 USD one unit of a batch's prices is. 1, but for symbols above 100,000 USD a tick's."""
+        return price_scales(self.universe, {name: bracket.close for name, bracket in self.prices.items()})
 
     @property
     def goes_on_when_closed(self) -> bool:

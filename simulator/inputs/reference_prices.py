@@ -24,8 +24,7 @@ from typing import Any
 from simulator.errors import InputError, explain
 
 PRICE_MIN_USD = 0.01
-PRICE_MAX_USD = 100_000.0
-"""Half of what fits into int32 units of 0.0001 USD, so that a price may double in a run."""
+PRICE_MAX_USD = 1_000_000.0
 BARS_MAX = 5
 CALENDAR_DAYS_BEFORE = 12
 """Asked for before the first simulated date: five sessions lie in them, whatever holidays there are."""
@@ -234,7 +233,7 @@ def _fault(low: float, high: float, close: float) -> str | None:
     if min(prices) < 0:
         return "a negative price"
     if min(prices) < PRICE_MIN_USD or max(prices) > PRICE_MAX_USD:
-        return f"a price outside {PRICE_MIN_USD} to {PRICE_MAX_USD:,.0f} USD (books keep prices in 32 bits, in units of 0.0001 USD)"
+        return f"a price outside {PRICE_MIN_USD} to {PRICE_MAX_USD:,.0f} USD"
     if low > high:
         return "low above high"
     if not low * (1 - CLOSE_TOLERANCE) <= close <= high * (1 + CLOSE_TOLERANCE):

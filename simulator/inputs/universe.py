@@ -15,6 +15,8 @@ from simulator.errors import InputError, explain
 from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
 
 DEFAULT_UNIVERSE = "simulator/inputs/data/universe.yaml"
+VENUES_MAX = 60
+"""The flow keeps a bit for each in one int64."""
 _STRICT = ConfigDict(strict=True, extra="forbid")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")]
 
@@ -30,8 +32,8 @@ class Symbol:
     """Shares of one sector share a price factor."""
     listing: Name
     """The venue that runs its opening and closing cross."""
-    tick_units: Annotated[int, Field(ge=1, le=100)] = 100
-    """In 0.0001 USD; at most a cent, so that every price that a book can hold fits int32."""
+    tick_units: Annotated[int, Field(ge=1, le=500)] = 100
+    """In 0.0001 USD; at most 5 cents."""
     mega_cap: bool
     beta: Annotated[float, Field(ge=-5, le=5, allow_inf_nan=False)]
     """Against the market factor."""
@@ -60,7 +62,7 @@ class Universe:
 
     __pydantic_config__ = _STRICT
 
-    venues: Annotated[tuple[Venue, ...], Field(min_length=1)]
+    venues: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=VENUES_MAX)]
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
 
     def symbol_index(self, name: str) -> int:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch, Cond, EventKind, MarketDataBatch, Side, codes, columns
+from simulator.records import (
+    F64,
+    I32,
+    Batch,
+    Cond,
+    CrossKind,
+    EventKind,
+    MarketDataBatch,
+    OrderType,
+    Side,
+    codes,
+    columns,
+)
 from simulator.tape.sink import RunInfo
 
 TIME_COLUMN = "timestamp_ns"
 """When a row happened, in every table and frame: a run's, an agent's, a comparison's."""
 TIME = pa.timestamp("ns", "UTC")
 """Of every time in them: frames that agree on it can be merged."""
-MONEY = ("price", "efficient_price")
 SIDES = ("side", "resting_side")
 AGENTS = ("maker", "taker")
+ENUMS: dict[str, type[IntEnum]] = {"order_type": OrderType, "cross_kind": CrossKind}
 
 
 def to_table(batch: Batch, run: RunInfo) -> Any:
@@ -28,8 +41,8 @@ def to_table(batch: Batch, run: RunInfo) -> Any:
     """
     named = _scalars(batch, run)
     if isinstance(batch, MarketDataBatch):
-        named["bids"] = _levels(batch.quotes[:, 0:2], batch.bid_count)
-        named["asks"] = _levels(batch.quotes[:, 2:4], batch.ask_count)
+        named["bids"] = _levels(side_values(batch, 0, run), batch.bid_count)
+        named["asks"] = _levels(side_values(batch, 1, run), batch.ask_count)
     return pa.table(named)
 
 
@@ -37,8 +50,8 @@ def to_frame(batch: Batch, run: RunInfo) -> Any:
     """The same as a ``pandas.DataFrame``: names are categories, ``bids`` and ``asks`` float64[2, N] each, prices and sizes."""
     frame = pa.table(_scalars(batch, run)).to_pandas()
     if isinstance(batch, MarketDataBatch):
-        frame["bids"] = _matrices(batch.quotes[:, 0:2], batch.bid_count)
-        frame["asks"] = _matrices(batch.quotes[:, 2:4], batch.ask_count)
+        frame["bids"] = _matrices(side_values(batch, 0, run), batch.bid_count)
+        frame["asks"] = _matrices(side_values(batch, 1, run), batch.ask_count)
     return frame
 
 
@@ -47,13 +60,15 @@ LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
 
 def _scalars(batch: Batch, run: RunInfo) -> dict[str, Any]:
     """All columns but a book row's levels, as Arrow arrays by name."""
-    plain = [(name, values) for name, values in columns(batch) if name not in LEVEL_COLUMNS]
-    return {(TIME_COLUMN if name == "ts_ns" else name): _column(name, values, run) for name, values in plain}
+    plain = {name: values for name, values in columns(batch) if name not in LEVEL_COLUMNS}
+    named = {(TIME_COLUMN if name == "ts_ns" else name): _column(name, values, run) for name, values in plain.items()}
+    if "price" in plain:
+        named["price"] = pa.array(run.usd(plain["price"], batch.symbol))
+    return named
 
 
-def _matrices(side: I32, counts: I32) -> NDArray[Any]:
-    """object[n] of float64[2, count], in C order, from int32[n, 2, L]."""
-    values = side_values(side)
+def _matrices(values: F64, counts: I32) -> NDArray[Any]:
+    """object[n] of float64[2, count], in C order, from float64[n, 2, L]."""
     depth = values.shape[2]
     if (counts == depth).all():
         return np.fromiter(values, object, len(values))
@@ -74,11 +89,12 @@ def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
         return _words(values, codes(Cond))
     if name == "kind":
         return _words(values, [kind.name for kind in EventKind])
+    if name in ENUMS:
+        words = [member.name for member in ENUMS[name]]
+        return _words(np.where(values < 0, len(words), values), [*words, ""])  # NOT_GIVEN is ""
     if name in AGENTS:
         numbers = np.array(sorted(run.agents), np.int64)
         return _words(np.searchsorted(numbers, values), [run.agents[number] for number in numbers.tolist()])
-    if name in MONEY and values.dtype != np.float64:
-        return pa.array(values / float(PRICE_UNITS_PER_USD))  # divided, not multiplied: 0.01 * n is not n / 100
     return pa.array(values.copy())
 
 
@@ -90,18 +106,18 @@ def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
 
 
-def side_values(side: I32) -> F64:
-    """float64[n, 2, L] from int32[n, 2, L]: prices in USD and sizes."""
-    values = np.empty(side.shape)
-    np.divide(side[:, 0], float(PRICE_UNITS_PER_USD), out=values[:, 0])
-    values[:, 1] = side[:, 1]
+def side_values(batch: MarketDataBatch, side: int, run: RunInfo) -> F64:
+    """float64[n, 2, L]: prices in USD and sizes of bids (0) or asks (1)."""
+    quotes = batch.quotes[:, 2 * side : 2 * side + 2]
+    values = np.empty(quotes.shape)
+    run.usd(quotes[:, 0], batch.symbol, out=values[:, 0])
+    values[:, 1] = quotes[:, 1]
     return values
 
 
-def _levels(side: I32, counts: I32) -> Any:
-    """``list<list<double>>`` from int32[n, 2, L]: per row the prices in USD and the sizes of its first ``counts`` levels."""
-    rows, _, depth = side.shape
-    values = side_values(side)
+def _levels(values: F64, counts: I32) -> Any:
+    """``list<list<double>>`` from float64[n, 2, L]: per row the prices in USD and the sizes of its first ``counts`` levels."""
+    rows, _, depth = values.shape
     if (counts == depth).all():
         flat = values.reshape(-1)
         ends = np.arange(0, 2 * rows * depth + 1, depth, dtype=np.int32)

@@ -28,21 +28,36 @@ from simulator.book.state import (
     LOG_SIDE,
     LOG_SIZE,
     Books,
+    log_rows,
 )
 from simulator.book.view import top_levels
-from simulator.records import BACKGROUND_OWNERS, F64, I32, I64, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
+from simulator.records import (
+    BACKGROUND_OWNERS,
+    EVENT_FIELDS,
+    F64,
+    I32,
+    I64,
+    NOT_GIVEN,
+    MarketDataBatch,
+    OrderBatch,
+    TradeBatch,
+    TruthBatch,
+)
 
 # counters: int64[16]
 ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTIFICATIONS = 0, 1, 2, 3, 4
 WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS = 5, 6, 7, 8
 
-# book facts: int64[B, 10]
+# book facts: int64[B, 11]
 SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
+"""TICK_UNITS: a tick in units of 0.0001 USD."""
 RING_ROWS, RING_PRINTS = 4, 5
 """Book rows and prints written since the day began, of which the rings keep the last."""
 ALL_ROWS, ALL_PRINTS, ALL_SHARES, SHARES_CROSSED = 6, 7, 8, 9
 """Since the run began."""
-FACTS = 10
+TAPE_TICK = 10
+"""A tick in the tape's prices: TICK_UNITS over the symbol's ``price_scale``."""
+FACTS = 11
 WATCH_QUOTES, WATCH_TRADES = 1, 2
 
 # order of the columns of the integer matrices
@@ -59,7 +74,8 @@ NOTIFY_FILL, NOTIFY_TAKEN, NOTIFY_CROSSED, NOTIFY_QUOTE, NOTIFY_TRADE, NOTIFY_EX
 """The first three are fills: of a resting order, of the aggressor, in a cross."""
 
 ROOM_MD, ROOM_OTHER = 64, 4096
-"""Rows kept free: no flow event writes more."""
+"""Rows kept free. One event of the flow writes fewer: at most three book rows; two orders that trade, of 24 prints each, and as many
+rows of truth and notifications; and, of the orders table, one whole log (a book seeded or quoted anew) and 64 small actions."""
 
 
 class Columns(NamedTuple):
@@ -84,7 +100,7 @@ class Columns(NamedTuple):
     used: I64
     """[16], rows used and what is wanted."""
     facts: I64
-    """[B, 10], symbol, venue, tick in units of 0.0001 USD, what of this book is watched, and what it has counted."""
+    """[B, 11], symbol, venue, its tick, what of this book is watched, and what it has counted."""
     notifications: I64
     """[n, 8]"""
     ring_ts: I64
@@ -96,11 +112,16 @@ class Columns(NamedTuple):
 
 
 def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: bool, agents: bool, history: int, max_orders: int) -> Columns:
-    """Room for ``rows`` book rows and for as many of the others as go with them."""
+    """Room for ``rows`` book rows and for as many of the others as go with them; at least for what one action logs, beside ``ROOM_OTHER``.
+
+    A logged row becomes at most one print, one row of truth, one of orders and one notification: an execution, which may have two, comes
+    with the room that ``matching.match`` keeps for the refill that mostly does not follow it.
+    """
     ring = history if agents else 1
-    trades = max(rows // 2, 2 * ROOM_OTHER + 3 * max_orders)
-    order_rows = max(rows * 6 if orders else 0, 0) + ROOM_OTHER + 6 * max_orders
-    truth_rows = max(rows if truth else 0, 0) + ROOM_OTHER + 3 * max_orders
+    action = log_rows(max_orders)
+    trades = max(rows // 2, 2 * ROOM_OTHER + action)
+    order_rows = (rows * 6 if orders else 0) + ROOM_OTHER + 2 * action
+    truth_rows = (rows if truth else 0) + ROOM_OTHER + action
     used = np.zeros(16, np.int64)
     used[[WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS]] = orders, truth, agents, agents
     return Columns(
@@ -116,7 +137,7 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
         th_price=np.zeros(truth_rows if truth else 1, np.float64),
         used=used,
         facts=np.zeros((books, FACTS), np.int64),
-        notifications=np.zeros((3 * max_orders + ROOM_OTHER if agents else 1, 8), np.int64),
+        notifications=np.zeros((action + ROOM_OTHER if agents else 1, 8), np.int64),
         ring_ts=np.zeros((books, ring), np.int64),
         ring_quotes=np.zeros((books, ring, 4, levels), np.int32),
         last_trade=np.zeros((books, ring, 4), np.int64),
@@ -140,7 +161,7 @@ def write_book_row(bk: Books, out: Columns, b: int, ts: int) -> None:
     symbol = out.facts[b, SYMBOL]
     venue = out.facts[b, VENUE]
     out.used[ROWS_MD] = n + 1
-    bids, asks = top_levels(bk, b, out.md_quotes, n, out.facts[b, TICK_UNITS])
+    bids, asks = top_levels(bk, b, out.md_quotes, n, out.facts[b, TAPE_TICK])
     out.md_ts[n] = ts
     out.md_key[n, MD_SYMBOL] = symbol
     out.md_key[n, MD_VENUE] = venue
@@ -184,7 +205,7 @@ def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int,
     out.tr_ts[n] = ts
     out.tr[n, TR_SYMBOL] = out.facts[b, SYMBOL]
     out.tr[n, TR_VENUE] = out.facts[b, VENUE]
-    out.tr[n, TR_PRICE] = price * out.facts[b, TICK_UNITS]
+    out.tr[n, TR_PRICE] = price * out.facts[b, TAPE_TICK]
     out.tr[n, TR_SIZE] = size
     out.tr[n, TR_SIDE] = side
     out.tr[n, TR_COND] = cond
@@ -225,7 +246,7 @@ def write_orders(bk: Books, out: Columns, b: int, first_ts: int) -> None:
         row[OR_KIND] = kind
         row[OR_ID] = bk.log[i, LOG_ID]
         row[OR_SIDE] = bk.log[i, LOG_SIDE]
-        row[OR_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TICK_UNITS]
+        row[OR_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TAPE_TICK]
         row[OR_SIZE] = bk.log[i, LOG_SIZE]
         row[OR_A] = bk.log[i, LOG_A]
         row[OR_B] = bk.log[i, LOG_B]
@@ -245,7 +266,7 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
     row = out.truth[n]
     row[TH_SYMBOL] = out.facts[b, SYMBOL]
     row[TH_VENUE] = out.facts[b, VENUE]
-    row[TH_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TICK_UNITS]
+    row[TH_PRICE] = bk.log[i, LOG_PRICE] * out.facts[b, TAPE_TICK]
     row[TH_SIZE] = bk.log[i, LOG_SIZE]
     row[TH_HIDDEN] = bk.log[i, LOG_A]
     row[TH_REFILL] = shown_anew
@@ -337,13 +358,13 @@ def finish_action(
 
 
 @kernel
-def has_room(out: Columns) -> bool:
-    """Whether one more event fits whatever it writes."""
+def has_room(bk: Books, out: Columns) -> bool:
+    """Whether one more event of the flow fits whatever it writes."""
     used = out.used
     return (
         used[ROWS_MD] + ROOM_MD <= out.md_ts.shape[0]
         and used[ROWS_TR] + ROOM_OTHER <= out.tr_ts.shape[0]
-        and (used[WANT_ORDERS] == 0 or used[ROWS_OR] + ROOM_OTHER <= out.or_ts.shape[0])
+        and (used[WANT_ORDERS] == 0 or used[ROWS_OR] + bk.log.shape[0] + ROOM_OTHER <= out.or_ts.shape[0])
         and (used[WANT_TRUTH] == 0 or used[ROWS_TH] + ROOM_OTHER <= out.th_ts.shape[0])
     )
 
@@ -401,21 +422,31 @@ def trade_batch(out: Columns, n: int) -> TradeBatch:
 
 
 def order_batch(out: Columns, n: int) -> OrderBatch:
-    """The first ``n`` rows of the orders table."""
+    """The first ``n`` rows of the orders table. Its two packed columns are taken apart, for each kind has its own in them."""
     rows = out.orders[:n]
     small = rows.astype(np.int32)
+    kind = small[:, OR_KIND]
+
+    def own(column: int, name: str, none: int = 0) -> I64:
+        has = [fields[column - OR_A] == name for fields in EVENT_FIELDS.values()]
+        return np.where(np.array(has)[kind], rows[:, column], none)
+
     return OrderBatch(
         ts_ns=out.or_ts[:n],
         symbol=small[:, OR_SYMBOL],
         venue=small[:, OR_VENUE],
         action=rows[:, OR_ACTION],
-        kind=small[:, OR_KIND],
+        kind=kind,
         order_id=rows[:, OR_ID],
         side=small[:, OR_SIDE],
         price=small[:, OR_PRICE],
         size=rows[:, OR_SIZE],
-        a=rows[:, OR_A],
-        b=rows[:, OR_B],
+        display=own(OR_A, "display"),
+        hidden_size=own(OR_A, "hidden_size"),
+        other_id=own(OR_B, "other_id"),
+        order_type=own(OR_B, "order_type", NOT_GIVEN).astype(np.int32),
+        imbalance=own(OR_A, "imbalance"),
+        cross_kind=own(OR_B, "cross_kind", NOT_GIVEN).astype(np.int32),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.book.jit import entry, kernel
-from simulator.records import I32, I64, Batch, MarketDataBatch, columns
+from simulator.records import I32, I64, Batch, MarketDataBatch, OrderBatch, columns
 from simulator.tape.sink import RunInfo
 
 U64 = NDArray[np.uint64]
@@ -78,7 +78,8 @@ class Digest:
             key = np.stack((batch.symbol, batch.venue, batch.bid_count, batch.ask_count), axis=1)
             take_quotes(state, np.ascontiguousarray(batch.ts_ns), key, np.ascontiguousarray(batch.quotes))
         else:
-            rows = [c.view(np.int64) if c.dtype == np.float64 else c.astype(np.int64) for _, c in columns(batch)]
+            kept = batch.packed() if isinstance(batch, OrderBatch) else [column for _, column in columns(batch)]
+            rows = [c.view(np.int64) if c.dtype == np.float64 else c.astype(np.int64) for c in kept]
             take_rows(state, np.ascontiguousarray(batch.symbol, dtype=np.int64), np.stack(rows, axis=1))
 
     def parts(self) -> dict[tuple[str, str, str], str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
-from simulator.records import Batch
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,8 @@ class RunInfo:
     levels: int
     tables: tuple[str, ...]
     """``market_data``, ``trades`` and the extra tables asked for."""
+    price_scales: tuple[int, ...] = ()
+    """By symbol, all 1 if left out: a batch's price times its symbol's, over 10,000, is in USD. A tick's for symbols too dear for int32."""
     agents: Mapping[int, str] = field(default_factory=dict)
     """Names by the numbers that ``truth`` carries."""
     listings: tuple[int, ...] = ()
@@ -31,6 +36,16 @@ class RunInfo:
     workers: int = 1
     start_ns: int = 0
     end_ns: int = 0
+
+    def usd(self, prices: NDArray[Any], symbol: I32, out: F64 | None = None) -> F64:
+        """A batch's prices ([n] or [n, L]) of these symbols ([n]) in USD, into ``out`` if that is given.
+
+        Divided, not multiplied: 0.0001 * n is not n / 10,000.
+        """
+        if max(self.price_scales, default=1) > 1:
+            scales = np.array(self.price_scales, np.int64)[symbol]
+            prices = prices * scales.reshape(-1, *[1] * (prices.ndim - 1))
+        return np.asarray(np.divide(prices, float(PRICE_UNITS_PER_USD), out=out), np.float64)
 
 
 class Sink(Protocol):

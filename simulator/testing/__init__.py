@@ -7,10 +7,11 @@ compare.py   assert_same_run: any book against the twin; CheckedBook: both as on
 fixtures.py  pytest fixtures: make_book, checked_book (needs the extra ``test``)
 """
 
+from simulator.records import OrderRow
 from simulator.testing.checks import assert_same, assert_valid, draw
 from simulator.testing.compare import CheckedBook, assert_same_run
 from simulator.testing.streams import Command, Nth, apply, commands, resolve
-from simulator.testing.twin import Book, OrderRow, TwinBook
+from simulator.testing.twin import Book, TwinBook
 
 __all__ = [
     "Book",

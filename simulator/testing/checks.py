@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.records import Side
-from simulator.testing.twin import Book, OrderRow
+from simulator.records import OrderRow, OrderType, Side
+from simulator.testing.twin import Book
 
 
 def assert_valid(book: Book) -> None:
@@ -12,22 +12,23 @@ def assert_valid(book: Book) -> None:
     Checked: ids unique; every order has shares, and a reserve displays some of them; each side in priority order; best
     buy below best sell, hidden orders included; ``levels`` sorted, positive and equal to the orders' displayed parts.
     """
-    rows = book.orders()
-    if len({row[0] for row in rows}) != len(rows):
+    rows = [OrderRow(*row) for row in book.orders()]
+    if len({row.order_id for row in rows}) != len(rows):
         raise _broken(book, "an order id occurs twice")
     for row in rows:
-        _, _, _, displayed, hidden, peak, _, _ = row
-        if min(displayed, hidden) < 0 or displayed + hidden == 0:
+        if min(row.displayed, row.hidden) < 0 or row.displayed + row.hidden == 0:
             raise _broken(book, f"no or negative shares: {row}")
-        if peak and not 1 <= displayed <= peak:
+        if row.peak and not 1 <= row.displayed <= row.peak:
             raise _broken(book, f"a reserve displays nothing or more than its peak: {row}")
-    resting = {side: [row for row in rows if row[1] == side and row[6] is None] for side in Side}
+        if not row.waits and row.type not in (OrderType.LIMIT, OrderType.POST_ONLY):
+            raise _broken(book, f"an order of a type that never rests: {row}")
+    resting = {side: [row for row in rows if row.side == side and not row.waits] for side in Side}
     for side in Side:
         if resting[side] != sorted(resting[side], key=_place):
             raise _broken(book, f"{side.name} orders are out of price order, or a hidden one stands before a displayed one")
         if book.levels(side, len(rows) + 1) != _sum_levels(resting[side]):
             raise _broken(book, f"{side.name} levels are not the sums of what the orders display")
-    if all(resting.values()) and resting[Side.BUY][0][2] >= resting[Side.SELL][0][2]:
+    if all(resting.values()) and resting[Side.BUY][0].price_ticks >= resting[Side.SELL][0].price_ticks:
         raise _broken(book, "best buy is not below best sell")
 
 
@@ -61,11 +62,12 @@ def draw(book: Book, levels: int = 5) -> str:
         return "(nothing displayed)"
     most = max(size for _, size in quotes)
     price_width = max(len(str(price)) for price, _ in quotes)
-    size_width = len(str(most))
+    size_width = max(len(str(size)) for _, size in quotes)
 
     def line(price: int, size: int) -> str:
-        # At least one mark: a small level beside a huge one is still a level.
-        return f"{price:>{price_width}} | {size:>{size_width}} | {'#' * max(1, size * _BAR_WIDTH // most)}"
+        # At least one mark: a small level beside a huge one is still a level. None for a level without shares, a broken book's.
+        bar = "#" * (max(1, size * _BAR_WIDTH // most) if size > 0 else 0)
+        return f"{price:>{price_width}} | {size:>{size_width}} | {bar}".rstrip()
 
     middle = f"{'-' * price_width}-+-{'-' * size_width}-+-{'-' * _BAR_WIDTH}"
     return "\n".join([*(line(*quote) for quote in asks), middle, *(line(*quote) for quote in bids)])
@@ -76,20 +78,20 @@ _BAR_WIDTH = 20
 
 def _place(row: OrderRow) -> tuple[int, bool]:
     """Sorts as priority does, but for the place in the queue, which only the book knows."""
-    _, side, price_ticks, displayed, *_ = row
-    return (-price_ticks if side == Side.BUY else price_ticks, displayed == 0)
+    return (-row.price_ticks if row.side == Side.BUY else row.price_ticks, row.displayed == 0)
 
 
 def _sum_levels(rows: list[OrderRow]) -> list[tuple[int, int]]:
     """Of one side's rows, in their order."""
     sums: dict[int, int] = {}
     for row in rows:
-        sums[row[2]] = sums.get(row[2], 0) + row[3]
+        sums[row.price_ticks] = sums.get(row.price_ticks, 0) + row.displayed
     return [(price, size) for price, size in sums.items() if size]
 
 
-def _plain(row: OrderRow) -> tuple[int | None, ...]:
-    return tuple(None if value is None else int(value) for value in row)
+def _plain(row: OrderRow) -> OrderRow:
+    """Of plain ints, whatever kind of ints a book has; and shown by its names."""
+    return OrderRow(*map(int, row))
 
 
 def _broken(book: Book, what: str) -> AssertionError:
@@ -101,5 +103,4 @@ def _different(book: Book, twin: Book, what: str) -> AssertionError:
 
 
 def _listing(book: Book) -> str:
-    head = "(order_id, side, price_ticks, displayed, hidden, peak, waits_for, owner)"
-    return "\n".join([head, *(str(_plain(row)) for row in book.orders())])
+    return "\n".join(str(_plain(row)) for row in book.orders())

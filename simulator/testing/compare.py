@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
-from simulator.records import CrossKind, Event, EventKind, Indication, OrderType, Side
+from simulator.records import CrossKind, Event, EventKind, Indication, OrderRow, OrderType, Side
 from simulator.testing.checks import assert_same, draw
 from simulator.testing.streams import Command, apply, resolve
-from simulator.testing.twin import Book, OrderRow, TwinBook
+from simulator.testing.twin import Book, TwinBook
 
+OWN_IDS_AND_EVENTS = "own_ids=True: events carry the twin's ids, so they cannot be compared. Add events=False."
 SHOWN = 100
 """Commands in a failure's message: all of a stream of usual length, so that they can be pasted."""
 
@@ -25,7 +26,7 @@ def assert_same_run(
     what ``book.add`` and ``book.replace`` returned for it (then ``events`` must be false).
     """
     if own_ids and events:
-        raise ValueError("own_ids=True: events carry the twin's ids, so they cannot be compared. Add events=False.")
+        raise ValueError(OWN_IDS_AND_EVENTS)
     twin = TwinBook() if twin is None else twin
     ids: dict[int, Any] = {}
     done: list[str] = []
@@ -39,26 +40,34 @@ def assert_same_run(
         got = apply(book, Command(asked.name, (ids[named], *asked.args[1:])) if own_ids and named is not None else asked)
         if own_ids:
             ids |= {e.order_id: got for e in expected if e.kind == EventKind.ADD}
-            ids |= {e.b: got for e in expected if e.kind == EventKind.REPLACE}
+            ids |= {e.other_id: got for e in expected if e.kind == EventKind.REPLACE}
         if events and [_plain(e) for e in got] != [_plain(e) for e in expected]:
             raise _told(done, f"the events are\n{_lines(got)}\nand should be\n{_lines(expected)}", book, twin)
         most = len(twin.orders()) + 10
-        for side in Side:
-            here, there = ([tuple(map(int, level)) for level in b.levels(side, most)] for b in (book, twin))
-            if here != there:
-                raise _told(done, f"{side.name} levels are\n{here}\nand should be\n{there}", book, twin)
+        if different := _levels_differ(book, twin, most):
+            raise _told(done, different, book, twin)
 
 
 class CheckedBook:
-    """A book beside the twin, to be used as one: every command goes to both, and what they say and hold is compared at once."""
+    """A book beside the twin, to be used as one: every command goes to both, and what they say and hold is compared at once.
 
-    def __init__(self, book: Book, twin: Book) -> None:
+    ``events`` and ``own_ids`` as for ``assert_same_run``: with ``events`` false only the levels are compared, and the book needs no
+    more than the commands that you give and ``levels``; with ``own_ids`` an order's id, here too, is what the book's ``add`` or
+    ``replace`` returned for it. Commands return what the book returns.
+    """
+
+    def __init__(self, book: Any, twin: TwinBook | None = None, *, events: bool = True, own_ids: bool = False) -> None:
+        if own_ids and events:
+            raise ValueError(OWN_IDS_AND_EVENTS)
         self.book = book
-        self.twin = twin
+        self.twin = TwinBook() if twin is None else twin
+        self._events = events
+        self._ids: dict[Any, int] | None = {} if own_ids else None
+        """The twin's by the book's own."""
 
     @property
     def trading(self) -> bool:
-        return self.book.trading
+        return self.twin.trading
 
     @trading.setter
     def trading(self, value: bool) -> None:
@@ -66,20 +75,20 @@ class CheckedBook:
 
     def add(
         self, side: Side, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None, owner: int = 0
-    ) -> list[Event]:
+    ) -> Any:
         options: dict[str, Any] = {"type": type, "display": display, "owner": owner}
         return self._both("add", side, price_ticks, size, **options)
 
-    def cancel(self, order_id: int) -> list[Event]:
+    def cancel(self, order_id: Any) -> Any:
         return self._both("cancel", order_id)
 
-    def reduce(self, order_id: int, size: int) -> list[Event]:
+    def reduce(self, order_id: Any, size: int) -> Any:
         return self._both("reduce", order_id, size)
 
-    def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
+    def replace(self, order_id: Any, price_ticks: int, size: int) -> Any:
         return self._both("replace", order_id, price_ticks, size)
 
-    def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
+    def cross(self, kind: CrossKind, reference_ticks: int) -> Any:
         return self._both("cross", kind, reference_ticks)
 
     def indicative(self, kind: CrossKind, reference_ticks: int) -> Indication:
@@ -88,22 +97,43 @@ class CheckedBook:
         return found
 
     def levels(self, side: Side, count: int) -> list[tuple[int, int]]:
-        return self.book.levels(side, count)
+        found: list[tuple[int, int]] = self.book.levels(side, count)
+        return found
 
     def orders(self) -> list[OrderRow]:
-        return self.book.orders()
+        found: list[OrderRow] = self.book.orders()
+        return found
 
     def state_hash(self) -> int:
-        return self.book.state_hash()
+        found: int = self.book.state_hash()
+        return found
 
-    def _both(self, name: str, *args: Any, **options: Any) -> list[Event]:
-        got: list[Event] = getattr(self.book, name)(*args, **options)
-        expected: list[Event] = getattr(self.twin, name)(*args, **options)
-        if [_plain(e) for e in got] != [_plain(e) for e in expected]:
+    def _both(self, name: str, *args: Any, **options: Any) -> Any:
+        names_one = name in ("cancel", "reduce", "replace")
+        known = (self._ids.get(args[0], 0), *args[1:]) if self._ids is not None and names_one else args
+        done = [_statement(name, (*args, *options.values()))]
+        got = getattr(self.book, name)(*args, **options)
+        expected: list[Event] = getattr(self.twin, name)(*known, **options)
+        if self._ids is not None:
+            made = {EventKind.ADD: "order_id", EventKind.REPLACE: "other_id"}
+            self._ids.update((got, getattr(e, made[EventKind(e.kind)])) for e in expected if e.kind in made)
+        if self._events and [_plain(e) for e in got] != [_plain(e) for e in expected]:
             what = f"the events are\n{_lines(got)}\nand should be\n{_lines(expected)}"
-            raise _told([_statement(name, (*args, *options.values()))], what, self.book, self.twin)
-        assert_same(self.book, self.twin)
+            raise _told(done, what, self.book, self.twin)
+        if self._events:
+            assert_same(self.book, self.twin)
+        elif different := _levels_differ(self.book, self.twin, len(self.twin.orders()) + 10):
+            raise _told(done, different, self.book, self.twin)
         return got
+
+
+def _levels_differ(book: Any, twin: Book, count: int) -> str:
+    """What is different in the best ``count`` levels of each side; "" if nothing is."""
+    for side in Side:
+        here, there = ([tuple(map(int, level)) for level in b.levels(side, count)] for b in (book, twin))
+        if here != there:
+            return f"{side.name} levels are\n{here}\nand should be\n{there}"
+    return ""
 
 
 def _statement(name: str, args: tuple[Any, ...]) -> str:
@@ -117,12 +147,12 @@ def _statement(name: str, args: tuple[Any, ...]) -> str:
     return f"book.{name}({', '.join(words)})"
 
 
-def _plain(event: Event) -> tuple[int, ...]:
-    return tuple(map(int, event))
+def _plain(event: Event) -> tuple[int | None, ...]:
+    return tuple(None if field is None else int(field) for field in event)
 
 
 def _lines(events: list[Event]) -> str:
-    return "\n".join(f"  {tuple(event)}" for event in events) or "  (none)"
+    return "\n".join(f"  {event!r}" for event in events) or "  (none)"
 
 
 def _told(done: list[str], what: str, book: Any, twin: TwinBook | Book) -> AssertionError:

@@ -10,22 +10,21 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol
 
-from simulator.errors import InputError, explain
+from simulator.errors import check_whole
 from simulator.records import (
     LEVEL_SIZE_MAX,
+    ORDER_ID_MAX,
     PRICE_TICKS_MAX,
     SIZE_MAX,
     CrossKind,
     Event,
     EventKind,
     Indication,
+    OrderRow,
     OrderType,
     Reject,
     Side,
 )
-
-OrderRow = tuple[int, int, int, int, int, int, int | None, int]
-"""order_id, side, price_ticks, displayed, hidden, peak (0 unless a reserve), waits_for, owner."""
 
 _ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)
 _ON_CLOSE = (OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
@@ -78,52 +77,52 @@ class TwinBook:
         shown = size if display is None else display
         reason = self._refuse_add(side, price_ticks, size, type, shown)
         if reason:
-            return [Event(EventKind.REJECT, 0, side, price_ticks, size, reason, 0)]
+            return [Event(EventKind.REJECT, 0, side, price_ticks, size, reason=reason)]
         peak = None if shown == size else shown
-        order = _Order(self._take_id(), side, price_ticks, peak, owner, waits_for=type if type in _WAITING else None)
-        events = [Event(EventKind.ADD, order.order_id, side, price_ticks, size, shown, type)]
+        order = _Order(self._take_id(), side, price_ticks, peak, owner, type)
+        events = [Event(EventKind.ADD, order.order_id, side, price_ticks, size, display=shown, order_type=type)]
         left = size
-        if not order.waits_for:
+        if not order.waits:
             left = self._match(order, left, events)
-        if left and (order.waits_for or type in _MAY_REST):
+        if left and (order.waits or type in _MAY_REST):
             self._rest(order, left, events)
         elif left:
-            events.append(Event(EventKind.EXPIRE, order.order_id, side, price_ticks, left, 0, 0))
+            events.append(Event(EventKind.EXPIRE, order.order_id, side, price_ticks, left))
         return events
 
     def cancel(self, order_id: int) -> list[Event]:
         """Take all that is left of an order out of the book."""
         order = self._alive.get(order_id)
         if order is None:
-            return [Event(EventKind.REJECT, order_id, 0, 0, 0, Reject.UNKNOWN_ORDER, 0)]
+            return [Event(EventKind.REJECT, order_id, 0, 0, 0, reason=Reject.UNKNOWN_ORDER)]
         self._remove(order)
-        return [Event(EventKind.CANCEL, order_id, order.side, order.price_ticks, order.left, order.hidden, 0)]
+        return [Event(EventKind.CANCEL, order_id, order.side, order.price_ticks, order.left, hidden_size=order.hidden)]
 
     def reduce(self, order_id: int, size: int) -> list[Event]:
         """Take ``size`` shares off an order, which keeps its place: hidden ones first, then displayed ones."""
         order = self._alive.get(order_id)
         if order is None:
-            return [Event(EventKind.REJECT, order_id, 0, 0, size, Reject.UNKNOWN_ORDER, 0)]
+            return [Event(EventKind.REJECT, order_id, 0, 0, size, reason=Reject.UNKNOWN_ORDER)]
         if not 1 <= size <= SIZE_MAX:
-            return [Event(EventKind.REJECT, order_id, order.side, order.price_ticks, size, Reject.BAD_SIZE, 0)]
+            return [Event(EventKind.REJECT, order_id, order.side, order.price_ticks, size, reason=Reject.BAD_SIZE)]
         if size >= order.left:
             return self.cancel(order_id)
         from_hidden = min(size, order.hidden)
         order.hidden -= from_hidden
         order.displayed -= size - from_hidden
-        return [Event(EventKind.REDUCE, order_id, order.side, order.price_ticks, size, from_hidden, 0)]
+        return [Event(EventKind.REDUCE, order_id, order.side, order.price_ticks, size, hidden_size=from_hidden)]
 
     def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
-        """Put a new limit order of the same side, style and owner in an order's stead; it gets a new id and loses its place."""
+        """Put a new order of the same side, type, style and owner in an order's stead; it gets a new id and loses its place."""
         old = self._alive.get(order_id)
         if old is None:
-            return [Event(EventKind.REJECT, order_id, 0, price_ticks, size, Reject.UNKNOWN_ORDER, 0)]
+            return [Event(EventKind.REJECT, order_id, 0, price_ticks, size, reason=Reject.UNKNOWN_ORDER)]
         reason = self._refuse_replace(old, price_ticks, size)
         if reason:
-            return [Event(EventKind.REJECT, order_id, old.side, price_ticks, size, reason, 0)]
+            return [Event(EventKind.REJECT, order_id, old.side, price_ticks, size, reason=reason)]
         self._remove(old)
-        new = _Order(self._take_id(), old.side, price_ticks, old.peak, old.owner)
-        events = [Event(EventKind.REPLACE, order_id, old.side, price_ticks, size, new.shown_of(size), new.order_id)]
+        new = _Order(self._take_id(), old.side, price_ticks, old.peak, old.owner, old.type)
+        events = [Event(EventKind.REPLACE, order_id, old.side, price_ticks, size, display=new.shown_of(size), other_id=new.order_id)]
         left = self._match(new, size, events)
         if left:
             self._rest(new, left, events)
@@ -132,17 +131,20 @@ class TwinBook:
     def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
         """Trade all that can trade at one price; then the orders that waited for this cross expire."""
         price_ticks, paired, imbalance, side = self.indicative(kind, reference_ticks)
-        events = [Event(EventKind.CROSS, 0, side, price_ticks, paired, imbalance, kind)]
+        events = [Event(EventKind.CROSS, 0, side, price_ticks, paired, imbalance=imbalance, cross_kind=kind)]
         for filled_side in Side:
             left = paired
-            for order in self._participants(kind, filled_side):
-                shares = min(left, order.left)
-                if shares:
-                    self._fill(order, shares, price_ticks, 0, events)
-                left -= shares
+            filled: dict[int, int] = {}  # by order id, in the order of each one's first share
+            for order, shares in self._participants(kind, filled_side):
+                traded = min(left, shares)
+                if traded:
+                    filled[order.order_id] = filled.get(order.order_id, 0) + traded
+                left -= traded
+            for order_id, shares in filled.items():
+                self._fill(self._alive[order_id], shares, price_ticks, 0, events)
         for order in self._waiting_for(kind):
             self._remove(order)
-            events.append(Event(EventKind.EXPIRE, order.order_id, order.side, order.price_ticks, order.left, 0, 0))
+            events.append(Event(EventKind.EXPIRE, order.order_id, order.side, order.price_ticks, order.left))
         return events
 
     # Questions
@@ -150,23 +152,24 @@ class TwinBook:
     def indicative(self, kind: CrossKind, reference_ticks: int) -> Indication:
         """What a cross would do now. Raises ``InputError`` for a reference outside 1..PRICE_TICKS_MAX.
 
-        The price trades most; ties go to the least imbalance, then to the nearest to the reference, then to the lower.
+        The price trades most; ties go to the least imbalance, then to a price entered with orders that stay unfilled at it, then to the
+        nearest to the reference, then to the lower.
         """
-        if not 1 <= reference_ticks <= PRICE_TICKS_MAX:
-            limit = f"a price is 1 to {PRICE_TICKS_MAX} ticks"
-            raise InputError(explain("reference price of a cross", reference_ticks, limit, "Give the last trade or close."))
-        orders = [*self._participants(kind, Side.BUY), *self._participants(kind, Side.SELL)]
-        limits = {reference_ticks, *(order.price_ticks for order in orders if order.price_ticks)}
+        check_whole("reference price of a cross", reference_ticks, 1, PRICE_TICKS_MAX, "Give the last trade or the midpoint, in ticks.")
+        orders = [part for each in Side for part in self._participants(kind, each)]
+        limits = {reference_ticks, *(order.price_ticks for order, _ in orders if order.price_ticks)}
         # Buying and selling interest change only from a limit price to the tick beside it; where neither changes, the
         # best price is the reference or the end that is nearest to it. So no other tick can win.
         ticks = {tick for limit in limits for tick in (limit - 1, limit, limit + 1) if 1 <= tick <= PRICE_TICKS_MAX}
 
         def shares(side: Side, tick: int) -> int:
-            return sum(order.left for order in orders if order.side == side and _accepts(side, order.price_ticks, tick))
+            return sum(size for order, size in orders if order.side == side and _accepts(side, order.price_ticks, tick))
 
-        def rank(tick: int) -> tuple[int, int, int, int]:
+        def rank(tick: int) -> tuple[int, int, bool, int, int]:
             buys, sells = shares(Side.BUY, tick), shares(Side.SELL, tick)
-            return (-min(buys, sells), abs(buys - sells), abs(tick - reference_ticks), tick)
+            long = Side.BUY if buys > sells else Side.SELL
+            is_unfilled = buys != sells and any(order.side == long and order.price_ticks == tick for order, _ in orders)
+            return (-min(buys, sells), abs(buys - sells), not is_unfilled, abs(tick - reference_ticks), tick)
 
         best = min(ticks, key=rank)
         buys, sells = shares(Side.BUY, best), shares(Side.SELL, best)
@@ -188,8 +191,8 @@ class TwinBook:
         return rows + [order.row() for order in self._waiting]
 
     def state_hash(self) -> int:
-        """64 bits of blake2b over the repr of ([rows of ``orders()`` as ints, None as -1], next order id)."""
-        rows = [tuple(-1 if value is None else int(value) for value in row) for row in self.orders()]
+        """64 bits of blake2b over the repr of ([rows of ``orders()`` as plain tuples of ints], next order id)."""
+        rows = [tuple(int(value) for value in row) for row in self.orders()]
         return int.from_bytes(blake2b(repr((rows, self._next_id)).encode(), digest_size=8).digest(), "big")
 
     # Checks: the first that fails is the reason
@@ -203,6 +206,8 @@ class TwinBook:
             return Reject.BAD_PRICE
         if type in (*_MAY_REST, *_WAITING) and len(self._alive) == self._max_orders:
             return Reject.BOOK_FULL
+        if self._next_id > ORDER_ID_MAX:
+            return Reject.BOOK_FULL
         if type in _WAITING:
             return Reject.NONE
         opposite = self._opposite_shares(side, price_ticks)
@@ -215,14 +220,19 @@ class TwinBook:
         return self._refuse_rest(side, price_ticks, size) if type in _MAY_REST else Reject.NONE
 
     def _refuse_replace(self, old: _Order, price_ticks: int, size: int) -> Reject:
-        if old.waits_for:
+        if old.waits:
             return Reject.WAITS_FOR_CROSS
         if not 1 <= size <= SIZE_MAX:
             return Reject.BAD_SIZE
         if not 1 <= price_ticks <= PRICE_TICKS_MAX:
             return Reject.BAD_PRICE
-        if not self.trading and self._opposite_shares(old.side, price_ticks):
+        if self._next_id > ORDER_ID_MAX:
+            return Reject.BOOK_FULL
+        opposite = self._opposite_shares(old.side, price_ticks)
+        if opposite and not self.trading:
             return Reject.PHASE
+        if opposite and old.type == OrderType.POST_ONLY:
+            return Reject.WOULD_TRADE
         return self._refuse_rest(old.side, price_ticks, size)
 
     def _refuse_rest(self, side: Side, price_ticks: int, size: int) -> Reject:
@@ -269,7 +279,8 @@ class TwinBook:
         from_hidden = max(0, shares - order.displayed)
         order.displayed -= shares - from_hidden
         order.hidden -= from_hidden
-        events.append(Event(EventKind.EXECUTE, order.order_id, order.side, price_ticks, shares, from_hidden, aggressor_id))
+        at = (order.order_id, order.side)
+        events.append(Event(EventKind.EXECUTE, *at, price_ticks, shares, hidden_size=from_hidden, other_id=aggressor_id))
         if not order.left:
             self._remove(order)
         elif not order.displayed and order.peak:
@@ -277,22 +288,22 @@ class TwinBook:
             queue = self._resting[order.side][order.price_ticks].displayed
             queue.remove(order)
             queue.append(order)
-            events.append(Event(EventKind.REFILL, order.order_id, order.side, order.price_ticks, order.displayed, order.hidden, 0))
+            events.append(Event(EventKind.REFILL, *at, order.price_ticks, order.displayed, hidden_size=order.hidden))
 
     def _rest(self, order: _Order, left: int, events: list[Event]) -> None:
         """Put an order at the end of its queue, or among those that wait for a cross."""
         order.show(left)
         self._alive[order.order_id] = order
-        if order.waits_for:
+        if order.waits:
             self._waiting.append(order)
         else:
             level = self._resting[order.side].setdefault(order.price_ticks, _Level())
             (level.displayed if order.displayed else level.hidden).append(order)
-        events.append(Event(EventKind.REST, order.order_id, order.side, order.price_ticks, order.displayed, order.hidden, 0))
+        events.append(Event(EventKind.REST, order.order_id, order.side, order.price_ticks, order.displayed, hidden_size=order.hidden))
 
     def _remove(self, order: _Order) -> None:
         del self._alive[order.order_id]
-        if order.waits_for:
+        if order.waits:
             self._waiting.remove(order)
             return
         level = self._resting[order.side][order.price_ticks]
@@ -302,16 +313,25 @@ class TwinBook:
 
     def _waiting_for(self, kind: CrossKind) -> list[_Order]:
         types = _ON_CLOSE if kind == CrossKind.CLOSE else _ON_OPEN
-        return [order for order in self._waiting if order.waits_for in types]
+        return [order for order in self._waiting if order.type in types]
 
-    def _participants(self, kind: CrossKind, side: Side) -> list[_Order]:
-        """One side of a cross in priority order: market orders, then by price; fully hidden ones last at their price."""
+    def _participants(self, kind: CrossKind, side: Side) -> list[tuple[_Order, int]]:
+        """One side's shares of a cross in priority order: market orders, then by price; at one price what is displayed or waits before
+        what is hidden, each by time. A reserve comes twice: what it displays, and what it hides."""
         waiting = [order for order in self._waiting_for(kind) if order.side == side]
         resting = self._resting[side]
-        result = [order for order in waiting if not order.price_ticks]
+        result = [(order, order.left) for order in waiting if not order.price_ticks]
         for price in sorted({*resting, *(order.price_ticks for order in waiting)} - {0}, reverse=side == Side.BUY):
             level = resting.get(price, _Level())
-            result += [*level.displayed, *(order for order in waiting if order.price_ticks == price), *level.hidden]
+            late = [order for order in waiting if order.price_ticks == price]
+            for order in level.displayed:
+                # Who waits goes before the first displayed order that was entered after it.
+                while late and late[0].order_id < order.order_id:
+                    result.append((late[0], late.pop(0).left))
+                result.append((order, order.displayed))
+            result += [(order, order.left) for order in late]
+            hidden = sorted((*level.displayed, *level.hidden), key=lambda order: order.order_id)
+            result += [(order, order.hidden) for order in hidden if order.hidden]
         return result
 
 
@@ -324,10 +344,15 @@ class _Order:
     peak: int | None
     """Shows at most so many shares at a time; None: all of them. Set at entry for good: it is the order's style."""
     owner: int
-    waits_for: OrderType | None = None
+    type: OrderType
     displayed: int = 0
     """Of an order that waits for a cross: all its shares, though nobody sees them."""
     hidden: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """For a cross."""
+        return self.type in _WAITING
 
     @property
     def left(self) -> int:
@@ -341,9 +366,7 @@ class _Order:
         self.hidden = left - self.displayed
 
     def row(self) -> OrderRow:
-        return (
-            self.order_id, self.side, self.price_ticks, self.displayed, self.hidden, self.peak or 0, self.waits_for, self.owner
-        )  # fmt: skip
+        return OrderRow(self.order_id, self.side, self.price_ticks, self.displayed, self.hidden, self.peak or 0, self.type, self.owner)
 
 
 @dataclass

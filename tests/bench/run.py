@@ -73,17 +73,17 @@ def recorded_orders(seconds: int) -> tuple[OrderBatch, int]:
 
 def replay_rate(orders: OrderBatch, rows: int, book: Any) -> float:
     """Book rows a second when recorded orders go through a book, its ten levels read after each action."""
-    fields = [getattr(orders, name).tolist() for name in ("action", "kind", "order_id", "side", "price", "size", "a", "b")]
+    fields = [getattr(orders, name).tolist() for name in ("action", "kind", "order_id", "side", "price", "size", "display", "order_type", "cross_kind")]
     start_s, last = time.perf_counter(), None
-    for action, kind, order_id, side, price, size, a, b in zip(*fields, strict=True):
+    for action, kind, order_id, side, price, size, display, order_type, cross_kind in zip(*fields, strict=True):
         if kind == EventKind.ADD:
-            book.add(Side(side), price // 100, size, type=OrderType(b), display=a)
+            book.add(Side(side), price // 100, size, type=OrderType(order_type), display=display)
         elif kind == EventKind.CANCEL:
             book.cancel(order_id)
         elif kind == EventKind.REDUCE:
             book.reduce(order_id, size)
         elif kind == EventKind.CROSS:
-            book.cross(CrossKind(b), max(1, price // 100))
+            book.cross(CrossKind(cross_kind), max(1, price // 100))
         if action != last:
             book.levels(Side.BUY, 10)
             book.levels(Side.SELL, 10)

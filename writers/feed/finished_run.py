@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, explain
+from simulator.inputs.config import price_scales
 from simulator.inputs.run_record import read_manifest
-from simulator.records import PRICE_UNITS_PER_USD, EventKind, OrderBatch, Side, codes
+from simulator.records import NOT_GIVEN, PRICE_UNITS_PER_USD, EventKind, OrderBatch, Side, codes
+from simulator.tape.arrow import ENUMS
 from simulator.tape.sink import RunInfo
 from writers.feed.timeline import in_time_order
 from writers.parquet_hours import PREFIX
@@ -35,6 +37,7 @@ def run_info(folder: Path) -> RunInfo:
         tables=record.tables,
         listings=tuple(record.universe.listing_index(i) for i in range(len(record.symbols))),
         session_pacing=record.session_pacing,
+        price_scales=price_scales(record.universe, {name: price.close for name, price in record.prices.items()}),
         suffix=manifest.suffix,
         start_ns=record.start_ns,
         end_ns=record.end_ns,
@@ -62,10 +65,13 @@ def _files(folder: Path, run: RunInfo) -> list[Path]:
 
 def _rows(paths: list[Path], run: RunInfo) -> Iterator[OrderBatch]:
     names = [field.name for field in fields(OrderBatch)]
+    scales = np.array(run.price_scales, np.int64)
     for path in paths:
         with pq.ParquetFile(path) as file:
             for rows in file.iter_batches(ROWS_AT_ONCE, columns=[_stored(name) for name in names]):
-                yield OrderBatch(**{name: _column(name, rows.column(_stored(name)), run) for name in names})
+                numbers = {name: _column(name, rows.column(_stored(name)), run) for name in names}
+                numbers["price"] = (numbers["price"] // scales[numbers["symbol"]]).astype(np.int32)
+                yield OrderBatch(**numbers)
 
 
 def _stored(name: str) -> str:
@@ -75,12 +81,17 @@ def _stored(name: str) -> str:
 def _column(name: str, values: Any, run: RunInfo) -> Any:
     """The numbers that ``simulator.tape.arrow`` made these values of."""
     words = {"symbol": run.symbols, "venue": run.venues, "side": codes(Side), "kind": [kind.name for kind in EventKind]}
+    if name in ENUMS:
+        numbers = {member.name: int(member) for member in ENUMS[name]}
+        values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        known = np.array([numbers.get(word, NOT_GIVEN) for word in values.dictionary.to_pylist()], np.int32)
+        return known[values.indices.to_numpy()]
     if name in words:
         values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
         places = np.array([list(words[name]).index(word) for word in values.dictionary.to_pylist()], np.int32)
         return places[values.indices.to_numpy()]
     if name == "price":
-        return np.rint(values.to_numpy() * PRICE_UNITS_PER_USD).astype(np.int32)
+        return np.rint(values.to_numpy() * PRICE_UNITS_PER_USD).astype(np.int64)
     if name == "ts_ns":
         return values.view(pa.int64()).to_numpy()
     return values.to_numpy()

@@ -61,6 +61,7 @@ class FeedSink:
         self._check_names("venue", self.venues, run.venues)
         self._check_names("symbol", self.symbols, run.symbols)
         self.check(run)
+        self._scales = np.array(run.price_scales or [1] * len(run.symbols), np.int64)
         if self.ONE_FILE and run.workers > 1:
             self._part = PartFile(self.folder, run.worker)
             return
@@ -101,6 +102,8 @@ class FeedSink:
             if self._part is not None:
                 self._part.write(batch)
                 return
+            if self._scales.max() > 1:  # a dear symbol's prices come in ticks, and a file has all in units of 0.0001 USD
+                batch = replace(batch, price=batch.price * self._scales[batch.symbol])
             for start, stop in self._per_day(batch.ts_ns):
                 assert self._feed is not None
                 part = slice_batch(batch, start, stop)

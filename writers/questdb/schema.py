@@ -109,7 +109,8 @@ def ddl(suffix: str = "", short_ttl: bool = False, extra_tables: Sequence[str] =
         "orders": (
             (
                 ("action", "LONG"), ("kind", WORD), ("order_id", "LONG"), ("side", WORD), ("price", "DOUBLE"), ("size", "LONG"),
-                ("a", "LONG"), ("b", "LONG"), (ORDINAL, "LONG"),
+                ("display", "LONG"), ("hidden_size", "LONG"), ("other_id", "LONG"), ("order_type", WORD), ("imbalance", "LONG"),
+                ("cross_kind", WORD), (ORDINAL, "LONG"),
             ),
             "HOUR",
         ),
