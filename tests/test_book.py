@@ -149,7 +149,7 @@ def test_a_cross_needs_a_reference(reference: int) -> None:
         ("add", (Side.BUY, 2**70, 5), {}, "price_ticks: got 1180591620717411303424; must be a whole number, at most"),
         ("add", (Side.BUY, 206, 99.9), {}, "size: got 99.9; must be a whole number"),
         ("add", (Side.BUY, 206, 5), {"display": 2.5}, "display: got 2.5; must be a whole number"),
-        ("add", (Side.BUY, 206, 5), {"owner": 2**40}, "owner: got 1099511627776; must be a whole number, at least 0, at most 8,388,607"),
+        ("add", (Side.BUY, 206, 5), {"owner": 2**40}, "owner: got 1099511627776; must be a whole number from 0 to 8,388,607"),
         ("add", (Side.BUY, 206, 5), {"owner": -1}, "owner: got -1; must be"),
         ("add", (2, 206, 5), {}, "side: got 2; must be one of Side.BUY, Side.SELL"),
         ("add", (-1, 206, 5), {}, "LOBSTER's 1 is a buy and its -1 a sell"),
@@ -163,7 +163,7 @@ def test_a_cross_needs_a_reference(reference: int) -> None:
         ("replace", (1, 205.99, 5), {}, "price_ticks: got 205.99; must be a whole number"),
         ("cross", (0, 100), {}, "kind of a cross: got 0; must be one of CrossKind.OPEN"),
         ("cross", (CrossKind.OPEN, 1.5), {}, "reference price of a cross: got 1.5; must be a whole number"),
-        ("indicative", (CrossKind.OPEN, 0), {}, "reference price of a cross: got 0; must be a whole number, at least 1"),
+        ("indicative", (CrossKind.OPEN, 0), {}, "reference price of a cross: got 0; must be a whole number from 1 to 2,000,000,000"),
         ("levels", (0, 5), {}, "side: got 0; must be one of"),
         ("levels", (Side.BUY, -1), {}, "count: got -1; must be a whole number, at least 0"),
     ],
@@ -181,9 +181,9 @@ def test_what_is_no_order_is_said_to_be_none(command: str, args: tuple[Any, ...]
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_orders": 0}, "max_orders: got 0; must be a whole number, at least 1, at most 10,000,000"),
+        ({"max_orders": 0}, "max_orders: got 0; must be a whole number from 1 to 10,000,000"),
         ({"max_orders": 1.5}, "max_orders: got 1.5; must be a whole number"),
-        ({"price_window": 2**40}, "price_window: got 1099511627776; must be a whole number, at least 64, at most 33,554,432"),
+        ({"price_window": 2**40}, "price_window: got 1099511627776; must be a whole number from 64 to 33,554,432"),
         ({"price_window": "64"}, "price_window: got '64'; must be a whole number"),
     ],
 )

@@ -114,8 +114,9 @@ def command_row(n: int, command: Command) -> dict[str, Any]:
 
 
 def event_rows(n: int, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Their lines: the kind by name, everything else as numbers."""
-    return [{"n": n, **event._asdict(), "kind": EventKind(event.kind).name} for event in events]
+    """Their lines: the kind by name, everything else as numbers; what the kind has nothing for is left out."""
+    own = [{name: value for name, value in event._asdict().items() if value is not None} for event in events]
+    return [{"n": n, **fields, "kind": EventKind(fields["kind"]).name} for fields in own]
 
 
 def level_row(n: int, book: Any) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def write(folder: Path, seed: int, count: int) -> dict[str, Any]:
                 if command.name == "add":
                     counts["types"][row["type"]] += 1
                 counts["events"].update(EventKind(event.kind).name for event in events)
-                counts["rejects"].update(Reject(event[5]).name for event in events if event.kind == EventKind.REJECT)
+                counts["rejects"].update(Reject(event.reason).name for event in events if event.kind == EventKind.REJECT)
                 pairs.write("commands", [row])
                 for table, rows in (("events", event_rows(n, events)), ("levels", [level_row(n, twin)])):
                     hashed.update(pairs.write(table, rows).encode())
