@@ -257,7 +257,7 @@ def test_any_number_of_orders_may_end_with_the_day_before_the_eyes_of_a_watcher(
 
     def holder(market: Any, orders: Any, rng: Any) -> Any:
         for n in range(4_500):
-            orders.buy("AAPL", "NASDAQ", 1 + n % 60, 1)
+            orders.buy("AAPL", "NASDAQ", 1 + n % 12, 1)
         yield market.wait(1)
 
     def watcher(market: Any, orders: Any, rng: Any, seen: list[int]) -> Any:

@@ -14,16 +14,17 @@ from scenarios.launcher.main import main
 from scenarios.launcher.plan import make_plan
 from simulator.errors import InputError
 from simulator.inputs.run_record import parse_manifest, read_manifest
-from writers.questdb.schema import TableDef, compare_columns
+from writers.questdb.schema import TableDef, compare_columns, ddl
 from writers.questdb.upgrade import upgrade_statements
 
 OLD = Path(__file__).parent / "data" / "version_0_1"
+ORDERS_TODAY = next(each.columns for each in ddl(extra_tables=("orders",)) if isinstance(each, TableDef) and each.name == "equities_orders")
 ROOT = Path(__file__).parent.parent
 OLD_ORDERS = (
     ("timestamp_ns", "TIMESTAMP_NS"), ("symbol", "SYMBOL"), ("venue", "SYMBOL"), ("action", "LONG"), ("kind", "SYMBOL"), ("order_id", "LONG"),
     ("side", "SYMBOL"), ("price", "DOUBLE"), ("size", "LONG"), ("a", "LONG"), ("b", "LONG"), ("ordinal", "LONG"),
 )  # fmt: skip
-NEW_ORDERS = (*OLD_ORDERS[:9], ("display", "LONG"), ("hidden_size", "LONG"), ("other_id", "LONG"), ("order_type", "SYMBOL"), ("imbalance", "LONG"), OLD_ORDERS[-1])
+NEW_ORDERS = (*OLD_ORDERS[:9], ("display", "LONG"), ("hidden_size", "LONG"), ("other_id", "LONG"), ("order_type", "SYMBOL"), ("imbalance", "LONG"), ("cross_kind", "SYMBOL"), OLD_ORDERS[-1])
 
 
 def text_of(**changes: Any) -> str:
@@ -86,9 +87,10 @@ def test_old_flags_are_answered_with_the_new(capsys: pytest.CaptureFixture[str])
 def test_an_orders_table_of_0_1_gets_the_statements_that_the_page_shows() -> None:
     statements = upgrade_statements("equities_orders", dict(OLD_ORDERS), dict(NEW_ORDERS))
     (page,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "upgrading.md").read_text(), re.DOTALL)
-    shown = [line.replace("kind = 'CROSS'", "kind IN ('CROSS')") for line in page.strip().splitlines()]
+    shown = [line.replace("imbalance = a WHERE kind = 'CROSS'", "imbalance = a WHERE kind IN ('CROSS')") for line in page.strip().splitlines()]
     assert [line for line in statements if "order_type = CASE" not in line] == shown
-    assert "WHEN 0 THEN 'LIMIT'" in statements[-2]
+    assert "WHEN 0 THEN 'LIMIT'" in statements[-3]
+    assert [name for name, _ in NEW_ORDERS] == [name for name, _ in ORDERS_TODAY]
     assert upgrade_statements("equities_orders", dict(NEW_ORDERS), dict(NEW_ORDERS)) == []
     assert upgrade_statements("equities_trades", {"price": "DOUBLE"}, {"price": "LONG"}) == []
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 
-from simulator.records import OrderType
+from simulator.records import CrossKind, OrderType
 
 OLD = {"a", "b"}
 """Columns of ``orders`` in 0.1, which each kind of event used for its own."""
@@ -15,6 +16,8 @@ HELD = (
     ("imbalance", "a", ("CROSS",)),
 )
 """(column of today, column of 0.1, kinds of event in which that held it)."""
+WORDS: tuple[tuple[str, type[IntEnum], str], ...] = (("order_type", OrderType, "ADD"), ("cross_kind", CrossKind, "CROSS"))
+"""(column of today, what its words are, the kind of event in which ``b`` held their numbers)."""
 
 
 def upgrade_statements(table: str, has: Mapping[str, str], want: Mapping[str, str]) -> list[str]:
@@ -28,7 +31,8 @@ def upgrade_statements(table: str, has: Mapping[str, str], want: Mapping[str, st
         if name in added:
             words = ", ".join(f"'{kind}'" for kind in kinds)
             statements.append(f"UPDATE {table} SET {name} = {old} WHERE kind IN ({words});")
-    if "order_type" in added:
-        cases = " ".join(f"WHEN {int(kind)} THEN '{kind.name}'" for kind in OrderType)
-        statements.append(f"UPDATE {table} SET order_type = CASE b {cases} END WHERE kind = 'ADD';")
+    for name, words_of, event in WORDS:
+        if name in added:
+            cases = " ".join(f"WHEN {int(kind)} THEN '{kind.name}'" for kind in words_of)
+            statements.append(f"UPDATE {table} SET {name} = CASE b {cases} END WHERE kind = '{event}';")
     return [*statements, f"ALTER TABLE {table} DROP COLUMN a, b;"]
