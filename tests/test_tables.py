@@ -19,7 +19,6 @@ from writers.questdb.schema import ORDINAL, TableDef, ddl
 
 PAGE = (Path(__file__).parent.parent / "docs" / "tables.md").read_text()
 ARROW = {
-    "timestamp[ns]": pa.timestamp("ns"),
     "timestamp[ns, UTC]": pa.timestamp("ns", "UTC"),
     "double": pa.float64(),
     "int64": pa.int64(),
