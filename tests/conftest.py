@@ -1,9 +1,9 @@
 """The suite runs with bounds checking in compiled code, and the whole of it on every core.
 
 Bounds checking is set before numba is imported; subprocesses inherit it. The kernels' cache tells code compiled with it from code
-without. ``pytest`` alone starts a worker per core; with files or tests named it stays in one process, where a worker's start would cost
-more than it saves (``-n 2`` asks for workers, ``-n 0`` for none). Before the workers start, the kernels are compiled once, by two
-processes; else each worker would compile them all.
+without. ``pytest`` alone starts a worker per core and one more, because tests of real time, servers and signals mostly wait; with
+files or tests named it stays in one process, where a worker's start would cost more than it saves (``-n 2`` asks for workers, ``-n 0``
+for none). Before the workers start, the kernels are compiled once, by two processes; else each worker would compile them all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, WORKERS_MAX) if cores > 1 else 0
+    return min(cores + 1, WORKERS_MAX)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 MACROS = """
 CREATE MACRO second(ts) AS ts // 1000000000;
-CREATE MACRO trading_day(ts) AS (ts - 5 * 3600000000000) // 86400000000000;  -- New York's date between 04:00 and 20:00
+CREATE MACRO trading_day(ts) AS {trading_day};
+CREATE MACRO on_grid(price, symbol) AS {on_grid};
 CREATE MACRO sign(side) AS CASE side WHEN 'S' THEN 1 ELSE -1 END;            -- price * sign: the lower, the sooner it trades
 """
+NEW_YORK_DATE = "(ts - 5 * 3600000000000) // 86400000000000"
+"""Between 04:00 and 20:00."""
 # One row per aggressive order that traded on a venue.
 ACTIONS = """
 CREATE TEMP TABLE actions AS
@@ -70,7 +74,7 @@ WITH crosses AS (SELECT symbol, venue, ts + 1 AS ts FROM tr WHERE cond <> 'T'),
 counted AS (
   SELECT second(ts) AS second, 1 AS book, 0 AS print FROM md ANTI JOIN crosses USING (symbol, venue, ts)
   UNION ALL SELECT second(ts), 0, 1 FROM tr WHERE cond = 'T'),
-wanted AS (SELECT unnest(range(second(open_ns), second(close_ns))) AS second FROM sessions)
+wanted AS (SELECT unnest(range(greatest(second(open_ns), {rates_from_s}), second(close_ns))) AS second FROM sessions)
 SELECT second, coalesce(sum(book), 0) AS books, coalesce(sum(print), 0) AS prints
 FROM wanted LEFT JOIN counted USING (second) GROUP BY second
 """
@@ -83,23 +87,23 @@ SELECT * FROM instants, (SELECT symbol FROM listing), span WHERE ts > first_ts +
 """
 
 
-def book_row_checks(levels: int, ticks_per_usd: int) -> dict[str, str]:
-    """Check name to the predicate that a bad book row fulfils."""
+def book_row_checks(levels: int, least: int = 1) -> dict[str, str]:
+    """Check name to the predicate that a bad book row fulfils. ``least``: levels that a side must show."""
     sorted_sides = [f"bids[1][{k}] <= bids[1][{k + 1}] OR asks[1][{k}] >= asks[1][{k + 1}]" for k in range(1, levels)]
     prices = [f"{side}[1][{k}]" for side in ("bids", "asks") for k in range(1, levels + 1)]
-    off_grid = [f"{price} <> round({price} * {ticks_per_usd}) / {ticks_per_usd}" for price in prices]
+    off_grid = [f"NOT on_grid({price}, symbol)" for price in prices]
     whole_lists = [
-        f"len({side}) = 2 AND len({side}[1]) BETWEEN 1 AND {levels} AND len({side}[2]) = len({side}[1])"
+        f"len({side}) = 2 AND len({side}[1]) BETWEEN {least} AND {levels} AND len({side}[2]) = len({side}[1])"
         f" AND list_count({side}[1]) = len({side}[1]) AND list_count({side}[2]) = len({side}[2])"
         for side in ("bids", "asks")
     ]
     return {
         # The best is first, and no price comes twice.
-        "levels sorted": " OR ".join(sorted_sides),
+        "levels sorted": " OR ".join(sorted_sides) or "false",
         "uncrossed": "bids[1][1] >= asks[1][1]",
         # And whole shares.
         "sizes positive": "list_min(bids[2]) <= 0 OR list_min(asks[2]) <= 0 OR (list_sum(bids[2]) + list_sum(asks[2])) % 1 <> 0",
-        # Two lists of 1 to L numbers, no NULL among them.
+        # Two lists of 1 to L numbers (in an empty market of 0 to L), no NULL among them.
         "equal N": f"({' AND '.join(whole_lists)}) IS NOT TRUE",
         # Exactly the double nearest to the decimal: a multiplication by 0.01 would miss it.
         "on the tick grid": f"{' OR '.join(off_grid)} OR NOT isfinite(list_sum(bids[1]) + list_sum(asks[1]))",
@@ -121,7 +125,7 @@ BASIC = {
     "partition holds its hour": """
         SELECT count(*) FROM places WHERE (ts // 3600000000000 = epoch(date::TIMESTAMP)::BIGINT // 3600 + hour::BIGINT) IS NOT TRUE""",
     "price and size positive": """
-        SELECT count(*) FROM tr WHERE (price > 0 AND price = round(price * {ticks_per_usd}) / {ticks_per_usd} AND size > 0
+        SELECT count(*) FROM tr WHERE (price > 0 AND on_grid(price, symbol) AND size > 0
                                        AND side IN ('B', 'S') AND cond IN ('T', 'O', 'C', 'H')) IS NOT TRUE""",
     # In 99.9 % of the rows of the continuous session.
     "five levels nearly always": """
@@ -147,7 +151,7 @@ TRUTH = {
     "print at a displayed price": """
         SELECT (SELECT count(*) FROM prices WHERE displayed > 0 AND (displayed > before + refilled OR before = 0)
                 AND (place <= reach_before OR place > best_left))
-             + (SELECT count(*) FROM actions ANTI JOIN (SELECT id FROM shown WHERE NOT is_after) USING (id))""",
+             + {seeded} * (SELECT count(*) FROM actions ANTI JOIN (SELECT id FROM shown WHERE NOT is_after) USING (id))""",
     # Neither at the other side's prices nor past a better price that is left, displayed or hidden.
     "print within the quote": "SELECT count(*) FROM prices WHERE is_traded AND (place <= opposite OR place > best_left)",
     # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds.
@@ -173,11 +177,11 @@ TRUTH = {
         SELECT count(*) FROM tr JOIN th USING (ts, symbol, venue) WHERE cond = 'T' AND side = resting_side""",
 }
 ORDERS = {
-    # A kind that the other checks do not know would pass them by.
+    # A kind that the other checks do not know would pass them by. A cross that pairs nothing is a row too: it ends what waited for it.
     "order rows sound": """
         SELECT count(*) FROM od WHERE (
           kind IN ('ADD', 'EXECUTE', 'REFILL', 'REST', 'EXPIRE', 'CANCEL', 'REDUCE', 'REPLACE', 'CROSS') AND side IN ('B', 'S')
-          AND price >= 0 AND size >= CASE kind WHEN 'REST' THEN 0 ELSE 1 END AND order_id >= CASE kind WHEN 'CROSS' THEN 0 ELSE 1 END
+          AND price >= 0 AND size >= CASE WHEN kind IN ('REST', 'CROSS') THEN 0 ELSE 1 END AND order_id >= CASE kind WHEN 'CROSS' THEN 0 ELSE 1 END
           AND length(symbol) > 0 AND length(venue) > 0) IS NOT TRUE""",
     "order ids unique": """
         SELECT count(*) FROM (SELECT 1 FROM od WHERE kind IN ('ADD', 'REPLACE')
@@ -225,44 +229,68 @@ EVERY_VENUE = {
 }
 
 
-def violations(
-    folder: Path, *, levels: int, listing: Mapping[str, str], sessions: Sequence[tuple[int, int]], has_truth: bool = True,
-    has_orders: bool = False, rates: tuple[int, int, int, int] | None = None, every_venue: bool = False, offsession: bool = False,
-    ticks_per_usd: int = 100, suffix: str = "",
+def violations(folder: Path, *, has_truth: bool = True, has_orders: bool = False, suffix: str = "", **asked: Any) -> dict[str, int]:
+    """Check name to the number of violations in a run's Parquet files; all 0 on a good run. ``asked``: see ``ask``."""
+    with duckdb.connect() as con:
+        for name, table in table_names(has_truth, has_orders).items():
+            _view(con, name, folder / f"equities_{table}{suffix}")
+        return ask(con, has_truth=has_truth, has_orders=has_orders, **asked)
+
+
+def table_names(has_truth: bool, has_orders: bool) -> dict[str, str]:
+    """Short name to table."""
+    return {"md": "market_data", "tr": "trades"} | ({"th": "truth"} if has_truth else {}) | ({"od": "orders"} if has_orders else {})
+
+
+def ask(
+    con: duckdb.DuckDBPyConnection, *, levels: int, listing: Mapping[str, str], sessions: Sequence[tuple[int, int]], has_truth: bool,
+    has_orders: bool, rates: tuple[int, int, int, int] | None = None, every_venue: bool = False, offsession: bool = False,
+    tick_units: int | Mapping[str, int] = 100, day_starts: Sequence[int] = (),
+    starts_empty: bool = False, rates_from_ns: int = 0,
 ) -> dict[str, int]:  # fmt: skip
-    """Check name to the number of violations; all 0 on a good run.
+    """The same of tables that ``con`` has, by their short names.
 
     ``listing``: symbol to venue. ``sessions``: open and close of the continuous sessions in the run, in ns and whole seconds; where
-    the run starts or ends inside one, give the part it covers. ``rates``: least and most book rows a second, least and most prints.
+    the run starts or ends inside one, give the part it covers. ``rates``: least and most book rows a second, least and most prints, from ``rates_from_ns`` on.
     ``listing`` names every symbol of the run and no other. ``every_venue``: each symbol has a book row at each venue in each second (with 150 book rows a second and more).
-    ``offsession``: trades outside the sessions are allowed.
+    ``offsession``: trades outside the sessions are allowed. ``tick_units``: in 0.0001 USD, of all symbols or by symbol.
+    ``day_starts``: when trading days begin, in ns; needed where there are rows of the night. ``starts_empty``: no background has
+    filled the books, so that a side may show nothing, and hidden orders may trade before a book has its first row.
     """
-    numbers = {"levels": levels, "ticks_per_usd": ticks_per_usd}
+    numbers = {"levels": levels, "seeded": int(not starts_empty), "rates_from_s": rates_from_ns // 1_000_000_000}
     if rates is not None:
         numbers |= dict(zip(("book_min", "book_max", "print_min", "print_max"), rates, strict=True))
     parts = (
         (BASIC, True), (PHASE, not offsession), (TRUTH, has_truth), (ORDERS, has_orders), (ORDERS_AND_TRUTH, has_orders and has_truth),
         (RATES, rates), (EVERY_VENUE, every_venue),
     )  # fmt: skip
-    tables = {"md": "market_data", "tr": "trades"} | ({"th": "truth"} if has_truth else {}) | ({"od": "orders"} if has_orders else {})
-    with duckdb.connect() as con:
-        con.execute(MACROS)
-        for name, table in tables.items():
-            _view(con, name, folder / f"equities_{table}{suffix}")
-        places = " UNION ALL ".join(f"SELECT ts, filename, file_row_number, date, hour FROM {name}" for name in tables)
-        con.execute(f"CREATE VIEW places AS {places}")
-        con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")
-        con.executemany("INSERT INTO sessions VALUES (?, ?)", [list(s) for s in sessions])
-        con.execute("CREATE TABLE listing (symbol VARCHAR, venue VARCHAR)")
-        con.executemany("INSERT INTO listing VALUES (?, ?)", [list(item) for item in listing.items()])
-        for setup, wanted in ((DUE, True), (ACTIONS, has_truth), (SHOWN, has_truth), (PRICES, has_truth), (SECONDS, rates)):
-            if wanted:
-                con.execute(setup.format(**numbers))
-        found = _book_rows(con, book_row_checks(levels, ticks_per_usd))
-        for checks, wanted in parts:
-            for name, sql in checks.items() if wanted else ():
-                ((found[name],),) = con.execute(sql.format(**numbers)).fetchall()
+    trading_day = " + ".join(f"(ts >= {start})::BIGINT" for start in day_starts) or NEW_YORK_DATE
+    con.execute(MACROS.format(trading_day=trading_day, on_grid=_on_grid(tick_units)))
+    places = " UNION ALL ".join(f"SELECT ts, filename, file_row_number, date, hour FROM {name}" for name in table_names(has_truth, has_orders))
+    con.execute(f"CREATE VIEW places AS {places}")
+    con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")
+    con.execute("CREATE TABLE listing (symbol VARCHAR, venue VARCHAR)")
+    for table, rows in (("sessions", sessions), ("listing", listing.items())):
+        if rows:
+            con.execute(f"INSERT INTO {table} VALUES {', '.join(['(?, ?)'] * len(rows))}", [value for row in rows for value in row])
+    for setup, wanted in ((DUE, True), (ACTIONS, has_truth), (SHOWN, has_truth), (PRICES, has_truth), (SECONDS, rates)):
+        if wanted:
+            con.execute(setup.format(**numbers))
+    found = _book_rows(con, book_row_checks(levels, 0 if starts_empty else 1))
+    for checks, wanted in parts:
+        for name, sql in checks.items() if wanted else ():
+            ((found[name],),) = con.execute(sql.format(**numbers)).fetchall()
     return found
+
+
+def _on_grid(tick_units: int | Mapping[str, int]) -> str:
+    """SQL: exactly the double nearest to a whole number of ticks."""
+    if isinstance(tick_units, int) and 10_000 % tick_units == 0:
+        ticks_per_usd = 10_000 // tick_units
+        return f"price = round(price * {ticks_per_usd}) / {ticks_per_usd}"
+    cases = "".join(f" WHEN '{symbol}' THEN {units}" for symbol, units in tick_units.items()) if isinstance(tick_units, Mapping) else ""
+    units = f"CASE symbol{cases} END" if cases else str(tick_units)
+    return f"price = round(price * 10000) / 10000 AND round(price * 10000)::BIGINT % {units} = 0"
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, dataset: Path) -> None:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.records import CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side
+from simulator.testing import Book
 
 FIELDS = ("action", "kind", "order_id", "side", "price", "size", "display", "order_type", "imbalance", "cross_kind")
 Levels = list[tuple[int, int]]
 
 
-def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, tick_units: int = 100) -> int:
-    """Replay one book; returns the number of its rows, all of which matched. A new day begins where actions count from 1 again."""
+def replay(
+    orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, tick_units: int = 100, make_book: Callable[[], Book] = LimitOrderBook
+) -> int:
+    """Replay one book; returns the number of its rows, all of which matched. A new day begins where orders count from 1 again."""
     mine = (orders.symbol == symbol) & (orders.venue == venue)
     events = list(zip(*(getattr(orders, name)[mine].tolist() for name in FIELDS), strict=True))
     quotes = rows.quotes[(rows.symbol == symbol) & (rows.venue == venue)]
     depth = quotes.shape[2]
-    book = LimitOrderBook()
+    book = make_book()
     before = deep(book)
     row = 0
+    mornings = {n for n, event in enumerate(events) if n and event[FIELDS.index("kind")] == EventKind.ADD and event[FIELDS.index("order_id")] == 1}
     for n, (action, kind, order_id, side, price, size, display, order_type, imbalance, cross_kind) in enumerate(events):
         ticks = price // tick_units
+        if n in mornings:
+            book = make_book()
+            before = deep(book)
         if kind == EventKind.ADD:
             assert book.add(Side(side), ticks, size, type=OrderType(order_type), display=display)[0].order_id == order_id, f"order {order_id}"
         elif kind == EventKind.CANCEL:
@@ -31,7 +40,7 @@ def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, t
         elif kind == EventKind.CROSS:
             cross = book.cross(CrossKind(cross_kind), max(ticks, 1))[0]
             assert (cross.size, cross.imbalance) == (size, imbalance), f"cross in action {action}"
-        if n + 1 == len(events) or events[n + 1][0] != action:
+        if n + 1 == len(events) or n + 1 in mornings or events[n + 1][0] != action:
             now = deep(book)
             if now != before:
                 assert row < len(quotes), f"action {action} has no row"
@@ -42,7 +51,7 @@ def replay(orders: OrderBatch, rows: MarketDataBatch, symbol: int, venue: int, t
     return row
 
 
-def deep(book: LimitOrderBook) -> tuple[Levels, Levels]:
+def deep(book: Book) -> tuple[Levels, Levels]:
     return book.levels(Side.BUY, 200), book.levels(Side.SELL, 200)
 
 

@@ -88,7 +88,7 @@ def test_a_name_that_no_file_could_have_is_no_file(flag: str, name: str, capsys:
     [
         ({"seed": "1"}, "--seed: got '1'; must be a whole number from"),
         ({"seed": 2**63}, "--seed"),
-        ({"levels": 41}, "--levels: got 41; must be a whole number from 4 to 40 levels a side"),
+        ({"levels": 41}, "--levels: got 41; must be a whole number from 1 to 40 levels a side"),
         ({"levels": 10.0}, "--levels: got 10.0; must be a whole number"),
         ({"levels": True}, "--levels: got True"),
         ({"max_orders": "many"}, "max_orders: got 'many'; must be a whole number"),

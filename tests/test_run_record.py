@@ -156,7 +156,7 @@ WRONG = [
     (("seed",), 2**63, "seed"),
     (("seed",), "1", "seed"),
     (("seed",), True, "seed"),
-    (("levels",), 3, "4 to 40"),
+    (("levels",), 0, "1 to 40"),
     (("start_ts",), "2025-07-01", "start_ts"),
     (("end_ts",), "2025-07-01T00:00:00Z", "after the start"),
     (("rates", "trades_min_eps"), 10**9, "5,000,000"),

@@ -263,7 +263,7 @@ WRONG = [
     ("seed: 5", "seed: 5.5", ["line 5: seed", "5.5"]),
     ("seed: 5", "seed: '5'", ["line 5: seed", "'5'", "whole number"]),
     ("seed: 5", "seed: 5\nseed: 6", ["line 6", "'seed' occurs twice"]),
-    ("levels: 6", "levels: 3", ["line 6: levels", "got 3", "4 to 40"]),
+    ("levels: 6", "levels: 0", ["line 6: levels", "got 0", "1 to 40"]),
     ("trades_min_eps: 5", "trade_min_eps: 5", ["line 7: rates.trade_min_eps", "Did you mean trades_min_eps?"]),
     ("trades_max_eps: 30", "trades_max_eps: 3", ["line 7: rates.trades_min_eps", "got 5"]),
     ("[AAPL, JPM, XOM]", "[AAPL, JMP, XOM]", ["line 2: symbols[1]", "'JMP'", "Did you mean JPM?"]),

@@ -103,7 +103,7 @@ class Flags(BaseModel):
     seed: Annotated[int, Field(ge=SEED_MIN, le=SEED_MAX)] = Field(
         _default(Scenario, "seed"), description="Same seed, same rows; any whole number of 64 bits."
     )
-    levels: int = Field(_default(Scenario, "levels"), description="Price levels of each side in a book row, 4 to 40.")
+    levels: int = Field(_default(Scenario, "levels"), description="Price levels of each side in a book row, 1 to 40.")
     symbols: Names | None = Field(None, description="The universe, as a comma list; rates are totals over it (default: all 30).")
     only: Names | None = Field(None, description="Simulate just these; their rows are the same as in the full run (default: all).")
     prices: str | None = Field(

@@ -130,7 +130,7 @@ class ScenarioKeys(_Keys):
     start_ts: str | None = Field(None, description="First instant, ISO-8601 with a zone.")
     end_ts: str | None = Field(None, description="The run ends before this instant.")
     seed: Annotated[int, Field(ge=SEED_MIN, le=SEED_MAX)] | None = None
-    levels: int | None = Field(None, description="Price levels of each side in a book row, 4 to 40.")
+    levels: int | None = Field(None, description="Price levels of each side in a book row, 1 to 40.")
     rates: RatesKeys = RatesKeys()
     total_market_data_events: Annotated[int, Field(ge=1)] | None = Field(None, description="Book rows of the run at most.")
     session_pacing: bool | None = Field(None, description="The exchange's phases and crosses, or none.")
