@@ -36,6 +36,14 @@ STROKES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _python_hears_ctrl_c() -> Iterator[None]:
+    """As in a notebook, whatever runs the tests does with it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 def trader(market: Any, orders: Any, rng: Any) -> Any:
     """Uses all that there is of waiting and sending."""
     while True:

@@ -23,6 +23,9 @@ class LatentMarketView:
         self.symbols = reach.symbols
         self.venues = reach.venues
         self._reach = reach
+        self._clock = reach.clock
+        self._number = reach.number
+        self._latency_ns = reach.latency_ns
         self._own = own
         self._exchange = exchange
         self._venues = venues
@@ -84,7 +87,7 @@ class LatentMarketView:
     # --- waiting -----------------------------------------------------------------------------------------------------
 
     def wait(self, ns: int) -> Wait:
-        return Wait.made(self._reach.number, self._reach.now_ns + whole("ns", ns, 0))
+        return Wait.made(self._number, self._clock.now + whole("ns", ns, 0))
 
     def until(self, ts_ns: int) -> Wait:
         return Wait.made(self._reach.number, max(whole("ts_ns", ts_ns), self._reach.now_ns))
@@ -125,7 +128,9 @@ class LatentMarketView:
 
     def quote_of(self, book: int) -> Quote:
         """The best levels of a book as they have reached the agent."""
-        return Quote(*self._exchange.quote_at(book, self._reach.seen_ns(book)), *self._reach.named(book))
+        k, v = divmod(book, len(self.venues))
+        seen = self._exchange.quote_at(book, self._clock.now - self._latency_ns[v])
+        return Quote(*seen, self._reach.names[k], self.venues[v])
 
     def trade_of(self, book: int) -> Trade | None:
         """The last print of a book that has reached the agent."""

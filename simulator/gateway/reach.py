@@ -34,21 +34,25 @@ class Reach:
         self.listings = traded.listings
         self.names = traded.symbols
         """Of all the worker's symbols, for books."""
-        self._clock = clock
+        self.clock = clock
         self._symbol_place = {name: k for k, name in enumerate(traded.symbols) if name in self.symbols}
         self._venue_place = {name: v for v, name in enumerate(traded.venues)}
+        self._book = {(s, v): k * len(self.venues) + n for s, k in self._symbol_place.items() for v, n in self._venue_place.items()}
 
     @property
     def now_ns(self) -> int:
-        return self._clock.now
+        return self.clock.now
 
     def seen_ns(self, book: int) -> int:
         """What the agent knows of a book is as of then."""
-        return self._clock.now - self.latency_ns[book % len(self.venues)]
+        return self.clock.now - self.latency_ns[book % len(self.venues)]
 
     def find(self, symbol: str, venue: str) -> int:
         """The book. Raises ``AgentError`` for a name that this agent does not have."""
-        return self.symbol(symbol) * len(self.venues) + self.venue(venue)
+        try:
+            return self._book[symbol, venue]  # one look, for speed
+        except (KeyError, TypeError):
+            return self.symbol(symbol) * len(self.venues) + self.venue(venue)
 
     def find_all(self, symbol: str, venue: str | None) -> tuple[int, ...]:
         """The books of a symbol at one venue, or at all of them."""
