@@ -74,7 +74,7 @@ def test_whatever_is_cited_is_here() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["See realism.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
+    ["See likeness.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
 )
 def test_a_dangling_name_is_found(planted: str) -> None:
     assert missing("simulator/x.py", planted)

@@ -14,6 +14,7 @@ import pytest
 from scenarios.launcher.main import command_line
 from simulator.analysis.scorecard import ArrowTables, ParquetTables, Verdict, score
 from simulator.analysis.scorecard.bands import CHECKS, bands
+from simulator.analysis.scorecard.card import number
 from simulator.errors import InputError
 from tests.made_market import OPEN_NS, Made, S, books, make, trades
 
@@ -195,3 +196,15 @@ def test_the_committed_cards_have_todays_checks() -> None:
     for path in cards:
         card = json.loads(path.read_text())
         assert [part["key"] for check in card["checks"] for part in check["parts"]] == list(bands()), path
+
+
+def test_the_page_has_every_band_and_the_values_of_the_cards() -> None:
+    lines = {line.split("`")[1]: line for line in (ROOT / "docs" / "realism.md").read_text().splitlines() if line.startswith("| `S")}
+    assert list(lines) == list(bands())
+    for path in sorted((ROOT / "docs" / "realism").glob("*_9101.json")):
+        for check in json.loads(path.read_text())["checks"]:
+            for part in check["parts"]:
+                line = lines[part["key"]]
+                assert f"| {bands()[part['key']].range_text}" in line
+                if part["value"] is not None:
+                    assert number(part["value"]) in line, part

@@ -99,12 +99,15 @@ def spectrum(pulse: Pulse, start_ns: int, end_ns: int) -> Spectrum | None:
     if last - first < HOUR_S * BINS_PER_S or pulse.books[first:last].sum() < HOUR_S:
         return None
     lines, curves = [], []
-    grid = np.geomspace(0.1, 10, 120)
+    lines_hz = np.arange(1.0, 11.0)
+    grid = np.unique(np.concatenate((np.geomspace(0.1, 10, 120), lines_hz)))
     for counts in (pulse.books[first:last], pulse.prints[first:last]):
         hertz, power = est.line_spectrum(counts, BINS_PER_S, SEGMENTS)
-        # Wherever the second's line or one of its overtones stands is shown by its own; between them the mean of the neighbours.
+        # The second's line and its overtones are shown by themselves, between them the mean of the neighbours.
         place = np.clip(np.searchsorted(hertz, grid), 1, len(hertz) - 1)
         smooth = np.array([power[max(p - 8, 1) : p + 9].mean() for p in place])
+        on_line = np.isin(grid, lines_hz)
+        smooth[on_line] = power[np.clip(np.rint(grid[on_line] / hertz[1]).astype(int), 0, len(power) - 1)]
         reference = max(float(counts.mean()) * len(counts) / SEGMENTS, 1e-9)
         curves.append(smooth / reference)
         lines.append(est.line_over_surroundings(hertz, power, 1.0))

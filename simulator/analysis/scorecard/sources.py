@@ -1,4 +1,4 @@
-"""Where the two tables come from: a folder of Parquet, tables in memory. ``questdb_source.py`` has the database.
+"""Where the two tables come from: a folder of Parquet, tables in memory. ``writers/questdb/tables.py`` reads a database.
 
 A source gives its rows a trading day at a time, so that memory does not grow with the number of days. Rows may come in any
 order; that a symbol and venue's rows are in time order is a question of S1, not a need.

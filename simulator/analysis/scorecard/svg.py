@@ -11,8 +11,8 @@ from simulator.analysis.scorecard.card import Plot, Series, number
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 46
 TICKS = 6
-TICKS_NAMED = 36
-"""Names below the axis are slanted from so many letters on."""
+LETTER = 6.5
+"""Width of one; names that would touch are slanted."""
 
 
 class _Axis:
@@ -56,7 +56,7 @@ class _Axis:
 
 def draw(plot: Plot) -> str:
     """The plot as an ``<svg>`` element with its legend."""
-    slanted = sum(map(len, plot.ticks)) > TICKS_NAMED * 2
+    slanted = max(map(len, plot.ticks), default=0) * LETTER * len(plot.ticks) > WIDTH - LEFT - RIGHT
     bottom = HEIGHT - BOTTOM - (14 if slanted else 0)
     xs = [x for s in plot.series for x in s.x]
     if plot.ticks:
