@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from simulator.analysis.scorecard.bands import CHECKS, bands
 from simulator.analysis.scorecard.card import number
 from simulator.errors import InputError
 from tests.made_market import OPEN_NS, Made, S, books, make, trades
+from writers.questdb.tables import _lists
 
 ROOT = Path(__file__).parent.parent
 
@@ -208,3 +210,15 @@ def test_the_page_has_every_band_and_the_values_of_the_cards() -> None:
                 assert f"| {bands()[part['key']].range_text}" in line
                 if part["value"] is not None:
                     assert number(part["value"]) in line, part
+
+
+def test_arrays_of_a_database_are_read_from_their_bytes() -> None:
+    def as_bytes(rows: list[list[float]]) -> bytes:
+        count = len(rows[0])
+        head = struct.pack(">iii", 2, 0, 701) + struct.pack(">iiii", 2, 1, count, 1)
+        return head + b"".join(struct.pack(">id", 8, value) for row in rows for value in row)
+
+    sides = [[[100.01, 100.0], [300.0, 40.0]], [[99.5], [7.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
+    empty = struct.pack(">iii", 0, 0, 701)
+    read = _lists((as_bytes(sides[0]), None, as_bytes(sides[1]), empty, as_bytes(sides[2])))
+    assert read.to_pylist() == [sides[0], [], sides[1], [], sides[2]]
