@@ -251,11 +251,19 @@ def test_a_view_that_was_never_refreshed_is_asked(pg: Any, never_refreshed: View
     assert views.catch_up(pg, [never_refreshed]) == []
 
 
+def test_a_view_that_is_listed_late_is_waited_for(pg: Any, never_refreshed: ViewDef, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [[], []]  # type: list[list[dict[str, Any]]]
+    monkeypatch.setattr(views, "view_facts", lambda pg, name: left.pop() if left else schema.view_facts(pg, name))
+    assert views.catch_up(pg, [never_refreshed]) == [never_refreshed.name]
+    assert not left
+
+
 def test_a_view_that_cannot_catch_up_is_told_with_the_statement_to_type(
     pg: Any, never_refreshed: ViewDef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "GRACE_S", 0.1)
     monkeypatch.setattr(views, "STUCK_S", 1.0)
+    monkeypatch.setattr(views, "APPEARS_WITHIN_S", 0.1)
     pg.execute(f"ALTER TABLE {never_refreshed.base} RENAME COLUMN price TO paid")
     schema.wait_applied(pg, [never_refreshed.base])
     with pytest.raises(SinkError, match=f"does not refresh.* DROP MATERIALIZED VIEW {never_refreshed.name};.*--suffix"):

@@ -16,6 +16,8 @@ ASKS_AGAIN_S = 5.0
 """After so long without a step, and no refresh going on, the whole view is asked for again."""
 STUCK_S = 20.0
 """After so long it will not come: a server (9.3.4) that was killed while it made a view may list it, and be unable to open it."""
+APPEARS_WITHIN_S = 10.0
+"""A busy server lists a view a moment after it was made."""
 LOOK_S = 0.05
 
 
@@ -41,6 +43,9 @@ def _catch_up(pg: Any, view: ViewDef, timeout_s: float, is_stopped: Callable[[],
     is_asked, last = False, None
     while True:
         found = view_facts(pg, view.name)
+        if not found and not is_stopped() and time.monotonic() - began_s < APPEARS_WITHIN_S:
+            time.sleep(LOOK_S)
+            continue
         if not found:
             raise SinkError(f"The view {view.name} is not there any more; the rows are complete. --print_ddl true prints its SQL.")
         row = found[0]
