@@ -156,6 +156,20 @@ def test_another_seed_cannot_continue_the_run(server: EmbeddedServer, suffix: st
     assert "Traceback" not in refused.stderr
 
 
+def test_a_recorded_run_is_repeated_as_parquet(server: EmbeddedServer, pg: Any, suffix: str, plain: tuple[Path, str], tmp_path: Path) -> None:
+    _, digest = plain
+    place = (*at(server), "--suffix", suffix)
+    assert digest_of(command(*SMALL, *place, *PLAIN)) == digest
+    (run_id,) = {row[0] for row in pg.execute(f"SELECT run_id FROM equities_runs{suffix}").fetchall()}
+    for n, source in enumerate(("database", f"database:{run_id}")):
+        assert digest_of(command("--repeat", source, *place, "--out", str(tmp_path / str(n)))) == digest
+    for source, says in (("database:nobody", "records no such run"), ("database", "it would write into the tables that it reads from")):
+        refused = command("--repeat", source, *place, "--out", str(tmp_path / "no"), *(("--writer", "questdb") if source == "database" else ()))
+        assert refused.returncode == 2
+        assert says in refused.stderr
+    read_back(pg, tmp_path / "0", suffix)
+
+
 def test_a_run_can_be_continued_beyond_its_end(server: EmbeddedServer, pg: Any, suffix: str, plain: tuple[Path, str]) -> None:
     folder, digest = plain
     place = (*at(server), "--suffix", suffix, *PLAIN)

@@ -9,7 +9,7 @@ from simulator.errors import InputError, explain
 from simulator.inputs.run_record import Manifest, parse_manifest
 from writers.questdb.schema import exists, table_name
 
-STARTED, REFRESHED, ENDED = "started", "refreshed", "ended"
+STARTED, ENDED = "started", "ended"
 """Events of a run."""
 
 
