@@ -209,7 +209,7 @@ def test_no_trades_are_not_called_too_few(capsys: pytest.CaptureFixture[str]) ->
     assert main(line.split()) == 0
     said = capsys.readouterr().out
     assert "The first second may fall outside the rates" in said
-    assert "0 trades" not in said
+    assert "for 0 trades" not in said
 
 
 # --- names that hide ours -------------------------------------------------------------------------------------------------

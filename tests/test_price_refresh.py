@@ -40,8 +40,10 @@ def run(base: Scenario, tmp_path: object, workers: int, *, live: bool) -> tuple[
         Job(scenario=base, make_market=Market, make_sink=maker, symbols=symbols, worker=w, workers=workers, pace=pace)
         for w, symbols in enumerate(dealt)
     ]
-    outcome = run_jobs(jobs, None, lambda _: None, None, Refresher(1 if live else 0, ("JPM", "XOM"), ask))
+    kept: list[int] = []
+    outcome = run_jobs(jobs, None, lambda _: None, None, Refresher(1 if live else 0, ("JPM", "XOM"), ask, lambda found: kept.append(len(found))))
     assert outcome.complete, outcome.failed
+    assert kept == list(range(1, len(outcome.refreshes) + 1)), "each is recorded as it comes"
     return outcome, reduce(lambda a, b: a | b, (done.digests for done in outcome.done.values()))
 
 

@@ -20,6 +20,7 @@ from scenarios.launcher.plan import make_plan, with_scenario
 from simulator.errors import InputError
 from simulator.inputs.config import Fees, Scenario
 from simulator.inputs.scenario_file import load_scenario, read_scenario, scenario_schema
+from simulator.inputs.sessions import new_york, parse_ts
 from simulator.inputs.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -413,7 +414,7 @@ def test_an_agent_that_fails_ends_the_run_with_1_and_what_is_written_is_complete
     assert run_command("--scenario", str(path), "--out", str(home / "out"), "--processes", "2") == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "Traceback" not in said
-    for part in ("Agent 'guilty' at ", "2025-07-01T14:00:04.000000000Z", str(home / "my_agents.py"), *says):
+    for part in ("Agent 'guilty' at ", new_york(parse_ts("2025-07-01T14:00:04Z")), str(home / "my_agents.py"), *says):
         assert part in said
     manifest = json.loads((home / "out" / "manifest.json").read_text())
     assert manifest["complete"] is False

@@ -26,7 +26,12 @@ def ask_yahoo(symbols: Sequence[str]) -> PriceTable:
 class Refresher:
     """Asks every ``every_s`` seconds while it is entered; ``news`` gives what has come. 0 never asks."""
 
-    def __init__(self, every_s: int, symbols: Sequence[str], ask: Callable[[Sequence[str]], PriceTable] = ask_yahoo) -> None:
+    def __init__(
+        self, every_s: int, symbols: Sequence[str], ask: Callable[[Sequence[str]], PriceTable] = ask_yahoo,
+        keep: Callable[[Sequence[Refresh]], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """``keep`` is told all refreshes of the run whenever there is a new one; it may raise ``MarketSimError``, which ends the run."""
+        self.keep = keep
         self._every_s = every_s
         self._symbols = tuple(symbols)
         self._ask = ask

@@ -180,6 +180,10 @@ class Database:
             for table in scenario.tables
         }
 
+    def refreshed(self, manifest: Manifest) -> None:
+        """Record new prices while a run in real time goes on: killed, it can be repeated with them. Raises ``SinkError``."""
+        runs.record(self.pg, self.flags.suffix, self.run_id, runs.REFRESHED, manifest)
+
     def rows_before(self, plan: Plan) -> int:
         """Book rows of a continued run before the part of it that is replayed."""
         symbols = [symbol.name for symbol in plan.scenario.universe.symbols]

@@ -196,7 +196,12 @@ class _Pool:
     def news(self) -> list[Refresh]:
         """New reference prices, noted for the manifest."""
         found = self.refresher.news(self.outcome.now_ns)
-        self.outcome.refreshes += found
+        if found:
+            self.outcome.refreshes += found
+            try:
+                self.refresher.keep(self.outcome.refreshes)
+            except MarketSimError as error:
+                self.outcome.halt(str(error))
         return found
 
     def _run_processes(self) -> None:

@@ -9,7 +9,7 @@ from simulator.errors import InputError, explain
 from simulator.inputs.run_record import Manifest, parse_manifest
 from writers.questdb.schema import exists, table_name
 
-STARTED, ENDED = "started", "ended"
+STARTED, REFRESHED, ENDED = "started", "refreshed", "ended"
 """Events of a run."""
 
 
@@ -19,6 +19,7 @@ class Run:
 
     run_id: str
     started: Manifest
+    """With the refreshed prices of a run in real time that it has recorded so far."""
     ended: Manifest | None
     """None while it goes on, and after it was killed."""
 
@@ -62,7 +63,10 @@ def run_by_id(connection: Any, suffix: str, run_id: str) -> Run:
 
 
 def _run(connection: Any, name: str, run_id: str, started: str) -> Run:
-    query = f"SELECT manifest FROM {name} WHERE event = '{ENDED}' AND run_id = %s ORDER BY ts DESC LIMIT 1"
-    ended = connection.execute(query, (run_id,)).fetchone()
     where = f"run {run_id} in {name}"
-    return Run(run_id, parse_manifest(started, where), parse_manifest(ended[0], where) if ended is not None else None)
+    later = {}
+    for event in (REFRESHED, ENDED):
+        query = f"SELECT manifest FROM {name} WHERE event = '{event}' AND run_id = %s ORDER BY ts DESC LIMIT 1"
+        found = connection.execute(query, (run_id,)).fetchone()
+        later[event] = parse_manifest(found[0], where) if found is not None else None
+    return Run(run_id, later[REFRESHED] or parse_manifest(started, where), later[ENDED])

@@ -28,6 +28,7 @@ from scenarios.launcher.worker import Job, deal, run_info
 from scenarios.launcher.worker_pool import run_jobs
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.flow import NEVER_NS
+from simulator.inputs.config import Refresh
 from simulator.records import I64, NS_PER_S
 from writers.formats import FORMATS
 
@@ -121,7 +122,8 @@ def run(
         started_s = time.monotonic()
         try:
             with ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
-                outcome = run_jobs(jobs, limit, line.show, backpressure, Refresher(flags.yahoo_refresh_secs, names), signals)
+                refresher = Refresher(flags.yahoo_refresh_secs, names, keep=lambda found: keep_refreshes(plan, database, found))
+                outcome = run_jobs(jobs, limit, line.show, backpressure, refresher, signals)
             try:
                 maker.merge(run_info(jobs[0]), outcome.complete)
             except Exception as error:  # a writer of one's own may raise anything; whatever ended the run before stays the reason
@@ -142,6 +144,17 @@ def writer_arguments(plan: Plan) -> Mapping[str, Any]:
         plan.scenario.universe.venue_index(venue)
     levels = {"levels": plan.scenario.levels} if FORMATS[flags.writer].has_levels else {}
     return {"venues": flags.venue or (), **levels}
+
+
+def keep_refreshes(plan: Plan, database: Database | None, refreshes: Sequence[Refresh]) -> None:
+    """In the record of a run that goes on, so that it can be repeated even if it is killed. Raises ``SinkError``."""
+    from writers.parquet import write_manifest
+
+    manifest = build_manifest(plan, refreshes=refreshes)
+    if database is not None:
+        database.refreshed(manifest)
+    elif plan.flags.writer == "parquet":
+        write_manifest(Path(plan.flags.out), manifest)
 
 
 def folder_history(folder: Path) -> History:
