@@ -16,7 +16,7 @@ from formats import Levels, Made, closing, contents, day_scenario, differences, 
 from itch_book import lobster
 from meatpy.itch50 import ITCH50MarketProcessor, ITCH50MessageReader
 
-from scenarios.launcher.main import command_line
+from scenarios.launcher.main import command_line, main
 from simulator import InputError
 from simulator.errors import SinkError
 from simulator.inputs.sessions import parse_ts
@@ -249,3 +249,15 @@ def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
     assert [wrong for wrong, _ in found] == [0] * len(found)
     assert isinstance(made.books, MarketDataBatch)
     assert sum(compared for _, compared in found) == len(made.books) > 100_000
+
+
+def test_a_run_of_two_processes_writes_what_a_conversion_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the command: each worker keeps its rows, and the launcher lets them be merged."""
+    monkeypatch.chdir(tmp_path)
+    common = ["--start_ts", "2025-07-01T13:29:58Z", "--end_ts", "2025-07-01T13:30:02Z", "--symbols", "AAPL,JPM",
+              "--market_data_min_eps", "40", "--market_data_max_eps", "100", "--trades_min_eps", "8", "--trades_max_eps", "20"]  # fmt: skip
+    assert main([*common, "--out", "run", "--processes", "1", "--extra_tables", "orders"]) == 0
+    assert main([*common, "--out", "direct", "--processes", "2", "--writer", "itch", "--venue", "NASDAQ,IEX"]) == 0
+    assert command_line(["convert", "run", "--to", "itch", "--venue", "NASDAQ,IEX"]) == 0
+    assert contents(tmp_path / "direct" / "itch") == contents(tmp_path / "run" / "itch")
+    assert len(contents(tmp_path / "direct")) == 3  # with the manifest: no parts are left
