@@ -14,7 +14,7 @@ import pytest
 from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.plan import History, Plan, make_plan
-from scenarios.launcher.repeat import Recorded
+from scenarios.launcher.recorded import Recorded
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Refresh, Scenario
 from simulator.inputs.reference_prices import Bracket

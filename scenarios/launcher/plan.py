@@ -11,9 +11,9 @@ from pathlib import Path
 
 from scenarios.launcher.catalog import find_scenario
 from scenarios.launcher.flags import Flags, check_flags
+from scenarios.launcher.recorded import Recorded
 from scenarios.launcher.repeat import (
     Announce,
-    Recorded,
     check_same,
     import_agents,
     read_recorded,

@@ -15,9 +15,8 @@ from scenarios.launcher.backpressure import Sent
 from scenarios.launcher.flags import Flags
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.plan import History, Plan
-from scenarios.launcher.repeat import Recorded
+from scenarios.launcher.recorded import Recorded, connection_of
 from scenarios.launcher.row_counts import Counts
-from scenarios.launcher.secrets import secret
 from scenarios.launcher.tables import print_table, say
 from simulator.errors import InputError, SinkError, explain
 from simulator.flow import NEVER_NS
@@ -27,6 +26,7 @@ from simulator.records import I64, NS_PER_S
 from writers.questdb import resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
+from writers.questdb.doors import check
 from writers.questdb.keeper import Keeper
 from writers.questdb.limits import Stopped, never
 from writers.questdb.monitor import Monitor
@@ -69,26 +69,6 @@ def open_database(flags: Flags, console: Console) -> Iterator[Database]:
                     time.sleep(0.5)
 
 
-def connection_of(flags: Flags, host: str, **ports: int) -> Connection:
-    """Where and how to connect."""
-    return Connection(
-        host=host,
-        pg_port=ports.get("pg_port", flags.pg_port),
-        http_port=ports.get("http_port", flags.http_port),
-        tcp_port=ports.get("tcp_port", flags.tcp_port),
-        user=flags.user,
-        password=secret(flags.password.get_secret_value(), "--password"),
-        protocol=flags.protocol,
-        token=secret(flags.token.get_secret_value(), "--token"),
-        token_x=flags.token_x,
-        token_y=flags.token_y,
-        ilp_user=flags.ilp_user,
-        tls=flags.tls,
-        tls_verify=flags.tls_verify,
-        tls_roots=flags.tls_roots,
-    )
-
-
 @dataclass(slots=True)
 class Database:
     """Answers over SQL; the workers send by themselves."""
@@ -127,7 +107,7 @@ class Database:
 
     def history(self) -> History:
         """What is there. Raises ``InputError`` if the server cannot be used, or another run writes into its tables."""
-        self.connection.check()
+        check(self.connection)
         suffix = self.flags.suffix
         self._claim = Claim(self.pg, suffix, self.run_id)
         tables = schema.ddl(suffix, self.flags.short_ttl, self.flags.extra_tables or (), views=False)
@@ -153,12 +133,6 @@ class Database:
         ]  # fmt: skip
         recorded = Recorded(manifest=run.started, where=f"{schema.table_name('runs', suffix)}", is_complete=run.is_complete)
         return replace(here, recorded=recorded, oldest_end_ns=min(ends_ns))
-
-    def recorded(self, run_id: str) -> Recorded:
-        """The run that ``--repeat database:RUN_ID`` names: as it ended if it has. Raises ``InputError``."""
-        self.connection.check()
-        run = runs.run_by_id(self.pg, self.flags.suffix, run_id)
-        return Recorded(manifest=run.ended or run.started, where=f"run {run.run_id} of the database", is_complete=run.is_complete)
 
     def prepare(self, plan: Plan, console: Console) -> dict[str, I64] | None:
         """Create what is missing, compare what is there, record the run. Returns where each (table, symbol) goes on, if it continues."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from rich.console import Console
 
 from scenarios.launcher.catalog import ready_modules
 from scenarios.launcher.flags import Flags, check_flags, names_database
+from scenarios.launcher.recorded import Recorded, recorded_in_database
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Rates, Scenario
 from simulator.inputs.reference_prices import PriceTable
 from simulator.inputs.run_record import (
     MANIFEST,
-    Manifest,
     RunRecord,
     changed_sources,
     python_files,
@@ -33,24 +33,6 @@ DECIDED = (
     "levels", "symbols", "only", "profile", "extra_tables",
 )  # fmt: skip
 """Flags that decide rows and stand in a record, besides the times, the prices and the scenario file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A run that was, and where its record was found."""
-
-    manifest: Manifest
-    where: str
-    """For messages."""
-    is_complete: bool = False
-    """Whether the run ended as it was to end: a database has another record of the end."""
-    names_code: bool = False
-    """Whether it may name Python to import: a file that the user names may, what a database says may not."""
-
-    @property
-    def record(self) -> RunRecord:
-        """What decided its rows."""
-        return self.manifest.record
 
 
 def announcer(console: Console) -> Announce:
@@ -70,13 +52,7 @@ def read_recorded(flags: Flags) -> Recorded | None:
     if flags.repeat is None:
         return None
     if names_database(flags.repeat):
-        from scenarios.launcher.questdb_session import Database, connection_of
-
-        database = Database(flags, connection_of(flags, flags.host))
-        try:
-            return database.recorded(flags.repeat.partition(":")[2])
-        finally:
-            database.pg.close()
+        return recorded_in_database(flags, flags.repeat.partition(":")[2])
     try:
         manifest = read_manifest(flags.repeat)
     except InputError as error:

@@ -34,6 +34,7 @@ from writers.questdb import schema
 from writers.questdb.connection import Connection
 from writers.questdb.server import EmbeddedServer
 from writers.questdb.sink import BATCH_ROWS, QuestDBSink
+from writers.questdb.sql import connect_pg
 
 HIGH = Rates(market_data_min_eps=6000, market_data_max_eps=10000, trades_min_eps=2000, trades_max_eps=4000)
 FLAGS = (
@@ -175,7 +176,7 @@ def main() -> None:
     table = Table("levels", "views", "what", "applied rows/s", "of the ceiling")
     with EmbeddedServer(folder) as server:
         connection = Connection(pg_port=server.pg_port, http_port=server.http_port, tcp_port=server.tcp_port)
-        with connection.connect_pg() as pg:
+        with connect_pg(connection) as pg:
             for levels in (10, 40):
                 kept, run = batches(levels)
                 for views in (False, True):

@@ -20,8 +20,9 @@ from tests.questdb.test_questdb_resume import Cutter
 from writers.questdb import schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection, check_version
+from writers.questdb.doors import check
 from writers.questdb.server import EmbeddedServer
-from writers.questdb.sql import Sql
+from writers.questdb.sql import Sql, connect_pg
 
 KEY = {
     "token": "5UjEMuA0Pj5pjK8a-fa24dyIf-Es5mYny3oE_Wmus48",
@@ -101,7 +102,7 @@ def test_wrong_and_right_passwords_over_http(guarded: EmbeddedServer, small: tup
     assert "refused this user or its password" in refused(*at(guarded), QUESTDB_PASSWORD="wr0ng-secret")
     done = command(*SMALL, *at(guarded), "--user", "admin", "--suffix", "_h", "--create_views", "false", QUESTDB_PASSWORD="s3cret-http")
     assert digest_of(done)
-    with Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http").connect_pg() as pg:
+    with connect_pg(Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http")) as pg:
         read_back(pg, small[0], "_h")
 
 
@@ -116,7 +117,7 @@ def test_wrong_and_right_keys_over_tcp(guarded: EmbeddedServer, small: tuple[Pat
     public = ("--token_x", KEY["token_x"], "--token_y", KEY["token_y"])
     right = command(*SMALL, *place, *public, QUESTDB_PASSWORD="s3cret-http", QUESTDB_TOKEN=KEY["token"])
     assert digest_of(right)
-    with Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http").connect_pg() as pg:
+    with connect_pg(Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http")) as pg:
         read_back(pg, small[0], "_t")
     other = KEY["token"][:-4] + "AAAA"
     assert "did not let the client in" in refused(*place, *public, QUESTDB_PASSWORD="s3cret-http", QUESTDB_TOKEN=other)
@@ -170,7 +171,7 @@ def _cmdline(process: Path) -> str:
 def why_not(**how: Any) -> str:
     """What a connection's check tells, without a command."""
     with pytest.raises(InputError) as told:
-        Connection(**how).check()
+        check(Connection(**how))
     said = str(told.value)
     assert not any(secret in said for secret in SECRETS), said
     return said
@@ -251,7 +252,7 @@ def test_keys_over_tcp_are_told_apart(guarded: EmbeddedServer, server: EmbeddedS
     assert "it has no key of that name" in why_not(**doors, ilp_user="somebody", **KEY)
     said = why_not(pg_port=server.pg_port, tcp_port=server.tcp_port, protocol="tcp", ilp_user="writer", **KEY)
     assert "asks for no key" in said
-    Connection(**doors, ilp_user="writer", **KEY).check()  # type: ignore[arg-type]
+    check(Connection(**doors, ilp_user="writer", **KEY))  # type: ignore[arg-type]
 
 
 def test_an_ipv6_address(server: EmbeddedServer) -> None:
@@ -261,7 +262,7 @@ def test_an_ipv6_address(server: EmbeddedServer) -> None:
 
     sql, web = (Swallower(port, family=socket.AF_INET6) for port in (server.pg_port, server.http_port))
     there = Connection(host="::1", pg_port=sql.port, http_port=web.port)
-    there.check()
+    check(there)
     assert there.address == f"http://[::1]:{web.port}"
     sender = there.make_sender()
     sender.establish()
@@ -291,7 +292,7 @@ def test_no_text_of_somebody_else_shows_a_secret() -> None:
 
 
 def test_a_user_who_may_only_read_into_tables_that_are_there(guarded: EmbeddedServer, suffix: str) -> None:
-    with Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http").connect_pg() as pg:
+    with connect_pg(Connection(pg_port=guarded.pg_port, user="admin", password="s3cret-http")) as pg:
         schema.create(pg, schema.ddl(f"_ro{suffix}", views=False))
     sql = Sql(Connection(pg_port=guarded.pg_port, user="reader", password="r3ad"))
     with pytest.raises(InputError, match="does not let this user write"):

@@ -22,6 +22,7 @@ from tests.questdb.proxies import Swallower
 from tests.questdb.test_questdb_resume import wait_for_rows
 from writers.questdb import limits, schema, sink
 from writers.questdb.connection import Connection
+from writers.questdb.doors import check
 from writers.questdb.limits import Stopped
 from writers.questdb.monitor import Monitor
 from writers.questdb.server import EmbeddedServer
@@ -98,7 +99,7 @@ def test_ctrl_c_is_heard_while_the_doors_are_tried(server: EmbeddedServer, proto
     if protocol == "tcp":  # a key, for whose challenge the client waits
         ports |= {"ilp_user": "key", "token": "t", "token_x": "x", "token_y": "y"}  # type: ignore[dict-item]
     with interrupt_after(0.3):
-        Connection(protocol=protocol, **ports).check()  # type: ignore[arg-type]
+        check(Connection(protocol=protocol, **ports))  # type: ignore[arg-type]
     between.close()
 
 
@@ -107,10 +108,10 @@ def test_a_door_that_does_not_answer_is_told_from_one_that_speaks_something_else
     between = Swallower(server.http_port)
     between.swallows.set()
     with takes_at_most(5.0), pytest.raises(InputError, match="does not answer within"):
-        Connection(http_port=between.port, pg_port=server.pg_port).check()
+        check(Connection(http_port=between.port, pg_port=server.pg_port))
     monkeypatch.setattr("writers.questdb.sql.CONNECTS_WITHIN_S", 2)
     with takes_at_most(5.0), pytest.raises(InputError, match="gives no answer in PostgreSQL's protocol"):
-        Connection(pg_port=between.port).check()
+        check(Connection(pg_port=between.port))
     between.close()
 
 

@@ -14,7 +14,8 @@ import pytest
 from scenarios.launcher import questdb_session as database
 from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.plan import make_plan
-from scenarios.launcher.questdb_session import Database, connection_of
+from scenarios.launcher.questdb_session import Database
+from scenarios.launcher.recorded import connection_of
 from simulator.errors import SinkError
 from simulator.records import NS_PER_S
 from tests.database import SMALL, at, command, connect, console_command, digest_of, read_back, start, wait_until

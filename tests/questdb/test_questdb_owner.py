@@ -17,7 +17,8 @@ import pytest
 
 from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.plan import make_plan
-from scenarios.launcher.questdb_session import Database, connection_of
+from scenarios.launcher.questdb_session import Database
+from scenarios.launcher.recorded import connection_of
 from scenarios.launcher.row_counts import Counts
 from simulator.errors import InputError, SinkError
 from tests.database import SMALL, at, command, read_back, start

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from simulator.errors import InputError, explain
-from writers.questdb.limits import never
-
-if TYPE_CHECKING:
-    from writers.questdb.sql import Pg  # loads psycopg: only when SQL is wanted
 
 VERSION_MIN = (9, 1, 0)
 """Arrays came with 9.0, TIMESTAMP_NS with 9.1."""
@@ -100,24 +95,6 @@ class Connection:
         if self.token:
             options |= {"username": self.ilp_user, "token": self.token, "token_x": self.token_x, "token_y": self.token_y}
         return Sender(Protocol.Tcps if self.tls else Protocol.Tcp, self.host, self.tcp_port, **options)
-
-    def connect_pg(self, is_stopped: Callable[[], bool] = never, within_s: float = 15.0) -> Pg:
-        """A ``psycopg`` connection in autocommit, within so many seconds. Raises ``InputError``: who did not answer, and why."""
-        import psycopg
-
-        from writers.questdb.doors import why_no_sql
-        from writers.questdb.sql import open_pg
-
-        try:
-            return open_pg(self, is_stopped, within_s)
-        except (psycopg.OperationalError, TimeoutError) as error:
-            raise InputError(why_no_sql(self, error)) from None
-
-    def check(self) -> None:
-        """Look at every door that the run will use. Raises ``InputError`` with what is wrong and the remedy."""
-        from writers.questdb.doors import check
-
-        check(self)
 
 
 def check_version(build: str) -> None:

@@ -18,12 +18,11 @@ import psycopg
 from simulator.errors import InputError, explain
 from writers.questdb.connection import Connection, check_version
 from writers.questdb.limits import within
-from writers.questdb.sql import CONNECTS_WITHIN_S, PG_USER
+from writers.questdb.sql import CONNECTS_WITHIN_S, connect_pg, why_no_sql
 
 HANGS_UP_WITHIN_S = 0.5
 """A server that wants a key answers the first line with a challenge, and hangs up on a wrong signature."""
 DOOR_WITHIN_S = 20.0
-PG_REMEDY = "QuestDB's port for SQL is 8812 unless it was set otherwise."
 HTTP_REMEDY = "QuestDB's port for http is 9000 unless it was set otherwise."
 TCP_REMEDY = "QuestDB's port for tcp is 9009 unless it was set otherwise."
 KEY_FLAGS = ("ilp_user", "token", "token_x", "token_y")
@@ -33,7 +32,7 @@ KEY_REMEDY = "Give --ilp_user (its kid), --token_x, --token_y and the private ke
 def check(connection: Connection) -> None:
     """Raises ``InputError`` with what is wrong and the remedy."""
     _check_flags(connection)
-    with connection.connect_pg() as pg:
+    with connect_pg(connection) as pg:
         pg.limit_s = DOOR_WITHIN_S
         try:
             row = pg.execute("SELECT build()").fetchone()
@@ -47,34 +46,6 @@ def check(connection: Connection) -> None:
         flag = f"--{connection.protocol}_port"
         limit = f"what answers at {connection.host}:{connection.port} takes its time: {error}"
         raise InputError(explain(flag, connection.port, limit, "Look at the server, and at what stands between.")) from None
-
-
-def why_no_sql(connection: Connection, error: Exception) -> str:
-    """What to tell about a connection for SQL that did not come about, or was lost at once."""
-    said = connection.hide(" ".join(str(error).split()).rstrip("."))
-    at = f"{connection.host}:{connection.pg_port}"
-    if "invalid username/password" in said or "authentication failed" in said:
-        limit = f"QuestDB at {at} refused this user or its password"
-        return explain("--user", connection.user or PG_USER, limit, "Give --user and --password (or QUESTDB_PASSWORD).")
-    if isinstance(error, TimeoutError) or "timeout" in said or "no answer within" in said:
-        limit = f"what is at {at} takes the connection and gives no answer in PostgreSQL's protocol: {said}"
-        return explain("--pg_port", connection.pg_port, limit, f"Look whether that server is stopped or overloaded. {PG_REMEDY}")
-    if is_listening(connection.host, connection.pg_port):
-        limit = f"what answers at {at} does not speak PostgreSQL's protocol, or hung up: {said}"
-        return explain("--pg_port", connection.pg_port, limit, PG_REMEDY)
-    remedy = "Start QuestDB there, give --host and --pg_port, or use --host embedded."
-    if connection.log:
-        return f"{connection.what} does not answer at {at}: {said}. {connection.log} says why."
-    return explain("--host", connection.host, f"nothing answers at {at}", remedy)
-
-
-def is_listening(host: str, port: int) -> bool:
-    """Whether anything takes a connection there."""
-    try:
-        with socket.create_connection((host, port), timeout=CONNECTS_WITHIN_S):
-            return True
-    except OSError:
-        return False
 
 
 def _check_flags(connection: Connection) -> None:

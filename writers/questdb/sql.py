@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import selectors
+import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
-from simulator.errors import InputError, SinkError
+from simulator.errors import InputError, SinkError, explain
+from writers.questdb.connection import Connection
 from writers.questdb.limits import STEP_S, Stopped, never, within
-
-if TYPE_CHECKING:
-    from writers.questdb.connection import Connection
 
 PG_USER, PG_PASSWORD = "admin", "quest"
 """QuestDB's own defaults for SQL."""
+PG_REMEDY = "QuestDB's port for SQL is 8812 unless it was set otherwise."
 CONNECTS_WITHIN_S = 5
 OPENS_WITHIN_S = 15.0
 LOST_WITHIN_S = 60.0
@@ -76,6 +76,42 @@ def open_pg(connection: Connection, is_stopped: Callable[[], bool] = never, with
     return within(within_s, connect, is_stopped)
 
 
+def connect_pg(connection: Connection, is_stopped: Callable[[], bool] = never, within_s: float = OPENS_WITHIN_S) -> Pg:
+    """The same for a user: raises ``InputError`` that says who did not answer, and why; and ``Stopped``."""
+    try:
+        return open_pg(connection, is_stopped, within_s)
+    except (psycopg.OperationalError, TimeoutError) as error:
+        raise InputError(why_no_sql(connection, error)) from None
+
+
+def why_no_sql(connection: Connection, error: Exception) -> str:
+    """What to tell about a connection for SQL that did not come about, or was lost at once."""
+    said = connection.hide(" ".join(str(error).split()).rstrip("."))
+    at = f"{connection.host}:{connection.pg_port}"
+    if "invalid username/password" in said or "authentication failed" in said:
+        limit = f"QuestDB at {at} refused this user or its password"
+        return explain("--user", connection.user or PG_USER, limit, "Give --user and --password (or QUESTDB_PASSWORD).")
+    if isinstance(error, TimeoutError) or "timeout" in said or "no answer within" in said:
+        limit = f"what is at {at} takes the connection and gives no answer in PostgreSQL's protocol: {said}"
+        return explain("--pg_port", connection.pg_port, limit, f"Look whether that server is stopped or overloaded. {PG_REMEDY}")
+    if is_listening(connection.host, connection.pg_port):
+        limit = f"what answers at {at} does not speak PostgreSQL's protocol, or hung up: {said}"
+        return explain("--pg_port", connection.pg_port, limit, PG_REMEDY)
+    remedy = "Start QuestDB there, give --host and --pg_port, or use --host embedded."
+    if connection.log:
+        return f"{connection.what} does not answer at {at}: {said}. {connection.log} says why."
+    return explain("--host", connection.host, f"nothing answers at {at}", remedy)
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether anything takes a connection there."""
+    try:
+        with socket.create_connection((host, port), timeout=CONNECTS_WITHIN_S):
+            return True
+    except OSError:
+        return False
+
+
 class Sql:
     """SQL over a connection that is opened when it is needed, and again when it was lost: a server may be restarted in between.
 
@@ -106,7 +142,7 @@ class Sql:
         while True:
             try:
                 if self._pg is None:
-                    self._pg = self._connection.connect_pg(self.is_stopped, min(self._query_s, OPENS_WITHIN_S))
+                    self._pg = connect_pg(self._connection, self.is_stopped, min(self._query_s, OPENS_WITHIN_S))
                 self._pg.limit_s, self._pg.is_stopped = self._query_s, self.is_stopped
                 return self._pg.execute(query, arguments)
             except Stopped:

@@ -14,6 +14,7 @@ from simulator.analysis.scorecard.sources import BATCH_ROWS, BOOK_COLUMNS, BOOK_
 from simulator.errors import InputError, SinkError, explain
 from simulator.records import NS_PER_S
 from writers.questdb.connection import Connection
+from writers.questdb.sql import connect_pg
 
 ARRAY_HEAD_BYTES = 12
 """Of an array in PostgreSQL's binary form: dimensions, flag of nulls, type; then 8 bytes a dimension, then 4 + 8 bytes a number."""
@@ -54,7 +55,7 @@ class QuestDBTables:
 
     def __init__(self, connection: Connection, suffix: str = "") -> None:
         self.name = f"questdb://{connection.host}:{connection.pg_port}"
-        self._pg = connection.connect_pg()
+        self._pg = connect_pg(connection)
         self._pg.adapters.register_loader(FLOAT8_ARRAY, _Bytes)
         self._tables = {table: table + suffix for table in (BOOK_TABLE, TRADE_TABLE)}
         for table, columns in ((BOOK_TABLE, BOOK_COLUMNS), (TRADE_TABLE, TRADE_COLUMNS)):
