@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis.scorecard import estimators as est
+import simulator.analysis.scorecard.estimators as est
 from simulator.analysis.scorecard.bands import bands
 from simulator.analysis.scorecard.book_rows import RowFaults
 from simulator.analysis.scorecard.card import Check, Plot, judged

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis.scorecard import estimators as est
+import simulator.analysis.scorecard.estimators as est
 from simulator.analysis.scorecard.bands import bands
 from simulator.analysis.scorecard.book_rows import NO_ASK, NO_BID
 from simulator.analysis.scorecard.card import Check, Plot, judged, shown

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simulator.analysis.scorecard import bursts, cross_section, integrity, order_flow, overnight, returns, spreads, venues, volume
+import simulator.analysis.scorecard.bursts as bursts
+import simulator.analysis.scorecard.cross_section as cross_section
+import simulator.analysis.scorecard.integrity as integrity
+import simulator.analysis.scorecard.order_flow as order_flow
+import simulator.analysis.scorecard.overnight as overnight
+import simulator.analysis.scorecard.returns as returns
+import simulator.analysis.scorecard.spreads as spreads
+import simulator.analysis.scorecard.venues as venues
+import simulator.analysis.scorecard.volume as volume
 from simulator.analysis.scorecard.bands import CHECKS
 from simulator.analysis.scorecard.book_rows import (
     VENUES_MAX,
