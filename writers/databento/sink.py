@@ -33,7 +33,6 @@ PUBLISHERS = {
 }  # fmt: skip
 """Databento's data set and number of each venue."""
 SCHEMAS = tuple(DTYPES)
-DEPTH = 10
 
 
 class _File:
@@ -59,12 +58,12 @@ class _File:
 class _Venue:
     """What is open for one venue: its files, and the last instant of its messages, which may go on."""
 
-    def __init__(self, files: dict[str, _File], publisher: int, books: int) -> None:
+    def __init__(self, files: dict[str, _File], publisher: int, books: int, depth: int) -> None:
         self.files = files
         self.publisher = publisher
         self.waiting: Messages | None = None
         self.sequence = 0
-        self.levels = np.zeros((books, DEPTH, 6), np.int64)
+        self.levels = np.zeros((books, depth, 6), np.int64)
         """Of each book after its last message."""
 
 
@@ -79,7 +78,8 @@ class DatabentoSink(FeedSink):
         schemas: Sequence[str] = SCHEMAS,
     ) -> None:  # fmt: skip
         """``schemas``: of mbo, mbp-10, mbp-1, trades; by default all. Raises ``InputError``."""
-        super().__init__(folder, worker, venues=venues, symbols=symbols, levels=DEPTH)
+        depth = max((LEVELS.get(schema, 0) for schema in schemas), default=0)
+        super().__init__(folder, worker, venues=venues, symbols=symbols, levels=depth)
         self._schemas = tuple(schemas)
         for schema in self._schemas:
             if schema not in SCHEMAS:
@@ -108,7 +108,7 @@ class DatabentoSink(FeedSink):
             files = {
                 schema: _File(self.folder / f"{stem}.{schema}.dbn.zst", self._metadata(dataset, schema, day)) for schema in self._schemas
             }
-            self._venues[v] = _Venue(files, publisher, len(self.books))
+            self._venues[v] = _Venue(files, publisher, len(self.books), self.levels)
             if "mbo" in files:
                 files["mbo"].write(self._empty_snapshot(np.flatnonzero(self._venue_of == v), publisher, start_ns))
 
@@ -156,13 +156,15 @@ class DatabentoSink(FeedSink):
             venue.files["mbo"].write(records)
         if "trades" in venue.files:
             venue.files["trades"].write(self._records("trades", common, made, np.flatnonzero(made.action == b"T")))
+        if not self.levels:
+            return
         before = self._before(venue, messages)
         for schema, count in LEVELS.items():
             if schema in venue.files:
                 venue.files[schema].write(self._with_levels(schema, count, common, made, messages, before))
 
     def _before(self, venue: _Venue, messages: Messages) -> I64:
-        """[n, 10, 6]: the levels of its book before each message."""
+        """[n, L, 6]: the levels of its book before each message."""
         books = messages.columns[k.BOOK]
         order = np.argsort(books, kind="stable")
         first = np.ones(len(order), bool)
