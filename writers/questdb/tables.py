@@ -58,8 +58,15 @@ class QuestDBTables:
         self._pg = connect_pg(connection)
         self._pg.adapters.register_loader(FLOAT8_ARRAY, _Bytes)
         self._tables = {table: table + suffix for table in (BOOK_TABLE, TRADE_TABLE)}
-        for table, columns in ((BOOK_TABLE, BOOK_COLUMNS), (TRADE_TABLE, TRADE_COLUMNS)):
-            self._check(self._tables[table], columns)
+        try:
+            for table, columns in ((BOOK_TABLE, BOOK_COLUMNS), (TRADE_TABLE, TRADE_COLUMNS)):
+                self._check(self._tables[table], columns)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._pg.close()
 
     def _check(self, table: str, columns: tuple[str, ...]) -> None:
         found = [str(row[0]) for row in self._ask("SELECT table_name FROM tables()")]
@@ -86,9 +93,9 @@ class QuestDBTables:
     def span(self) -> tuple[int, int] | None:
         ends = []
         for table in self._tables.values():
-            first, last = self._ask(f"SELECT min(timestamp_ns)::long, max(timestamp_ns)::long FROM {table}")[0]
-            if first is not None:
-                ends.append((int(first), int(last)))
+            for first, last in self._ask(f"SELECT min(timestamp_ns)::long, max(timestamp_ns)::long FROM {table}"):
+                if first is not None:
+                    ends.append((int(first), int(last)))
         return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
 
     def books(self, start_ns: int, end_ns: int) -> Iterator[pa.RecordBatch]:
@@ -103,8 +110,8 @@ class QuestDBTables:
 
     def _next(self, start_ns: int, end_ns: int) -> int | None:
         query = f"SELECT min(timestamp_ns)::long FROM {self._tables[BOOK_TABLE]} WHERE {_between(start_ns, end_ns)}"
-        found = self._ask(query)[0][0] if start_ns < end_ns else None
-        return None if found is None else int(found)
+        rows = self._ask(query) if start_ns < end_ns else []
+        return int(rows[0][0]) if rows and rows[0][0] is not None else None  # of no rows QuestDB tells nothing, or NULL
 
     def trades(self, start_ns: int, end_ns: int) -> pa.Table:
         rows = self._ask(self._select(TRADE_TABLE, TRADE_COLUMNS, start_ns, end_ns), binary=True)

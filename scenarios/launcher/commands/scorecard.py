@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,7 +38,8 @@ def start(words: Sequence[str], _console: Console, _signals: StopSignals) -> int
 def main(arguments: Sequence[str]) -> int:
     """0: nothing fails; 1: a check fails. Raises ``InputError`` (exit code 2) if there is nothing to score."""
     given = _parser().parse_args(arguments)
-    card = score(_source(given.tables, given.suffix))
+    with _source(given.tables, given.suffix) as source:
+        card = score(source)
     if given.html:
         _write(Path(given.html), as_html(card))
     print(json.dumps(card.to_json(), indent=1) if given.json else as_text(card), end="\n" if given.json else "")
@@ -45,12 +47,15 @@ def main(arguments: Sequence[str]) -> int:
     return FAILED if card.failed else 0
 
 
-def _source(tables: str, suffix: str) -> Source:
+@contextlib.contextmanager
+def _source(tables: str, suffix: str) -> Iterator[Source]:
     if tables.startswith(DATABASE):
         from writers.questdb.tables import open_tables  # with psycopg: only for those who use it
 
-        return open_tables(tables.removeprefix(DATABASE), suffix)
-    return ParquetTables(Path(tables), suffix)
+        with contextlib.closing(open_tables(tables.removeprefix(DATABASE), suffix)) as database:
+            yield database
+    else:
+        yield ParquetTables(Path(tables), suffix)
 
 
 def _write(path: Path, text: str) -> None:
