@@ -63,7 +63,9 @@ def test_run_takes_the_same_flags_and_a_scenario_by_name(capsys: pytest.CaptureF
 def test_versions_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     text = said(capsys, "--version")
-    assert text.startswith(f"equities-market-simulator {version} (python 3.")
+    assert text.startswith(f"equities-market-simulator {version} (")
+    assert "python 3." in text
+    assert "sources" in text, "two states of one version are told apart"
     assert "numba" in text
     for words in (["--version"], ["--seed", "3", "--version"]):
         with pytest.raises(SystemExit, match="0"):
