@@ -92,7 +92,7 @@ def test_a_name_that_no_file_could_have_is_no_file(flag: str, name: str, capsys:
         ({"levels": 10.0}, "--levels: got 10.0; must be a whole number"),
         ({"levels": True}, "--levels: got True"),
         ({"max_orders": "many"}, "max_orders: got 'many'; must be a whole number"),
-        ({"max_orders": 10**9}, "max_orders: got 1000000000; must be a whole number from 4 to 1,000,000"),
+        ({"max_orders": 10**9}, "max_orders: got 1000000000; must be a whole number from 1 to 1,000,000"),
         ({"history": 0}, "history: got 0"),
         ({"price_window": 5_000}, "must be a power of two"),
         ({"session_pacing": "yes"}, "session_pacing: got 'yes'; must be true or false"),
@@ -235,6 +235,6 @@ def test_a_module_in_the_current_folder_that_hides_ours_is_named(tmp_path: Path)
 
 def test_prices_that_no_book_can_hold_are_refused_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("symbol,low,high,close,date\nBRK.A,690000,710000,700000,2025-06-30\n")
-    with pytest.raises(InputError, match=r"0\.01 to 100,000 USD.*32 bits"):
+    path.write_text("symbol,low,high,close,date\nBRK.A,6900000,7100000,7000000,2025-06-30\n")
+    with pytest.raises(InputError, match=r"0\.01 to 1,000,000 USD"):
         make_plan(parse_flags(["--prices", str(path), "--symbols", "AAPL"]))

@@ -71,7 +71,7 @@ class Rows(NullSink):
 def make() -> ScriptedMarket:
     agents = (AgentSpec(name="trader", make=trader), AgentSpec(name="other", make=trader))
     chosen = scenario(
-        "2025-07-01T14:00:00Z", "2025-07-01T14:00:00.004Z", names=("AAPL",), agents=agents, extra_tables=("orders", "truth"), max_orders=64,
+        "2025-07-01T14:00:00Z", "2025-07-01T14:00:00.004Z", names=("AAPL",), agents=agents, extra_tables=("orders", "truth"), max_orders=300,
         price_window=1_024, history=64,
     )  # fmt: skip
     market = ScriptedMarket(chosen, STROKES)
@@ -390,7 +390,7 @@ def land_or_not() -> dict[str, int]:
     for n in range(30):
         takes_s = 0.004 + 0.0003 * (n % 10)
         spec = AgentSpec(name="late", make=just_in_time, arguments={"takes_s": takes_s}, max_wake_s=0.004)
-        chosen = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:00.003Z", names=("AAPL",), agents=(spec,), max_orders=16, history=16, price_window=64)
+        chosen = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:00.003Z", names=("AAPL",), agents=(spec,), max_orders=300, history=16)
         market = ScriptedMarket(chosen)
         try:
             market.run_until(market.scenario.end_ns)

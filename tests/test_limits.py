@@ -269,7 +269,7 @@ def test_any_number_of_orders_may_end_with_the_day_before_the_eyes_of_a_watcher(
     agents = (AgentSpec(name="holder", make=holder), AgentSpec(name="watcher", make=watcher, arguments={"seen": seen}))
     market = run(
         scenario("2025-07-01T23:59:58Z", "2025-07-02T00:00:02Z", names=("AAPL",), background=False, agents=agents, max_orders=4_500,
-                 price_window=64)
+                 price_window=64, history=8_192)
     )  # fmt: skip
     assert market.agents()["holder"].pandas("orders").expired.sum() == 4_500
     assert len(seen) > 1

@@ -43,7 +43,8 @@ def test_a_scenarios_commands_show_what_its_page_says(
             assert command.main(words[2:]) == 0
         else:
             assert len(words) == 2
-            runpy.run_module(words[1], run_name="__main__")
+            with pytest.raises(SystemExit, match="0"):
+                runpy.run_module(words[1], run_name="__main__")
         said += flat(capsys.readouterr().out)
     shown = [line for block in blocks(text, "text") for line in flat(block)]
     assert shown
