@@ -70,6 +70,7 @@ def test_what_is_killed_and_continued_equals_an_uninterrupted_run(trials: Proces
     assert trial.is_identical, f"{trial.differences} after {trial.kills}"
 
 
+@pytest.mark.kills
 def test_the_comparison_sees_a_row_a_value_and_a_view(trials: ProcessPoolExecutor) -> None:
     assert trials.submit(what_the_comparison_misses).result(timeout=120) == []
 
