@@ -43,6 +43,7 @@ def test_a_scenarios_commands_show_what_its_page_says(
             assert command.main(words[2:]) == 0
         else:
             assert len(words) == 2
+            monkeypatch.delitem(sys.modules, words[1], raising=False)  # the scenario's agents have imported it
             with pytest.raises(SystemExit, match="0"):
                 runpy.run_module(words[1], run_name="__main__")
         said += flat(capsys.readouterr().out)
