@@ -150,7 +150,7 @@ def advance(bk: Any, out: Any, horizon: Any, who: Any, states: Any, sent: Any, p
             c = -1
         if now >= horizon:
             return HORIZON, now
-        if not has_room(out):
+        if not has_room(bk, out):
             return FULL, now
         if c >= 0:
             a, b = pending[c, 1], who[pending[c, 1], 0]
