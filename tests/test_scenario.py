@@ -393,8 +393,7 @@ def fails(market, orders, rng):
 
 def hangs(market, orders, rng):
     yield market.wait(4_000_000_000)
-    while True:
-        market.nbbo("AAPL")
+    while True: market.nbbo("AAPL")
 '''
 
 
