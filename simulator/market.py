@@ -11,6 +11,7 @@ from simulator.agents.auction_crosser import auction_crosser
 from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.clock import CROSS, DAY, Clock, check_ns
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
+from simulator.exchange.book_view import BookView
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
 from simulator.exchange.venue import Crossing, Inbox, Venue
 from simulator.flow import NEVER_NS, Flow, NoFlow
@@ -22,7 +23,7 @@ from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscription
 from simulator.gateway.watchdog import Watchdog
 from simulator.inputs.config import Refresh, Scenario
 from simulator.inputs.sessions import continuous_days, new_york, require_session, trading_days
-from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase, Side
+from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase
 from simulator.tape.columns import (
     NOTIFY_BOOK,
     NOTIFY_CROSSED,
@@ -75,26 +76,6 @@ class Result:
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
         return f"<Result: {rows}, {len(self.crosses)} crosses, {len(self.agents)} agents>"
-
-
-class BookView:
-    """A book of a market, to look at from outside: as it is, not as any agent sees it."""
-
-    def __init__(self, exchange: Exchange, book: int) -> None:
-        self._exchange = exchange
-        self._book = book
-
-    def __repr__(self) -> str:
-        bid, ask = self.best()
-        return f"<BookView {self._exchange.book_name(self._book)}: bid {bid or 'none'}, ask {ask or 'none'} (ticks)>"
-
-    def best(self) -> tuple[int, int]:
-        """Best displayed bid and ask in ticks, 0 where a side shows nothing."""
-        return self._exchange.best_now(self._book)
-
-    def levels(self, side: Side, count: int = 10) -> list[tuple[int, int]]:
-        """(price in ticks, displayed shares), best first."""
-        return self._exchange.levels_now(self._book, side, count)
 
 
 class Market:

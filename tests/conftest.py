@@ -42,8 +42,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput") or config.option.dist == "no" or config.option.collectonly or os.environ.get("NUMBA_DISABLE_JIT") == "1":
         return
-    warm_up = [sys.executable, str(Path(__file__).parent / "kernels.py")]
-    running = [subprocess.Popen([*warm_up, part], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for part in ("flow", "books")]
+    warm_up = [sys.executable, "-m", "scenarios.launcher.kernels"]
+    root = Path(__file__).parent.parent
+    running = [subprocess.Popen([*warm_up, part], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for part in ("flow", "books")]
     for process in running:
         _, said = process.communicate()
         if process.returncode:

@@ -35,7 +35,7 @@ def load_kernels(console: Console, *, for_run: bool = True, for_format: bool = F
         return
     others = _of_the_writers()
     if not kernel_cache.is_complete(others):
-        console.print("Compiling the kernels, once for this user (some 20 s on two cores) …", highlight=False)
+        console.print("Compiling the kernels, once for this user …", highlight=False)
         started_s = time.monotonic()
         if kernel_cache.folder() is not None:  # else all that is compiled beside this process would be lost
             kernel_cache.note_complete(compile_all(), others)

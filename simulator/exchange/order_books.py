@@ -51,6 +51,7 @@ from simulator.records import (
     Reject,
     Side,
 )
+from simulator.tape.batches import market_data_batch, order_batch, trade_batch, truth_batch
 from simulator.tape.columns import (
     ALL_ROWS,
     NOTIFICATIONS,
@@ -70,10 +71,6 @@ from simulator.tape.columns import (
     finish_action,
     keep_rest,
     make_columns,
-    market_data_batch,
-    order_batch,
-    trade_batch,
-    truth_batch,
 )
 
 DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)

@@ -33,15 +33,9 @@ from simulator.book.state import (
 from simulator.book.view import top_levels
 from simulator.records import (
     BACKGROUND_OWNERS,
-    EVENT_FIELDS,
     F64,
     I32,
     I64,
-    NOT_GIVEN,
-    MarketDataBatch,
-    OrderBatch,
-    TradeBatch,
-    TruthBatch,
 )
 
 # counters: int64[16]
@@ -391,82 +385,3 @@ def keep_rest(out: Columns, md: int, tr: int, orders: int, th: int) -> None:
     used[ROWS_TR] -= tr
     used[ROWS_OR] -= orders
     used[ROWS_TH] -= th
-
-
-def market_data_batch(out: Columns, n: int) -> MarketDataBatch:
-    """The first ``n`` book rows, as views."""
-    key = out.md_key[:n]
-    return MarketDataBatch(
-        ts_ns=out.md_ts[:n],
-        symbol=key[:, MD_SYMBOL],
-        venue=key[:, MD_VENUE],
-        bid_count=key[:, MD_BIDS],
-        ask_count=key[:, MD_ASKS],
-        quotes=out.md_quotes[:n],
-    )
-
-
-def trade_batch(out: Columns, n: int) -> TradeBatch:
-    """The first ``n`` prints."""
-    rows = out.tr[:n]
-    small = rows.astype(np.int32)
-    return TradeBatch(
-        ts_ns=out.tr_ts[:n],
-        symbol=small[:, TR_SYMBOL],
-        venue=small[:, TR_VENUE],
-        price=small[:, TR_PRICE],
-        size=rows[:, TR_SIZE],
-        side=small[:, TR_SIDE],
-        cond=small[:, TR_COND],
-    )
-
-
-def order_batch(out: Columns, n: int) -> OrderBatch:
-    """The first ``n`` rows of the orders table. Its two packed columns are taken apart, for each kind has its own in them."""
-    rows = out.orders[:n]
-    small = rows.astype(np.int32)
-    kind = small[:, OR_KIND]
-
-    def own(column: int, name: str, none: int = 0) -> I64:
-        has = [fields[column - OR_A] == name for fields in EVENT_FIELDS.values()]
-        return np.where(np.array(has)[kind], rows[:, column], none)
-
-    return OrderBatch(
-        ts_ns=out.or_ts[:n],
-        symbol=small[:, OR_SYMBOL],
-        venue=small[:, OR_VENUE],
-        action=rows[:, OR_ACTION],
-        kind=kind,
-        order_id=rows[:, OR_ID],
-        side=small[:, OR_SIDE],
-        price=small[:, OR_PRICE],
-        size=rows[:, OR_SIZE],
-        display=own(OR_A, "display"),
-        hidden_size=own(OR_A, "hidden_size"),
-        other_id=own(OR_B, "other_id"),
-        order_type=own(OR_B, "order_type", NOT_GIVEN).astype(np.int32),
-        imbalance=own(OR_A, "imbalance"),
-        cross_kind=own(OR_B, "cross_kind", NOT_GIVEN).astype(np.int32),
-    )
-
-
-def truth_batch(out: Columns, n: int) -> TruthBatch:
-    """The first ``n`` rows of the truth table."""
-    rows = out.truth[:n]
-    small = rows.astype(np.int32)
-    return TruthBatch(
-        ts_ns=out.th_ts[:n],
-        symbol=small[:, TH_SYMBOL],
-        venue=small[:, TH_VENUE],
-        price=small[:, TH_PRICE],
-        size=rows[:, TH_SIZE],
-        hidden_size=rows[:, TH_HIDDEN],
-        refill_size=rows[:, TH_REFILL],
-        resting_side=small[:, TH_SIDE],
-        taker_order=rows[:, TH_TAKER_ORDER],
-        maker_order=rows[:, TH_MAKER_ORDER],
-        taker=small[:, TH_TAKER],
-        maker=small[:, TH_MAKER],
-        parent=rows[:, TH_PARENT],
-        efficient_price=out.th_price[:n],
-    )
