@@ -201,6 +201,7 @@ class Database:
         """Make the tables this run's own. Raises ``InputError`` if they are another's, or were in the meantime."""
         claim = self._claim = self._claim or Claim(self.pg, self.flags.suffix, self.run_id)
         claim.take(say=self._say)
+        schema.wait_applied(self.pg, self.tables(BASE_TABLES))  # what the other sent is there only then
         newest_ns = resume.newest_ns(self.pg, self.flags.suffix, BASE_TABLES)
         if newest_ns > self._newest_ns:
             before = f"it was {format_ts(self._newest_ns)}" if self._newest_ns >= 0 else "there was none"

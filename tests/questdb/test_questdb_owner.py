@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +214,12 @@ def test_too_many_rows_get_a_remedy_that_fits(pg: Any, suffix: str, opened: Any)
 
 def test_rows_that_came_while_the_run_was_planned_are_noticed(pg: Any, suffix: str, server: EmbeddedServer) -> None:
     flags = parse_flags([*SMALL, *at(server), "--suffix", suffix])
-    database = Database(flags, connection_of(flags, flags.host))
-    database.history()
-    schema.create(pg, schema.ddl(suffix))
-    pg.execute(f"INSERT INTO equities_trades{suffix} VALUES ('2025-07-01T13:30:00Z', 'JPM', 'IEX', 1.0, 1, 'B', 'T')")
-    with pytest.raises(InputError, match=r"another run has written since\. Repeat the command"):
-        database.prepare(make_plan(flags), database.console)
-    database.close()
+    with closing(Database(flags, connection_of(flags, flags.host))) as database:
+        database.history()
+        schema.create(pg, schema.ddl(suffix))
+        pg.execute(f"INSERT INTO equities_trades{suffix} VALUES ('2025-07-01T13:30:00Z', 'JPM', 'IEX', 1.0, 1, 'B', 'T')")
+        with pytest.raises(InputError, match=r"another run has written since\. Repeat the command"):
+            database.prepare(make_plan(flags), database.console)
 
 
 @pytest.mark.parametrize("name", ["runs", "claims"])
