@@ -19,7 +19,7 @@ from simulator.flow.rates import (
 from simulator.inputs.config import Rates
 from simulator.inputs.sessions import parse_ts, trading_days
 from simulator.inputs.universe import load_universe
-from simulator.records import I32, NS_PER_HOUR, NS_PER_S, Phase
+from simulator.records import I32, NS_PER_HOUR, NS_PER_S
 
 UNIVERSE = load_universe()
 SPEC = load_profile("spec")

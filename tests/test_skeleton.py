@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def year() -> list[Skeleton]:
 
 def test_days_join(year: list[Skeleton]) -> None:
     """Also over a weekend and over the end of a year."""
-    for day, following in zip(year, year[1:], strict=False):
+    for day, following in pairwise(year):
         np.testing.assert_allclose(day.next_start, following.start, rtol=1e-12)
 
 

@@ -4,8 +4,8 @@ Any day can be had alone. The path sums daily returns from the date of the refer
 stream, keyed by (seed, name, year), so that a sum over years costs a few streams. Each weekday counts as a session here: what a
 holiday would have brought is part of the gap after it.
 
-A third of the variance lies between close and open (docs/realism.md, row 5: "about 2/3 of risk is intraday"), and a gap knows nothing of the
-day before. The path leans back to its reference with a time constant of three years, far below what a year can show.
+A third of the variance lies between close and open ("about 2/3 of risk is intraday": docs/realism.md), and a gap knows nothing of
+the day before. The path leans back to its reference with a time constant of three years, far below what a year can show.
 """
 
 from __future__ import annotations
