@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from simulator.book.state import Books
+from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
-from simulator.flow.fundamental import SECONDS_A_SESSION, factor_returns, opening_price, volatility_path
+from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, day_path, own_returns, shared_returns, spread_shape
 from simulator.flow.profile import Profile, load_profile
-from simulator.flow.rates import budgets, leave_room_for_seeds, symbol_weights
+from simulator.flow.rates import budgets, leave_room_for_seeds
+from simulator.flow.skeleton import skeleton
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
-from simulator.inputs.sessions import TradingDay
+from simulator.inputs.sessions import TradingDay, trading_days
 from simulator.records import (
     F64,
     I8,
@@ -29,7 +32,7 @@ from simulator.records import (
     SEED_LEVELS,
     Phase,
 )
-from simulator.rng import of_symbol, xoshiro_state
+from simulator.rng import of_symbol, stream, xoshiro_state
 from simulator.tape.columns import TAPE_TICK, TICK_UNITS, Columns
 
 BLOCK_S = 3600
@@ -39,9 +42,11 @@ LEVELS_KEPT = SEED_LEVELS - 2
 IMPACT_EXPONENT = 0.58
 LENGTH_EXPONENT = 1.5
 LENGTH_MAX = 1000
-"""Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (recipe.md)."""
+"""Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (docs/recipe.md)."""
 PRINTS_AN_ORDER_MEAN = 1.2
 SHARES_A_PRINT = 190.0
+ACTIVITY_EXPONENT = 0.4
+"""Volatility goes with activity to this power (docs/recipe.md)."""
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
 CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
 LATE_INTEREST_NS = 4 * NS_PER_S
@@ -74,6 +79,10 @@ class BackgroundFlow:
         self._seeds_ns = NEVER_NS
         self._brackets = dict(scenario.prices)
         self._drifts: list[_Drift] = []
+        before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
+        self._anchors = {
+            name: dt.date(2025, 6, 30) if bracket.source in ("builtin", "assumed") else before for name, bracket in scenario.prices.items()
+        }
         self.next_ns: int = NEVER_NS
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
@@ -82,9 +91,15 @@ class BackgroundFlow:
         self._drifts = []
         fl = self._state
         fl.whole[:] = 0
-        fl.whole[:, [st.SLOT, st.SWEEP_AT, st.BLOCK_AT]] = NEVER_NS
+        fl.whole[:, [st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT]] = NEVER_NS
         fl.parents[:] = 0
+        fl.hidden[:] = [NEVER_NS, 0, 0, 0, 0]
+        fl.seen_at[:] = 0
+        fl.seen[:] = [0, NO_BID, NO_ASK]
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
+        symbols = [self._scenario.universe.symbols[i] for i in self._symbols]
+        self._skeleton = skeleton(self._scenario.seed, day.date, symbols, self._brackets, self._anchors, self._profile)
+        self._day_path = day_path(self._scenario.seed, day, symbols, self._skeleton, self._scenario.session_pacing)
         for k, i in enumerate(self._symbols):
             self._start_symbol(k, i, first_ns)
         self._seeds_ns = self._first_active(first_ns)
@@ -121,7 +136,9 @@ class BackgroundFlow:
 
         The drift takes whole seconds, begins with the first one after ``from_ns`` and adds to whatever else moves the price.
         """
-        self._brackets[self._scenario.universe.symbols[self._symbols[symbol]].name] = bracket
+        assert self._day is not None
+        self._brackets[self._name(symbol)] = bracket
+        self._anchors[self._name(symbol)] = self._day.date
         first_s = from_ns // NS_PER_S + 1
         seconds = max(over_ns // NS_PER_S, 1)
         drift = _Drift(symbol, first_s, first_s + seconds, math.log(bracket.close / self.efficient_price(symbol)) / seconds)
@@ -137,7 +154,10 @@ class BackgroundFlow:
         """Put a drift into the hour at hand, from that second on."""
         block_s = self._block_start_ns // NS_PER_S
         first, last = (int(np.clip(s - block_s, 0, BLOCK_S)) for s in (max(drift.first_s, from_s), drift.last_s))
-        self._state.path[drift.symbol, first:last, st.FACTOR] += sign * drift.log_return
+        path = self._state.path[drift.symbol]
+        path[first:last, st.FACTOR] += sign * drift.log_return
+        gone = np.clip(block_s + np.arange(BLOCK_S) - max(drift.first_s, from_s), 0, drift.last_s - max(drift.first_s, from_s))
+        path[:, st.TARGET] *= np.exp(sign * drift.log_return * gone)
 
     def _first_book(self, symbol: int) -> int:
         return symbol * self._state.repricing.shape[1]
@@ -146,7 +166,7 @@ class BackgroundFlow:
         self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
 
     def _explain_stuck(self, symbol: int) -> None:
-        name = self._scenario.universe.symbols[self._symbols[symbol]].name
+        name = self._name(symbol)
         raise LimitError(
             f"The background can no longer quote {name}: {events.TRIES_MAX} attempts to change one of its books failed; orders far from "
             f"the market fill the price window of {self._scenario.price_window} ticks, or {self._scenario.max_orders} orders fill the "
@@ -159,28 +179,27 @@ class BackgroundFlow:
         fl, scenario, profile = self._state, self._scenario, self._profile
         symbol = scenario.universe.symbols[i]
         day = self._day.date
-        price = opening_price(scenario.seed, day, symbol.name, self._brackets[symbol.name], symbol.daily_volatility)
-        ticks = price * PRICE_UNITS_PER_USD / symbol.tick_units
+        ticks = self._price_at(k, first_ns) * PRICE_UNITS_PER_USD / symbol.tick_units
         fl.random[k] = xoshiro_state(scenario.seed, day.isoformat(), of_symbol(symbol.name), "flow")
         fl.whole[k, st.LISTING] = scenario.universe.listing_index(i)
         fl.whole[k, st.SECOND_END] = first_ns
         real = fl.real[k]
+        shift = real[st.SHIFT]
         real[:] = 0.0
-        real[st.PRICE] = real[st.BELIEF] = real[st.OPENED] = ticks
+        real[st.SHIFT] = shift
+        real[st.PRICE] = ticks + shift
         tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
         real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window
         real[st.HALF_SPREAD] = profile.half_spread_mega_cap if symbol.mega_cap else profile.half_spread_other
-        real[st.OWN_SHARE] = math.sqrt(max(0.0, 1 - profile.variance_flow - profile.variance_market - profile.variance_sector))
 
-        weight = float(symbol_weights(scenario.universe)[i])
+        weights = np.array([s.daily_volume for s in scenario.universe.symbols], np.float64) ** profile.volume_exponent
+        weight = float(weights[i] / weights.sum())
         rates = scenario.rates
         rows_s = weight * (rates.market_data_min_eps + 0.3 * (rates.market_data_max_eps - rates.market_data_min_eps))
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
-        sigma = symbol.daily_volatility * profile.volatility_scale / math.sqrt(SECONDS_A_SESSION) * ticks
-        mean_length, mean_square = _parent_moments()
-        parents_s = max(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
-        real[st.IMPACT] = sigma * math.sqrt(profile.variance_flow / (parents_s * mean_square))
-        jump = sigma * math.sqrt(fl.parameter[st.P_NEWS_ROWS] / max(rows_s, 1e-3))
+        sigma = float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION) * ticks
+        jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
+        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + profile.half_spread_away))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
         real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * SHARES_A_PRINT
         self._start_venues(k, i, first_ns)
@@ -199,6 +218,8 @@ class BackgroundFlow:
             fl.venue[k, v, st.REACTION_NS] = profile.reaction_ns.get(venue.name, usual)
             fl.venue[k, v, st.SIZE_MULTIPLIER] = venue.size_multiplier
             fl.venue[k, v, st.INVENTORY] = 0.0
+            fl.venue[k, v, st.ANCHOR] = fl.real[k, st.PRICE]
+            fl.venue[k, v, st.ATTRACTION] = profile.attraction["listing"] if v == listing else profile.attraction.get(venue.name, 1.0)
             fl.repricing[k, v] = first_ns + 1_000 + int(20e6 * unit)
 
     def _first_active(self, from_ns: int) -> int:
@@ -217,7 +238,7 @@ class BackgroundFlow:
         """Make the hour of ``from_ns`` current, from that second on; NEVER_NS ends the day."""
         fl = self._state
         if from_ns >= NEVER_NS:
-            fl.whole[:, [st.SLOT, st.SWEEP_AT, st.BLOCK_AT, st.SECOND_END]] = NEVER_NS
+            fl.whole[:, [st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.SECOND_END]] = NEVER_NS
             fl.repricing[:] = NEVER_NS
             self._block_end_ns = NEVER_NS
         else:
@@ -232,23 +253,14 @@ class BackgroundFlow:
         hour = (from_ns - day.start_ns) // BLOCK_NS
         block_ns = day.start_ns + hour * BLOCK_NS
         phases = self._phases(block_ns)
-        seconds = block_ns // NS_PER_S + np.arange(BLOCK_S)
-        open_s = day.open_ns if day.is_session else day.start_ns
-        minutes = (seconds - open_s // NS_PER_S) / 60.0
-        if not (day.is_session and scenario.session_pacing):
-            minutes = np.full(BLOCK_S, 120.0)
-        budget, busy = budgets(
-            scenario.seed, day, hour, block_ns, BLOCK_S, phases, universe, scenario.rates, profile,
-            scenario.offsession_trades, scenario.session_pacing,
+        budget, busy, prints_s = budgets(
+            scenario.seed, day, hour, block_ns, phases, universe, scenario.rates, profile, scenario.offsession_trades,
+            scenario.session_pacing,
         )  # fmt: skip
-        volatility = volatility_path(scenario.seed, day.date, hour, BLOCK_S, minutes, universe, profile)
-        factor = factor_returns(scenario.seed, day.date, hour, volatility, universe, profile)
         if from_ns == self._seeds_ns:
             leave_room_for_seeds(budget[(from_ns - block_ns) // NS_PER_S], len(universe.venues))
         fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
-        fl.path[:, :, st.BUSY] = busy[:, self._symbols].T
-        fl.path[:, :, st.VOLATILITY] = volatility[:, self._symbols].T
-        fl.path[:, :, st.FACTOR] = factor[:, self._symbols].T
+        self._fill_path(hour, phases, busy[:, self._symbols], prints_s[:, self._symbols])
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
@@ -260,6 +272,61 @@ class BackgroundFlow:
         self._block_end_ns = block_ns + last * NS_PER_S
         fl.whole[:, st.SECOND] = first - 1
         fl.whole[:, st.SECOND_END] = from_ns
+
+    def _fill_path(self, hour: int, phases: I32, busy: F64, prints_s: F64) -> None:
+        """``busy``, ``prints_s``: [seconds, symbols], ln of the share against the usual, and the prints that are usual then."""
+        day, scenario, profile = self._day, self._scenario, self._profile
+        assert day is not None
+        fl = self._state
+        symbols = [scenario.universe.symbols[i] for i in self._symbols]
+        first = hour * BLOCK_S // STEP_S
+        rows = np.minimum(first + np.arange(BLOCK_S) // STEP_S, len(self._day_path.pull) - 1)
+        base, pull, target = (part[rows] for part in self._day_path)
+        volatility = base * np.exp(ACTIVITY_EXPONENT * busy) / np.exp(ACTIVITY_EXPONENT * busy).mean(axis=0)
+        date = day.date
+        shared = shared_returns(scenario.seed, date, hour, volatility, symbols, profile)
+        own = own_returns(scenario.seed, date, hour, volatility, symbols, profile)
+        units = np.array([PRICE_UNITS_PER_USD / s.tick_units for s in symbols])
+        ticks = np.exp(target) * units
+        mean_length, mean_square = _parent_moments()
+        parents_s = np.maximum(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
+        impact = base * ticks * np.sqrt(profile.variance_flow / (parents_s * mean_square))
+        shape = spread_shape(self._minutes(hour), phases, profile.spread_opening)
+        for column, values in (
+            (st.BUSY, busy), (st.VOLATILITY, volatility), (st.FACTOR, shared), (st.OWN, own), (st.PULL, pull), (st.TARGET, ticks),
+            (st.SPREAD, shape[:, None]), (st.IMPACTS, impact),
+        ):  # fmt: skip
+            fl.path[:, :, column] = values.T
+
+    def _minutes(self, hour: int) -> F64:
+        """float64[seconds]: minutes since the open, as of a session of 390; of its middle where there is no session."""
+        day = self._day
+        assert day is not None
+        if not (day.is_session and self._scenario.session_pacing):
+            return np.full(BLOCK_S, 195.0)
+        seconds_ns = day.start_ns + hour * BLOCK_NS + np.arange(BLOCK_S) * NS_PER_S
+        return np.asarray((seconds_ns - day.open_ns) / (day.close_ns - day.open_ns) * 390.0, np.float64)
+
+    def _price_at(self, k: int, ts_ns: int) -> float:
+        """USD at which symbol ``k`` of the worker begins: at a fixed point of the day, or somewhere on the way between two."""
+        day, bones, path = self._day, self._skeleton, self._day_path
+        assert day is not None
+        points = [(day.start_ns, float(bones.start[k]))]
+        if day.is_session and self._scenario.session_pacing:
+            evening_ns = next(s.end_ns for s in day.segments if s.phase == Phase.POST_CLOSE)
+            points += [(day.open_ns, float(bones.open[k])), (day.close_ns, float(bones.close[k])), (evening_ns, float(bones.end[k]))]
+        points.append((day.end_ns, float(bones.next_start[k])))
+        (from_ns, before), (to_ns, after) = next((a, b) for a, b in pairwise(points) if a[0] <= ts_ns < b[0])
+        first, now, last = ((t - day.start_ns) // (STEP_S * NS_PER_S) for t in (from_ns, ts_ns, to_ns))
+        square = path.volatility[first:last, k] ** 2 * STEP_S
+        gone = float(square[: now - first].sum() / square.sum())
+        draw = float(stream(self._scenario.seed, day.date.isoformat(), of_symbol(self._name(k)), "start").standard_normal())
+        return math.exp(
+            math.log(before) + gone * math.log(after / before) + draw * math.sqrt(gone * (1.0 - gone) * float(square.sum()))
+        )
+
+    def _name(self, k: int) -> str:
+        return self._scenario.universe.symbols[self._symbols[k]].name
 
     def _phases(self, block_ns: int) -> I32:
         """int32[seconds]: the phase of each second of the hour."""
@@ -315,9 +382,9 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
     parameter[st.P_BLOCK] = profile.block_share
     parameter[st.P_SWEEP] = profile.sweep_share
     parameter[st.P_RESERVE] = profile.reserve_share
-    parameter[st.P_NEWS_ROWS] = venues / profile.news_row_share
+    parameter[st.P_HIDDEN] = profile.hidden_rate
     parameter[st.P_BUSY] = profile.half_spread_busy
-    parameter[st.P_OFF_SESSION] = profile.half_spread_off_session
+    parameter[st.P_VENUE_ROWS] = profile.rows_a_venue
     parameter[st.P_LEVELS] = LEVELS_KEPT
     parameter[st.P_OPEN] = profile.open_share
     parameter[st.P_CLOSE] = profile.close_share
@@ -328,13 +395,16 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         real=np.zeros((count, st.REALS)),
         repricing=np.full((count, venues), NEVER_NS, np.int64),
         parents=np.zeros((count, st.PARENT_SLOTS, 4), np.int64),
+        hidden=np.zeros((count, 2, 5), np.int64),
         random=np.ones((count, 4), np.uint64),
         heap=np.arange(count, dtype=np.int64),
-        venue=np.zeros((count, venues, 5)),
+        venue=np.zeros((count, venues, 8)),
+        seen=np.zeros((count, venues, st.SEEN_STATES, 3), np.int64),
+        seen_at=np.zeros((count, venues), np.int64),
         target=profile.level_targets(LEVELS_KEPT + 12),
         impact=_impact_table(),
         parameter=parameter,
         budget=np.zeros((count, BLOCK_S, 6), np.int32),
-        path=np.zeros((count, BLOCK_S, 3)),
+        path=np.zeros((count, BLOCK_S, st.PATHS)),
         mode=np.zeros(BLOCK_S, np.int8),
     )

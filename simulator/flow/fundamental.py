@@ -1,79 +1,145 @@
-"""What the symbols share and what they start from: drawn per day and hour from streams of their own, before any flow.
+"""What moves the efficient price besides orders: volatility by the second, the factors that symbols share, news, and the way to the
+day's next fixed point.
 
-Everything here is keyed by (seed, day, ...), so a day, an hour or a symbol can be had without the others.
+Everything is drawn from streams keyed by (seed, day, kind, name), so a day or a symbol can be had without the others.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from itertools import accumulate
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator.flow.profile import Profile
-from simulator.inputs.reference_prices import Bracket
-from simulator.inputs.universe import Universe
-from simulator.records import F64
+from simulator.flow.skeleton import EVENING, MORNING, OVERNIGHT_RATIO, Skeleton
+from simulator.inputs.sessions import TradingDay
+from simulator.inputs.universe import Symbol
+from simulator.records import F64, I32, NS_PER_S, Phase
 from simulator.rng import of_symbol, stream
 
 SESSION_MINUTES = 390.0
 SECONDS_A_SESSION = 23_400
+STEP_S = 10
+"""The day's volatility path is drawn in steps of so many seconds."""
+SLOW_TAU_S, SLOW_SD = 5000.0, 0.5
+FAST_TAU_S, FAST_SD = 200.0, 0.35
+"""Log volatility within the day: two Ornstein-Uhlenbeck paths; half of the slow one's variance is common (docs/recipe.md)."""
+TAIL_DEGREES = 5.0
+"""Of a symbol's own returns: Student's t."""
+JUMPS_A_SESSION, JUMP_MINUTES = 1.5, 4.0
+"""News: so many jumps a session, of a standard deviation of so many times that of a minute (docs/recipe.md)."""
+UNPACED_SHAPE = 0.75
 
 
-def opening_price(seed: int, day: dt.date, symbol: str, bracket: Bracket, daily_volatility: float) -> float:
-    """USD at which the day's fundamental opens: around the bracket's close, inside the bracket."""
-    shock = stream(seed, day.isoformat(), of_symbol(symbol), "open").standard_normal()
-    return float(np.clip(bracket.close * math.exp(0.5 * daily_volatility * shock), bracket.low, bracket.high))
+class DayPath(NamedTuple):
+    """A trading day by the second, for some symbols."""
+
+    volatility: F64
+    """[steps of 10 s, symbols]: standard deviation of the log price over one second."""
+    pull: F64
+    """[steps, symbols]: part of the way to ``target`` that is gone in one second."""
+    target: F64
+    """[steps, symbols]: log price that the path leads to."""
 
 
 def volatility_shape(minutes: F64) -> F64:
-    """Intraday volatility relative to its mean over the session, by minutes since the open (recipe.md; Ozenbas 2008 for the shape)."""
+    """Intraday volatility relative to its mean over the session, by minutes since the open (docs/recipe.md; Ozenbas 2008 for the shape)."""
     t = np.clip(minutes, 0.0, SESSION_MINUTES)
-    shape = 0.72 + 2.3 * np.exp(-t / 12) + 0.55 * np.exp(-t / 70) + 0.75 * np.exp(-(SESSION_MINUTES - t) / 18)
-    outside = (minutes < 0) | (minutes > SESSION_MINUTES)
-    return np.asarray(np.where(outside, 0.45, shape), np.float64)
+    return np.asarray(0.72 + 2.3 * np.exp(-t / 12) + 0.55 * np.exp(-t / 70) + 0.75 * np.exp(-(SESSION_MINUTES - t) / 18), np.float64)
 
 
-def smooth_noise(rng: np.random.Generator, seconds: int, columns: int, tau_s: float, every_s: int = 1) -> F64:
-    """[seconds, columns]: independent Ornstein-Uhlenbeck paths of unit variance, constant over ``every_s`` seconds."""
-    return _smooth(rng.standard_normal((-(-seconds // every_s), columns)), seconds, tau_s, every_s)
+def smooth_noise(shocks: F64, tau: float) -> F64:
+    """Ornstein-Uhlenbeck paths of unit variance, one a column, from standard normals of the same shape; ``tau`` in rows."""
+    decay = math.exp(-1.0 / tau)
+    path = shocks.copy()
+    path[1:] *= math.sqrt(1 - decay * decay)
+    for k in range(1, len(path)):
+        path[k] += decay * path[k - 1]
+    return path
 
 
-def _smooth(shocks: F64, seconds: int, tau_s: float, every_s: int) -> F64:
-    """[seconds, columns] of independent normal ``shocks`` [steps, columns], in place. Every worker does this for every symbol and hour,
-    so its time is what limits many workers: all columns go in one pass."""
-    decay = math.exp(-every_s / tau_s)
-    shocks[1:] *= math.sqrt(1 - decay * decay)
-    if shocks.shape[1] == 1:
-        shocks[:, 0] = list(accumulate(shocks[:, 0].tolist(), lambda before, shock: decay * before + shock))
+def log_volatility(seed: int, date: dt.date, steps: int, symbols: Sequence[Symbol]) -> F64:
+    """[steps, symbols]: around 0, of standard deviation 0.6."""
+    day = date.isoformat()
+    common = stream(seed, day, "market", "volatility").standard_normal((steps, 1))
+    own = np.stack([stream(seed, day, of_symbol(s.name), "volatility").standard_normal((2, steps)) for s in symbols], axis=2)
+    slow = SLOW_SD * math.sqrt(0.5) * smooth_noise(np.hstack((common, own[0])), SLOW_TAU_S / STEP_S)
+    return np.asarray(slow[:, :1] + slow[:, 1:] + FAST_SD * smooth_noise(own[1], FAST_TAU_S / STEP_S), np.float64)
+
+
+def day_path(seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Skeleton, paced: bool) -> DayPath:
+    """``paced``: whether the day has its phases. Between two fixed points of the skeleton the variance adds up to what lies between them,
+    so that the pull towards the later one is that of a random walk seen by somebody who knows its end: no drift can be seen without.
+    """
+    steps = -(-(day.end_ns - day.start_ns) // (STEP_S * NS_PER_S))
+    clock_ns = day.start_ns + np.arange(steps) * STEP_S * NS_PER_S
+    level = np.exp(log_volatility(seed, day.date, steps, symbols))
+    if day.is_session and paced:
+        minutes = (clock_ns - day.open_ns) / (60 * NS_PER_S) * SESSION_MINUTES / ((day.close_ns - day.open_ns) / (60 * NS_PER_S))
+        evening_ns = next(s.end_ns for s in day.segments if s.phase == Phase.POST_CLOSE)
+        night = 1.0 - MORNING - EVENING
+        after = minutes - SESSION_MINUTES
+        parts: tuple[tuple[int, int, float, F64, F64], ...] = (
+            (day.start_ns, day.open_ns, OVERNIGHT_RATIO * MORNING, skeleton.open, 0.4 + np.exp(np.minimum(minutes, 0.0) / 60.0)),
+            (day.open_ns, day.close_ns, 1.0, skeleton.close, volatility_shape(minutes)),
+            (day.close_ns, evening_ns, OVERNIGHT_RATIO * EVENING, skeleton.end, 0.3 + np.exp(-np.maximum(after, 0.0) / 40.0)),
+            (evening_ns, day.end_ns, OVERNIGHT_RATIO * night, skeleton.next_start, np.ones(steps)),
+        )  # fmt: skip
     else:
-        before = shocks[0]
-        for step in shocks[1:]:
-            step += decay * before
-            before = step
-    return np.repeat(shocks, every_s, axis=0)[:seconds]
+        share = (day.end_ns - day.start_ns) / NS_PER_S / SECONDS_A_SESSION * UNPACED_SHAPE**2
+        parts = ((day.start_ns, day.end_ns, share, skeleton.next_start, np.ones(steps)),)
+    out = DayPath(*(np.zeros((steps, len(symbols))) for _ in range(3)))
+    for start_ns, end_ns, variance, target, shape in parts:
+        here = (clock_ns >= start_ns) & (clock_ns < end_ns)
+        square = (shape[here, None] * level[here]) ** 2
+        square *= variance * skeleton.volatility**2 / (square.sum(axis=0) * STEP_S)
+        left = np.cumsum(square[::-1], axis=0)[::-1]
+        out.volatility[here] = np.sqrt(square)
+        out.pull[here] = square / left / STEP_S
+        out.target[here] = np.log(target)
+    return out
 
 
-def volatility_path(seed: int, day: dt.date, hour: int, seconds: int, minutes: F64, universe: Universe, profile: Profile) -> F64:
-    """[seconds, symbols]: standard deviation of the log price over one second. ``minutes`` since the open, per second."""
-    common = stream(seed, day.isoformat(), "market", "volatility", hour)
-    day_level = stream(seed, day.isoformat(), "market", "day-volatility").standard_normal()
-    log_common = 0.25 * smooth_noise(common, seconds, 1, 5000.0, 10) + 0.2 * day_level
-    streams = [stream(seed, day.isoformat(), of_symbol(symbol.name), "volatility", hour) for symbol in universe.symbols]
-    log_own = _smooth(np.stack([own.standard_normal(-(-seconds // 10)) for own in streams], axis=1), seconds, 200.0, 10)
-    log_path = log_common + 0.3 * log_own - 0.12
-    daily = np.array([s.daily_volatility for s in universe.symbols]) * profile.volatility_scale
-    return np.asarray(daily / math.sqrt(SECONDS_A_SESSION) * volatility_shape(minutes)[:, None] * np.exp(log_path), np.float64)
-
-
-def factor_returns(seed: int, day: dt.date, hour: int, volatility: F64, universe: Universe, profile: Profile) -> F64:
+def shared_returns(seed: int, date: dt.date, hour: int, volatility: F64, symbols: Sequence[Symbol], profile: Profile) -> F64:
     """[seconds, symbols]: the log return that market and sector give each symbol in each second."""
-    seconds = len(volatility)
-    market = stream(seed, day.isoformat(), "market", "factor", hour).standard_normal(seconds)
-    sectors = sorted({s.sector for s in universe.symbols})
-    sector = {name: stream(seed, day.isoformat(), "sector", name, hour).standard_normal(seconds) for name in sectors}
-    beta = np.array([s.beta for s in universe.symbols])
-    by_symbol = np.stack([sector[s.sector] for s in universe.symbols], axis=1)
+    day, seconds = date.isoformat(), len(volatility)
+    market = stream(seed, day, "market", "factor", hour).standard_normal(seconds)
+    names = sorted({s.sector for s in symbols})
+    sector = {name: stream(seed, day, "sector", name, hour).standard_normal(seconds) for name in names}
+    beta = np.array([s.beta for s in symbols])
+    by_symbol = np.stack([sector[s.sector] for s in symbols], axis=1)
     shared = math.sqrt(profile.variance_market) * beta * market[:, None] + math.sqrt(profile.variance_sector) * by_symbol
     return np.asarray(volatility * shared, np.float64)
+
+
+def own_returns(seed: int, date: dt.date, hour: int, volatility: F64, symbols: Sequence[Symbol], profile: Profile) -> F64:
+    """[seconds, symbols]: the log return of each symbol alone in each second, heavy-tailed, with news now and then."""
+    seconds = len(volatility)
+    rest = max(0.0, 1.0 - profile.variance_flow - profile.variance_market - profile.variance_sector)
+    jump_sd = JUMP_MINUTES * math.sqrt(60.0)
+    jump_part = min(0.5 * rest, JUMPS_A_SESSION * jump_sd**2 / SECONDS_A_SESSION)
+    scale = math.sqrt((rest - jump_part) * (TAIL_DEGREES - 2) / TAIL_DEGREES)
+    out = np.empty_like(volatility)
+    for i, symbol in enumerate(symbols):
+        rng = stream(seed, date.isoformat(), of_symbol(symbol.name), "own", hour)
+        noise = scale * rng.standard_t(TAIL_DEGREES, seconds)
+        comes = rng.random(seconds) < JUMPS_A_SESSION / SECONDS_A_SESSION
+        size = rng.standard_normal(seconds) * math.sqrt(jump_part * SECONDS_A_SESSION / JUMPS_A_SESSION)
+        out[:, i] = volatility[:, i] * (noise + np.where(comes, size, 0.0))
+    return out
+
+
+def spread_shape(minutes: F64, phases: I32, opening: float) -> F64:
+    """[seconds]: what multiplies the usual half-spread: wide before the open, narrowing all day (Krause and others 2018), widening after.
+
+    ``opening``: at the bell, against midday. ``minutes`` since the open, of 390.
+    """
+    t = np.clip(minutes, 0.0, SESSION_MINUTES)
+    power = ((1.0 + t / 4.0) ** -0.42 - (1.0 + 180.0 / 4.0) ** -0.42) / (1.0 - (1.0 + 180.0 / 4.0) ** -0.42)
+    inside = 1.0 + (opening - 1.0) * power
+    before = opening + opening * np.clip(-minutes / 330.0, 0.0, 1.0)
+    after = inside[-1:] + 1.5 * (1.0 - np.exp(-np.maximum(minutes - SESSION_MINUTES, 0.0) / 60.0))
+    return np.asarray(np.where(phases == Phase.PRE_OPEN, before, np.where(phases == Phase.CONTINUOUS, inside, after)), np.float64)

@@ -32,7 +32,13 @@ class Profile(BaseModel):
     half_spread_mega_cap: Ticks
     half_spread_other: Ticks
     half_spread_away: Ticks
-    half_spread_off_session: Ticks
+    spread_opening: Annotated[float, Field(ge=1, le=20)]
+    alert_part: Annotated[float, Field(gt=0, le=10)]
+    hidden_rate: Share
+    attraction: dict[str, Annotated[float, Field(gt=0, le=100)]]
+    rows_a_venue: Annotated[int, Field(ge=0, le=1)]
+    volume_exponent: Annotated[float, Field(ge=0, le=2)]
+    ceiling_evenness: Annotated[float, Field(ge=0, le=10)]
     half_spread_busy: Ticks
     inventory_skew_ticks: Ticks
     level_gap_jump: Annotated[float, Field(ge=0, le=10)]

@@ -19,6 +19,7 @@ from simulator.book.state import (
     HIDDEN,
     HIDDEN_HEAD,
     ID,
+    LAST_TS,
     LOG_KIND,
     META,
     META_OWNER_SHIFT,
@@ -36,7 +37,7 @@ from simulator.book.state import (
 )
 from simulator.flow.random import below, uniform
 from simulator.flow.state import (
-    BELIEF,
+    ANCHOR,
     BUSY,
     CUSTOMER,
     DEPTH,
@@ -45,16 +46,21 @@ from simulator.flow.state import (
     HALF_SPREAD,
     INVENTORY,
     MAKER,
-    MODE_SESSION,
     OFFSET,
     P_BUSY,
     P_LEVELS,
     P_MOST,
-    P_OFF_SESSION,
     P_RESERVE,
     P_SKEW,
+    PRICE,
+    REACTION_NS,
     SECOND,
+    SEEN_ASK,
+    SEEN_BID,
+    SEEN_NS,
+    SEEN_STATES,
     SIZE_MULTIPLIER,
+    SPREAD,
     FlowState,
 )
 from simulator.records import BACKGROUND_OWNERS, GAP_TICKS_MAX, SEED_LEVELS, SEED_ORDERS
@@ -64,21 +70,68 @@ NEAR_LEVELS = 3
 REQUOTE_LEVELS = 12
 TOP_UPS = 3
 HOLE_LEVELS = 20
+BLIND_SHARE = 0.05
+"""Of quotes: those whose maker does not know what the others show by then."""
+NEAR_PART, DEEP_SHARE = 10, 0.15
+"""Levels that change on their own; and how often something farther away changes with them."""
 
 
 @kernel
 def edge(fl: FlowState, i: int, v: int, side: int) -> int:
-    """The best price, in ticks, that venue ``v``'s maker wants to quote on a side of symbol ``i``."""
+    """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone."""
     second = fl.whole[i, SECOND]
-    half = fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]
+    half = (fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]) * fl.path[i, second, SPREAD]
     half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
-    if not fl.mode[second] & MODE_SESSION:
-        half += fl.parameter[P_OFF_SESSION]
     lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
-    middle = fl.real[i, BELIEF] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
+    middle = fl.real[i, PRICE] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
     if side == 0:
         return max(1, math.floor(middle - half))
     return max(2, math.ceil(middle + half))
+
+
+@kernel
+def observe(bk: Books, fl: FlowState, i: int, v: int) -> None:
+    """Note the best quote of a book, if it is another than before: the others will see it in time."""
+    b = i * fl.repricing.shape[1] + v
+    n = fl.seen_at[i, v]
+    last = fl.seen[i, v, n % SEEN_STATES]
+    if last[SEEN_BID] == bk.head[b, SHOWN_BID] and last[SEEN_ASK] == bk.head[b, SHOWN_ASK]:
+        return
+    n += 1
+    fl.seen_at[i, v] = n
+    new = fl.seen[i, v, n % SEEN_STATES]
+    new[SEEN_NS] = bk.head[b, LAST_TS]
+    new[SEEN_BID] = bk.head[b, SHOWN_BID]
+    new[SEEN_ASK] = bk.head[b, SHOWN_ASK]
+
+
+@kernel
+def seen_quote(fl: FlowState, i: int, v: int, ts: int, side: int) -> int:
+    """The best price of a venue's side as it stood at ``ts``, or at the earliest time that is remembered."""
+    n = fl.seen_at[i, v]
+    for k in range(SEEN_STATES - 1):
+        state = fl.seen[i, v, (n - k) % SEEN_STATES]
+        if state[SEEN_NS] <= ts:
+            return state[SEEN_BID + side]
+    return fl.seen[i, v, (n + 1) % SEEN_STATES, SEEN_BID + side]
+
+
+@kernel
+def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
+    """The same, but neither locking nor crossing what the maker sees of the other venues (Regulation NMS, Rule 610(d))."""
+    price = edge(fl, i, v, side)
+    if uniform(fl.random, i) < BLIND_SHARE:
+        return price
+    seen_ns = t - int(fl.venue[i, v, REACTION_NS])
+    for u in range(fl.repricing.shape[1]):
+        if u != v:
+            away = seen_quote(fl, i, u, seen_ns, 1 - side)
+            if side == 0:
+                if away != NO_ASK:
+                    price = min(price, away - 1)
+            elif away != NO_BID:
+                price = max(price, away + 1)
+    return max(1 + side, price)
 
 
 @kernel
@@ -254,11 +307,20 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
         price = next_shown(bk, b, side, price)
 
 
+@kernel
+def stands_right(bk: Books, fl: FlowState, i: int, v: int, t: int) -> bool:
+    """Whether both best prices are what the maker wants; notes that it has looked."""
+    b = i * fl.repricing.shape[1] + v
+    fl.venue[i, v, ANCHOR] = fl.real[i, PRICE]
+    return allowed_edge(fl, i, v, t, 0) == bk.head[b, SHOWN_BID] and allowed_edge(fl, i, v, t, 1) == bk.head[b, SHOWN_ASK]
+
+
 @inlined
-def requote(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
-    """The maker's answer to a new belief: pull what is too good, quote at the edges, fill the way to the old levels."""
-    bid_edge = edge(fl, i, v, 0)
-    ask_edge = max(edge(fl, i, v, 1), bid_edge + 1)
+def requote(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
+    """The maker's answer to a new price: pull what is too good, quote at the edges, fill the way to the old levels."""
+    b = i * fl.repricing.shape[1] + v
+    bid_edge = allowed_edge(fl, i, v, t, 0)
+    ask_edge = max(allowed_edge(fl, i, v, t, 1), bid_edge + 1)
     clear_better_than(bk, b, 1, ask_edge, bid_edge)
     clear_better_than(bk, b, 0, bid_edge, ask_edge)
     for side in range(2):
@@ -341,11 +403,12 @@ def cancel_farthest(bk: Books, b: int, side: int) -> bool:
 
 
 @inlined
-def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
+def maintain(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
     """One small change to a book: a step towards the wanted edge, or an order more or less at some level."""
+    b = i * fl.repricing.shape[1] + v
     side = below(fl.random, i, 2)
     best = best_shown(bk, b, side)
-    wanted = edge(fl, i, v, side)
+    wanted = allowed_edge(fl, i, v, t, side)
     if best in (NO_BID, NO_ASK):
         post(bk, fl, i, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
         return
@@ -358,25 +421,31 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
         return
     levels = level_count(bk, b, side)
     needed = int(fl.parameter[P_LEVELS])
-    if uniform(fl.random, i) < (0.08 if levels >= needed else 0.6):
+    if levels < needed and uniform(fl.random, i) < 0.6:
         extend(bk, fl, i, v, b, side)
         return
-    if levels > needed + 4 and cancel_farthest(bk, b, side):
-        return
-    tend_level(bk, fl, i, v, b, side, levels)
-
-
-@inlined
-def tend_level(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, levels: int) -> None:
-    """Add an order to a level that shows less than its share, or cancel one where it shows more (queue-reactive)."""
+    near = min(levels, NEAR_PART)
     u = uniform(fl.random, i)
     k = 0
-    if u > 0.80:
-        k = below(fl.random, i, levels)
-    elif u > 0.48:
-        k = min(levels - 1, NEAR_LEVELS + below(fl.random, i, 10))
-    elif u > 0.25:
-        k = min(levels - 1, 1 + below(fl.random, i, 2))
+    if u > 0.60:
+        k = below(fl.random, i, near)
+    elif u > 0.28:
+        k = min(near - 1, 1 + below(fl.random, i, 2))
+    tend_level(bk, fl, i, v, side, k)
+    if levels > NEAR_PART and uniform(fl.random, i) < DEEP_SHARE:
+        # Far from the market little changes, and hardly ever alone.
+        if levels > needed + 4:
+            cancel_farthest(bk, b, side)
+        elif uniform(fl.random, i) < 0.5:
+            extend(bk, fl, i, v, b, side)
+        else:
+            tend_level(bk, fl, i, v, side, NEAR_PART + below(fl.random, i, levels - NEAR_PART))
+
+
+@kernel
+def tend_level(bk: Books, fl: FlowState, i: int, v: int, side: int, k: int) -> None:
+    """Add an order to a level that shows less than its share, or cancel one where it shows more (queue-reactive)."""
+    b = i * fl.repricing.shape[1] + v
     price = best_shown(bk, b, side)
     for _ in range(k):
         price = next_shown(bk, b, side, price)

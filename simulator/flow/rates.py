@@ -1,7 +1,8 @@
 """The rate budgets: for each second and symbol a floor, a target and a ceiling of book rows and of prints.
 
-Drawn once for the universe from a stream of their own, so that every worker knows all of them without asking. Floors sum to
-at least the rate's minimum, ceilings to at most its maximum; the flow keeps each symbol between its own two, and so the total.
+Drawn once for the universe from streams of their own, so that every worker knows all of them without asking. Floors sum to at least the
+rate's minimum, ceilings to at most its maximum; the flow keeps each symbol between its own two, and so the total. A symbol's share of
+each second is heavy-tailed and clusters: it is silent for seconds and then busy, while the universe keeps to its band.
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ from simulator.records import F64, I32, I64, NS_PER_S, Phase
 from simulator.rng import stream
 
 BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING, PRINT_FLOOR, PRINT_TARGET, PRINT_CEILING = range(6)
-WEIGHT_EXPONENT = 0.4
-"""Rows grow more slowly than volume from symbol to symbol."""
 PRE_OPEN_SCALE = 0.4
 OFF_HOURS_SCALE = 0.2
 TRICKLE_SCALE = 0.1
 QUANTILE_LOW, QUANTILE_HIGH = 0.05, 0.93
 """Targets keep this distance from the ends of the band, so that a symbol can borrow a few rows from its next second."""
-CLOSING_MINUTES = 10
+USUAL_QUANTILE = 0.30
+CLOSING_FROM, CLOSING_FULL = 30.0, 10.0
+"""Minutes before the close between which activity climbs into the top third of the band."""
+CLOSING_QUANTILE = 0.80
 TAPER_S = 600.0
+RISE_S = 1800.0
+"""The pre-open climbs towards the bell with this time constant, the post-close tapers with the other."""
+FAST_TAU_S, FAST_SD = 3.0, 0.6
+"""Of the shares: bursts of seconds, on top of those of the profile's ``share_tau_s``."""
 
 
 class Bands(NamedTuple):
@@ -40,36 +46,45 @@ class Bands(NamedTuple):
     quantile: F64
 
 
-def symbol_weights(universe: Universe) -> F64:
-    """Each symbol's part of all rows in the mean, by its daily volume."""
-    weight = np.array([s.daily_volume for s in universe.symbols], np.float64) ** WEIGHT_EXPONENT
-    return np.asarray(weight / weight.sum(), np.float64)
-
-
 def activity_shape(minutes: F64) -> F64:
-    """Intraday activity relative to its mean, by minutes since the open (recipe.md)."""
+    """Intraday activity relative to its mean, by minutes since the open (docs/recipe.md)."""
     t = np.clip(minutes, 0.0, SESSION_MINUTES)
     shape = 0.58 + 0.65 * np.exp(-t / 25) + 0.40 * np.exp(-t / 90) + 0.80 * np.exp(-(SESSION_MINUTES - t) / 40)
     return np.asarray(shape, np.float64)
 
 
+def pre_open_scale(seconds_to_open: F64, length_s: float) -> F64:
+    """Climbs towards the bell, never above 1, and is ``PRE_OPEN_SCALE`` in the mean of a pre-open of ``length_s``."""
+    low = 0.3
+    mean = (1.0 - np.exp(-length_s / RISE_S)) * RISE_S / length_s
+    top = min(1.0, low + (PRE_OPEN_SCALE - low) / mean)
+    return np.asarray(low + (top - low) * np.exp(-np.maximum(seconds_to_open, 0.0) / RISE_S), np.float64)
+
+
 def bands(
-    rates: Rates, phases: I32, seconds_since_close: F64, minutes_left: F64, base_quantile: F64, offsession: OffsessionTrades
+    rates: Rates, phases: I32, clock: tuple[F64, F64, F64], base_quantile: F64, offsession: OffsessionTrades
 ) -> Bands:
-    """The band of each second: the rates, scaled by phase. ``base_quantile`` is the aim before the phase has its say."""
+    """The band of each second: the rates, scaled by phase. ``base_quantile`` is the aim before the phase has its say.
+
+    ``clock``: seconds to the open, seconds since the close, minutes to the close, each [seconds].
+    """
+    to_open, since_close, minutes_left = clock
     continuous = phases == Phase.CONTINUOUS
-    full = offsession == "full"
     scale = np.select(
         [continuous, phases == Phase.PRE_OPEN, phases == Phase.POST_CLOSE],
-        [1.0, PRE_OPEN_SCALE, OFF_HOURS_SCALE + (1 - OFF_HOURS_SCALE) * np.exp(-np.maximum(seconds_since_close, 0) / TAPER_S)],
+        [
+            1.0,
+            pre_open_scale(to_open, 19_800.0),
+            OFF_HOURS_SCALE + (1 - OFF_HOURS_SCALE) * np.exp(-np.maximum(since_close, 0) / TAPER_S),
+        ],
         OFF_HOURS_SCALE,
     )
-    scale = np.where(full, 1.0, scale)
-    outside = {"none": 0.0, "trickle": TRICKLE_SCALE, "full": 1.0}[offsession]
-    print_scale = np.where(continuous, 1.0, outside)
+    scale = np.where(offsession == "full", 1.0, scale)
+    print_scale = np.where(continuous, 1.0, {"none": 0.0, "trickle": TRICKLE_SCALE, "full": 1.0}[offsession])
+    part = np.clip((CLOSING_FROM - minutes_left) / (CLOSING_FROM - CLOSING_FULL), 0.0, 1.0)
+    closing = np.where(continuous & (minutes_left > 0), part * part * (3 - 2 * part), 0.0)
     quantile = np.clip(base_quantile, QUANTILE_LOW, QUANTILE_HIGH)
-    closing = continuous & (minutes_left <= CLOSING_MINUTES) & (minutes_left > 0)
-    quantile = np.where(closing, 2 / 3 + quantile * (QUANTILE_HIGH - 2 / 3), quantile)
+    quantile = (1 - closing) * quantile + closing * (CLOSING_QUANTILE + 0.15 * np.clip(quantile - 0.5, -0.8, 0.8))
 
     def ends(low: int, high: int, by: F64) -> tuple[I64, I64]:
         top = np.floor(high * by + 1e-9).astype(np.int64)
@@ -81,59 +96,78 @@ def bands(
 
 
 def share_out(totals: I64, shares: F64, offset: F64) -> I64:
-    """[seconds, symbols]: whole numbers in proportion to ``shares`` that sum to ``totals``, by systematic rounding.
-
-    ``shares``: [seconds, symbols], or [1, symbols] if they are always the same.
-    """
+    """[seconds, symbols]: whole numbers in proportion to ``shares`` that sum to ``totals``, by systematic rounding."""
     cumulative = np.cumsum(shares, axis=1)
-    cumulative /= cumulative[:, -1:].copy()
-    bounds = cumulative * totals[:, None]
-    bounds += offset[:, None]  # in place: an hour's arrays are large, and every worker makes them
-    edges = np.floor(bounds, out=bounds).astype(np.int64)
+    cumulative /= cumulative[:, -1:]
+    edges = np.floor(cumulative * totals[:, None] + offset[:, None]).astype(np.int64)
     edges[:, -1] = totals + np.floor(offset).astype(np.int64)
-    dealt = np.empty_like(edges)
-    dealt[:, 0] = edges[:, 0]
-    np.subtract(edges[:, 1:], edges[:, :-1], out=dealt[:, 1:])
-    return dealt
+    return np.diff(edges, axis=1, prepend=0)
+
+
+def share_within(totals: I64, shares: F64, room: I64, offset: F64) -> I64:
+    """The same with at most ``room`` for each; totals beyond all room are cut to it."""
+    totals = np.minimum(totals, room.sum(axis=1))
+    out = np.minimum(share_out(totals, shares, offset), room)
+    for _ in range(3):
+        left = totals - out.sum(axis=1)
+        if not left.any():
+            return out
+        free = room - out
+        out += np.minimum(share_out(left, shares * (free > 0) + 1e-12 * free + 1e-300, offset), free)
+    left, free = totals - out.sum(axis=1), room - out
+    edges = np.cumsum(free, axis=1) * left[:, None] // np.maximum(free.sum(axis=1), 1)[:, None]  # exact: nobody gets more than is free
+    return out + np.diff(edges, axis=1, prepend=0)
+
+
+def symbol_shares(rng: np.random.Generator, seconds: int, universe: Universe, profile: Profile) -> F64:
+    """[seconds, symbols]: each symbol's part of a second's activity, up to a factor a second."""
+    count = len(universe.symbols)
+    weight = np.array([s.daily_volume for s in universe.symbols], np.float64) ** profile.volume_exponent
+    noise = profile.share_sd * smooth_noise(rng.standard_normal((seconds, count)), profile.share_tau_s)
+    noise += FAST_SD * smooth_noise(rng.standard_normal((seconds, count)), FAST_TAU_S)
+    return np.asarray(weight / weight.sum() * np.exp(noise - 0.5 * (profile.share_sd**2 + FAST_SD**2)), np.float64)
 
 
 def budgets(
-    seed: int, day: TradingDay, hour: int, start_ns: int, seconds: int, phases: I32, universe: Universe, rates: Rates, profile: Profile,
+    seed: int, day: TradingDay, hour: int, start_ns: int, phases: I32, universe: Universe, rates: Rates, profile: Profile,
     offsession: OffsessionTrades, pacing: bool,
-) -> tuple[I32, F64]:  # fmt: skip
-    """Budgets int32[seconds, symbols, 6] and how busy each symbol is, float64[seconds, symbols]: ln(target / usual)."""
+) -> tuple[I32, F64, F64]:  # fmt: skip
+    """Budgets int32[seconds, symbols, 6]; how busy each symbol is, float64[seconds, symbols]: ln(share / usual share); usual prints."""
     rng = stream(seed, day.date.isoformat(), "rates", hour)
-    count = len(universe.symbols)
-    since_day = (start_ns - day.start_ns) // NS_PER_S
-    clock_s = since_day + np.arange(seconds) + day.start_ns // NS_PER_S
+    seconds, count = len(phases), len(universe.symbols)
+    clock_s = start_ns // NS_PER_S + np.arange(seconds)
+    session_minutes = max(day.close_ns - day.open_ns, 1) / NS_PER_S / 60.0
     minutes = (clock_s - day.open_ns // NS_PER_S) / 60.0
-    session_minutes = (day.close_ns - day.open_ns) / NS_PER_S / 60.0
     paced = pacing and day.is_session
     activity = activity_shape(minutes * SESSION_MINUTES / session_minutes) if paced else np.ones(seconds)
-    burst = np.exp(profile.total_sd * smooth_noise(rng, seconds, 1, profile.total_tau_s)[:, 0])
-    minutes_left = session_minutes - minutes if paced else np.full(seconds, 1e9)
-    since_close = clock_s - day.close_ns // NS_PER_S if paced else np.zeros(seconds)
-    band = bands(rates, phases, since_close.astype(np.float64), minutes_left, 0.30 * activity * burst, offsession)
-
-    weight = symbol_weights(universe)
-    noise = profile.share_sd * smooth_noise(rng, seconds, count, profile.share_tau_s)
-    share = weight * np.exp(noise)
+    burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
+    clock = (-60.0 * minutes, (minutes - session_minutes) * 60.0, session_minutes - minutes) if paced else (
+        np.zeros(seconds), np.zeros(seconds), np.full(seconds, 1e9),
+    )  # fmt: skip
+    band = bands(rates, phases, clock, USUAL_QUANTILE * activity * burst, offsession)
+    share = symbol_shares(rng, seconds, universe, profile)
+    usual = share.mean(axis=0)
     offset = rng.random(seconds)
     out = np.empty((seconds, count, 6), np.int32)
-    each = np.minimum(len(universe.venues), band.book_low // count)
     book_target = np.rint(band.book_low + band.quantile * (band.book_high - band.book_low)).astype(np.int64)
+    each = np.minimum(profile.rows_a_venue * len(universe.venues), band.book_low // count)
+    even: F64 = share / share.sum(axis=1, keepdims=True) + profile.ceiling_evenness * usual / usual.sum()
     out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, share, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(book_target - band.book_low, share, offset)
-    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - book_target, np.ones((1, count)), offset)
+    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - book_target, even, offset)
     print_target = np.rint(band.print_low + band.quantile * (band.print_high - band.print_low)).astype(np.int64)
-    # By book rows, so that no symbol owes more prints than it may write rows.
-    floors, targets, ceilings = (out[..., k].astype(np.float64) + 1e-9 for k in (BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING))
-    out[..., PRINT_FLOOR] = share_out(band.print_low, floors, 1 - offset)
-    out[..., PRINT_TARGET] = out[..., PRINT_FLOOR] + share_out(print_target - band.print_low, targets, 1 - offset)
-    out[..., PRINT_CEILING] = out[..., PRINT_TARGET] + share_out(band.print_high - print_target, ceilings, 1 - offset)
-    usual = np.maximum(each + (band.book_low + 0.3 * (band.book_high - band.book_low) - each * count) * weight.mean(), 1.0)
-    busy = np.log(np.maximum(out[..., BOOK_TARGET], 1) / (usual[:, None] * (weight / weight.mean())))
-    return out, np.asarray(busy, np.float64)
+    # A print brings a book row, and in profile spec each venue has a row of its own besides, where they fit.
+    room = np.maximum(out[..., BOOK_CEILING] - each[:, None], 0).astype(np.int64)
+    room = np.where((room.sum(axis=1) < band.print_high)[:, None], out[..., BOOK_CEILING], room)
+    dealt = np.zeros((seconds, count), np.int64)
+    total = np.zeros(seconds, np.int64)
+    for kind, goal in ((PRINT_FLOOR, band.print_low), (PRINT_TARGET, print_target), (PRINT_CEILING, band.print_high)):
+        dealt = dealt + share_within(goal - total, share, room - dealt, 1 - offset)
+        total = dealt.sum(axis=1)
+        out[..., kind] = dealt
+    calm = np.clip(USUAL_QUANTILE * activity, QUANTILE_LOW, QUANTILE_HIGH)
+    prints_s = (band.print_low + calm * (band.print_high - band.print_low))[:, None] * usual / usual.sum()
+    return out, np.asarray(np.log(share / usual), np.float64), np.asarray(prints_s, np.float64)
 
 
 def leave_room_for_seeds(second: I32, venues: int) -> None:

@@ -18,18 +18,26 @@ BOOK_DEBT, PRINT_DEBT = 8, 9
 """Rows over the target, to be taken off the next second's."""
 SERVED = 10
 """Bit per venue that has shown a row in this second."""
-SINCE_NEWS = 11
-SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT = 12, 13, 14, 15
-BLOCK_AT, BLOCK_SIDE, BLOCK_SIZE, BLOCK_VENUE, BLOCK_SLOT, BLOCK_ID, BLOCK_PRICE = 16, 17, 18, 19, 20, 21, 22
+ANSWERS = 11
+"""Rows of this second that answered to something, instead of falling due."""
+MOVE_AT = 18
+"""When the second's part of the price's own movement comes."""
+SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT, SWEEP_LIMIT = 12, 13, 14, 15, 28
+"""The order of a taker at hand: when what is left of it reaches the next venue, which way, how much, for whom, up to which price."""
+HIDDEN_NEXT = 16
+"""When the first of the institutions' hidden orders is cancelled."""
 PARENTS_SEEN, LISTING = 23, 24
 AGENT_SIGN, AGENT_RUN = 25, 26
 """Side and length of the Python agents' latest run of trades in one direction."""
 WHOLES = 32
 
 # real numbers of a symbol: float64
-PRICE, BELIEF = 0, 1
-"""Efficient price and what is publicly believed of it, ticks."""
-IMPACT, HALF_SPREAD, GAP, OPENED, OWN_SHARE, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
+PRICE = 0
+"""Efficient price, ticks."""
+SHIFT = 1
+"""Ticks by which Python agents have moved it for good: the day's fixed points move along."""
+IMPACT, HALF_SPREAD, GAP, ANSWERS_USUAL, ALERT, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
+"""ANSWERS_USUAL: answering rows in a second, in the mean; ALERT: ticks that the price moves before a maker re-quotes at once."""
 AUCTION_NET = 9
 """Shares to buy less shares to sell at market that were entered for the coming cross."""
 HIGHEST = 10
@@ -40,18 +48,30 @@ REALS = 16
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
 PARENT_SLOTS = 6
 
-# facts of a venue for a symbol: float64[S, V, 5]
-OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY = 0, 1, 2, 3, 4
+# an institution's hidden order: int64[S, 2, 5], one a side
+HIDDEN_UNTIL, HIDDEN_VENUE, HIDDEN_SLOT, HIDDEN_ID, HIDDEN_PRICE = 0, 1, 2, 3, 4
+"""When it is cancelled (NEVER_NS: there is none), where it rests and at which price."""
+
+# facts of a venue for a symbol: float64[S, V, 8]
+OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY, ANCHOR, ATTRACTION = 0, 1, 2, 3, 4, 5, 6
+"""ANCHOR: the efficient price at the maker's last quote; ATTRACTION: of takers, where prices tie."""
 """INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64
-P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_NEWS_ROWS, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_MOST = range(12)
+P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_MOST = range(13)
 """P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
 PARAMETERS = 16
 
-# path of a symbol: float64[S, n, 3]
-BUSY, VOLATILITY, FACTOR = 0, 1, 2
-"""How busy the second is; volatility of the log price over it; log return shared with market and sector."""
+# path of a symbol: float64[S, n, 8]
+BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS = 0, 1, 2, 3, 4, 5, 6, 7
+"""How busy the second is; volatility of the log price over it; log returns shared with market and sector, and of its own; part of the
+way to the next fixed point that is gone in it, and that point in ticks; what multiplies the usual half-spread;
+ticks that a parent order's first trade is worth."""
+PATHS = 8
+
+# what the others see of a venue's quote, oldest first: int64[S, V, 4, 3]
+SEEN_NS, SEEN_BID, SEEN_ASK = 0, 1, 2
+SEEN_STATES = 4
 
 # impact of a parent order after k of its trades: float64[c + 2, 2]
 VALUE, DESERVED = 0, 1
@@ -72,12 +92,18 @@ class FlowState(NamedTuple):
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
     """[S, 6, 4]"""
+    hidden: I64
+    """[S, 2, 5]"""
     random: U64
     """[S, 4]"""
     heap: I64
     """[S], symbols by next event."""
     venue: F64
-    """[S, V, 5]"""
+    """[S, V, 8]"""
+    seen: I64
+    """[S, V, 4, 3], the latest states of each venue's best quote, in a ring."""
+    seen_at: I64
+    """[S, V], states seen so far."""
     target: F64
     """[K], shares a level shows in the mean."""
     impact: F64
@@ -87,6 +113,6 @@ class FlowState(NamedTuple):
     budget: I32
     """[S, n, 6], of the block of seconds at hand."""
     path: F64
-    """[S, n, 3]"""
+    """[S, n, 8]"""
     mode: I8
     """[n]"""

@@ -14,9 +14,11 @@ from simulator.book.matching import NO_CAP
 from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
+    HIDDEN,
     ID,
     LOG_ID,
     LOG_KIND,
+    LOG_PRICE,
     LOG_SLOT,
     NO_ASK,
     NO_BID,
@@ -26,22 +28,23 @@ from simulator.book.state import (
     Books,
 )
 from simulator.flow import NEVER_NS
-from simulator.flow.quoting import best_shown
+from simulator.flow.quoting import best_shown, observe
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
-    BLOCK_AT,
-    BLOCK_ID,
-    BLOCK_PRICE,
-    BLOCK_SIDE,
-    BLOCK_SIZE,
-    BLOCK_SLOT,
-    BLOCK_VENUE,
+    ATTRACTION,
     BOOK_USED,
     DESERVED,
+    HIDDEN_ID,
+    HIDDEN_NEXT,
+    HIDDEN_PRICE,
+    HIDDEN_SLOT,
+    HIDDEN_UNTIL,
+    HIDDEN_VENUE,
     IMPACT,
     INSTITUTION,
     INVENTORY,
     P_BLOCK,
+    P_HIDDEN,
     P_ODD,
     P_SWEEP,
     PARENT_DONE,
@@ -54,6 +57,7 @@ from simulator.flow.state import (
     PRINT_USED,
     SERVED,
     SWEEP_AT,
+    SWEEP_LIMIT,
     SWEEP_PARENT,
     SWEEP_SIDE,
     SWEEP_SIZE,
@@ -66,6 +70,9 @@ from simulator.tape.columns import TICK_UNITS, Columns, finish_action
 UNITS_A_DOLLAR = 10_000.0
 PRINTS_AN_ORDER_MAX = 24
 BLOCK_SIZE_MAX = 10_000
+HIDDEN_SIZE, HIDDEN_SIZE_MAX, HIDDEN_LIFE_NS = 4000.0, 40_000, 40e9
+INSIDE_SHARE = 0.2
+"""Of the institutions' hidden orders: those that rest inside the spread."""
 INVENTORY_KEPT = 0.98
 """Of a venue's inventory after each trade: makers lay off the rest elsewhere."""
 
@@ -102,20 +109,27 @@ def next_parent(fl: FlowState, i: int) -> int:
 
 
 @kernel
-def best_venue(bk: Books, fl: FlowState, i: int, first_book: int, side: int) -> int:
-    """The venue that shows the best price to an order of ``side``, a random one of those that tie; -1 if none shows any."""
+def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
+    """The venue that shows the best price to an order of ``side``; of those that tie one by its attraction; -1 if none shows any.
+
+    An order goes nowhere else (Regulation NMS, Rule 611): what trades through a better quote would need a quote that came on its way.
+    """
     venues = fl.repricing.shape[1]
-    start = below(fl.random, i, venues)
     chosen = -1
     best = 0
-    for n in range(venues):
-        v = (start + n) % venues
-        price = best_shown(bk, first_book + v, 1 - side)
+    weight = 0.0
+    for v in range(venues):
+        price = best_shown(bk, i * venues + v, 1 - side)
         if price in (NO_BID, NO_ASK):
             continue
         if chosen < 0 or (price < best if side == 0 else price > best):
             chosen = v
             best = price
+            weight = fl.venue[i, v, ATTRACTION]
+        elif price == best:
+            weight += fl.venue[i, v, ATTRACTION]
+            if uniform(fl.random, i) * weight < fl.venue[i, v, ATTRACTION]:
+                chosen = v
     return chosen
 
 
@@ -123,110 +137,197 @@ def best_venue(bk: Books, fl: FlowState, i: int, first_book: int, side: int) -> 
 def order_size(fl: FlowState, i: int) -> int:
     """Shares of a taker's order that is no block: an odd lot, or some whole lots, rarely mixed."""
     u = uniform(fl.random, i)
-    if u < fl.parameter[P_ODD] / (1.0 - fl.parameter[P_BLOCK]):
+    if u < fl.parameter[P_ODD]:
         return 1 + int(99.0 * uniform(fl.random, i) ** 1.6)
     lots = 1 + int(exponential(fl.random, i) * 1.1)
     return min(9, lots) * 100 + (below(fl.random, i, 100) if uniform(fl.random, i) < 0.06 else 0)
 
 
 @kernel
-def send_ioc(
-    bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int, t: int, side: int, limit: int, size: int, cap: int, parent: int
-) -> int:
-    """Send one immediate-or-cancel order, cut to ``cap`` prints. Returns the shares left.
+def block_size(fl: FlowState, i: int) -> int:
+    """Shares of a block: a power law of exponent 3 from 1,000 on, mostly whole lots."""
+    size = 100 * int(10.2 * (1.0 - uniform(fl.random, i)) ** (-1.0 / 3.0))
+    if uniform(fl.random, i) < 0.3:
+        size += below(fl.random, i, 100)
+    return min(size, BLOCK_SIZE_MAX)
+
+
+@kernel
+def send_ioc(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int, limit: int, cap: int) -> None:
+    """Send what is left of the taker's order at hand to a venue, immediate-or-cancel, cut to ``cap`` prints; the rest stays at hand.
 
     Counts the rows, and wakes the maker if the best price moved.
     """
+    whole = fl.whole[i]
+    side = whole[SWEEP_SIDE]
+    size = whole[SWEEP_SIZE]
+    b = i * fl.repricing.shape[1] + v
     before = best_shown(bk, b, 1 - side)
     matching.add(bk, b, side, limit, size, size, IOC, TAKER, min(cap, PRINTS_AN_ORDER_MAX))
     traded = bk.log[0, 4] if bk.logged[0] > 0 else 0
-    prints, row = finish_action(bk, out, b, t, TAKER, parent, dollars(out, fl, i, b), 0, True)
+    prints, row = finish_action(bk, out, b, t, TAKER, whole[SWEEP_PARENT], dollars(out, fl, i, b), 0, True)
     fl.venue[i, v, INVENTORY] = INVENTORY_KEPT * fl.venue[i, v, INVENTORY] - (1 - 2 * side) * traded
-    fl.whole[i, PRINT_USED] += prints
-    fl.whole[i, BOOK_USED] += row
+    whole[PRINT_USED] += prints
+    whole[BOOK_USED] += row
+    whole[SWEEP_SIZE] = size - traded
     if row:
-        fl.whole[i, SERVED] |= 1 << v
+        whole[SERVED] |= 1 << v
     if best_shown(bk, b, 1 - side) != before:
+        observe(bk, fl, i, v)
         fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
-    return size - traded
+
+
+@kernel
+def go_on_later(fl: FlowState, i: int, t: int) -> None:
+    """What is left of a sweep reaches the next venue some microseconds later."""
+    fl.whole[i, SWEEP_AT] = t + 20_000 + below(fl.random, i, 60_000) if fl.whole[i, SWEEP_SIZE] > 0 else NEVER_NS
 
 
 @inlined
-def take(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, venue: int, cap: int, may_wait: bool) -> bool:
-    """One child of a parent order: trades now, or prepares a block for a little later. ``venue`` -1: wherever the price is best.
-
-    Returns whether anything was sent.
-    """
+def take(bk: Books, out: Columns, fl: FlowState, i: int, t: int, cap: int) -> bool:
+    """One child of a parent order trades. Returns whether anything was sent."""
     slot = next_parent(fl, i)
+    whole = fl.whole[i]
     side = fl.parents[i, slot, PARENT_SIDE]
-    parent = fl.parents[i, slot, PARENT_ID]
-    v = venue if venue >= 0 else best_venue(bk, fl, i, first_book, side)
+    v = best_venue(bk, fl, i, side)
     if v < 0:
         return False
-    b = first_book + v
+    b = i * fl.repricing.shape[1] + v
     price = best_shown(bk, b, 1 - side)
-    if price in (NO_BID, NO_ASK):
-        return False
-    block = uniform(fl.random, i) < fl.parameter[P_BLOCK] and may_wait and fl.whole[i, BLOCK_AT] == NEVER_NS
-    if block and prepare_block(bk, out, fl, i, v, b, t, side, parent):
+    whole[SWEEP_SIDE] = side
+    whole[SWEEP_PARENT] = fl.parents[i, slot, PARENT_ID]
+    whole[SWEEP_LIMIT] = price
+    whole[SWEEP_AT] = NEVER_NS
+    hidden = fl.hidden[i, 1 - side]
+    if meets_hidden(bk, fl, i, 1 - side, price) and uniform(fl.random, i) < fl.parameter[P_BLOCK]:
+        whole[SWEEP_SIZE] = block_size(fl, i)
+        send_ioc(bk, out, fl, i, hidden[HIDDEN_VENUE], t, hidden[HIDDEN_PRICE], cap)
         return True
     size = order_size(fl, i)
-    limit = price
     shown = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
     supported = (fl.real[i, PRICE] - price) * (1 - 2 * side) > -0.5
     if size >= shown and not supported and uniform(fl.random, i) < 0.85:
         size = max(1, shown - 100) if shown > 100 else max(1, shown // 2)
     elif size >= shown and uniform(fl.random, i) < fl.parameter[P_SWEEP]:
-        limit = max(1, price + (1 - 2 * side) * 2)
-    left = send_ioc(bk, out, fl, i, v, b, t, side, limit, size, cap, parent)
-    if left > 0 and uniform(fl.random, i) < 0.5:
-        fl.whole[i, SWEEP_AT] = t + 20_000 + below(fl.random, i, 60_000)
-        fl.whole[i, SWEEP_SIDE] = side
-        fl.whole[i, SWEEP_SIZE] = left
-        fl.whole[i, SWEEP_PARENT] = parent
+        whole[SWEEP_LIMIT] = max(1, price + (1 - 2 * side) * 2)
+    whole[SWEEP_SIZE] = size
+    send_ioc(bk, out, fl, i, v, t, price, cap)
+    go_on_later(fl, i, t)
     return True
 
 
 @inlined
-def prepare_block(bk: Books, out: Columns, fl: FlowState, i: int, v: int, b: int, t: int, side: int, parent: int) -> bool:
-    """An institution rests a hidden order inside the spread; the block that meets it follows. No row is written yet."""
+def on_sweep(bk: Books, out: Columns, fl: FlowState, i: int, t: int, cap: int) -> None:
+    """The rest of an order goes to the venue that is best now, one price at a time, as far as its limit goes."""
+    whole = fl.whole[i]
+    whole[SWEEP_AT] = NEVER_NS
+    side = whole[SWEEP_SIDE]
+    v = best_venue(bk, fl, i, side)
+    if v < 0 or cap < 1:
+        return
+    price = best_shown(bk, i * fl.repricing.shape[1] + v, 1 - side)
+    if price > whole[SWEEP_LIMIT] if side == 0 else price < whole[SWEEP_LIMIT]:
+        return
+    send_ioc(bk, out, fl, i, v, t, price, cap)
+    go_on_later(fl, i, t)
+
+
+@kernel
+def is_there(bk: Books, fl: FlowState, i: int, side: int) -> bool:
+    """Whether the institution's hidden order of a side still rests in its book."""
+    hidden = fl.hidden[i, side]
+    b = i * fl.repricing.shape[1] + hidden[HIDDEN_VENUE]
+    return hidden[HIDDEN_UNTIL] != NEVER_NS and bk.order[b, hidden[HIDDEN_SLOT], ID] == hidden[HIDDEN_ID]
+
+
+@kernel
+def meets_hidden(bk: Books, fl: FlowState, i: int, side: int, best: int) -> bool:
+    """Whether the hidden order of ``side`` stands at no worse a price, for who trades with it, than the ``best`` displayed one."""
+    price = fl.hidden[i, side, HIDDEN_PRICE]
+    return is_there(bk, fl, i, side) and (price >= best if side == 0 else price <= best)
+
+
+@kernel
+def peg(bk: Books, fl: FlowState, i: int, side: int, v: int) -> int:
+    """Where an institution's order of a side would rest at a venue: at its best price, at times inside the spread; 0 if nowhere."""
+    b = i * fl.repricing.shape[1] + v
     bid = bk.head[b, SHOWN_BID]
     ask = bk.head[b, SHOWN_ASK]
-    if bid == NO_BID or ask == NO_ASK or ask - bid < 2:
-        return False
-    price = bid + 1 + below(fl.random, i, ask - bid - 1)
-    if price >= bk.head[b, BEST_ASK] or price <= bk.head[b, BEST_BID]:
-        return False
-    size = 100 * int(10.2 * (1.0 - uniform(fl.random, i)) ** (-1.0 / 3.0))
-    if uniform(fl.random, i) < 0.3:
-        size += below(fl.random, i, 100)
-    size = min(size, BLOCK_SIZE_MAX)
-    matching.add(bk, b, 1 - side, price, size + 100 * below(fl.random, i, 6), 0, LIMIT, INSTITUTION, NO_CAP)
+    if bid == NO_BID or ask == NO_ASK:
+        return 0
+    price = bid if side == 0 else ask
+    if ask - bid > 1 and uniform(fl.random, i) < INSIDE_SHARE:
+        price = bid + 1 + below(fl.random, i, ask - bid - 1)
+    if price >= bk.head[b, BEST_ASK] if side == 0 else price <= bk.head[b, BEST_BID]:
+        return 0
+    return price
+
+
+@kernel
+def note_hidden(bk: Books, fl: FlowState, i: int, side: int) -> None:
+    """Remember where the order at the end of the log rests, if it does."""
     last = bk.logged[0] - 1
-    stands = bk.log[last, LOG_KIND] == REST
-    whole = fl.whole[i]
-    if stands:
-        whole[BLOCK_AT] = t + 1_000_000 + int(20e6 * exponential(fl.random, i))
-        whole[BLOCK_SIDE] = side
-        whole[BLOCK_SIZE] = size
-        whole[BLOCK_VENUE] = v
-        whole[BLOCK_SLOT] = bk.log[last, LOG_SLOT]
-        whole[BLOCK_ID] = bk.log[last, LOG_ID]
-        whole[BLOCK_PRICE] = price
-    finish_action(bk, out, b, t, 0, parent, dollars(out, fl, i, b), 0, True)
-    return stands
+    hidden = fl.hidden[i, side]
+    if bk.log[last, LOG_KIND] == REST:
+        hidden[HIDDEN_SLOT] = bk.log[last, LOG_SLOT]
+        hidden[HIDDEN_ID] = bk.log[last, LOG_ID]
+        hidden[HIDDEN_PRICE] = bk.log[last, LOG_PRICE]
+    else:
+        hidden[HIDDEN_UNTIL] = NEVER_NS
+
+
+@kernel
+def any_venue(fl: FlowState, i: int) -> int:
+    """A venue by its attraction."""
+    chosen = 0
+    weight = 0.0
+    for v in range(fl.repricing.shape[1]):
+        weight += fl.venue[i, v, ATTRACTION]
+        if uniform(fl.random, i) * weight < fl.venue[i, v, ATTRACTION]:
+            chosen = v
+    return chosen
 
 
 @inlined
-def send_block(bk: Books, out: Columns, fl: FlowState, i: int, first_book: int, t: int, cap: int) -> None:
-    """The block trades with the hidden order, if that still stands; what is left of the hidden order goes."""
-    whole = fl.whole[i]
-    v = whole[BLOCK_VENUE]
-    b = first_book + v
-    o = whole[BLOCK_SLOT]
-    order_id = whole[BLOCK_ID]
-    if bk.order[b, o, ID] == order_id and cap > 0:
-        send_ioc(bk, out, fl, i, v, b, t, whole[BLOCK_SIDE], whole[BLOCK_PRICE], whole[BLOCK_SIZE], cap, 0)
-    if bk.order[b, o, ID] == order_id:
-        matching.cancel(bk, b, o, order_id)
+def tend_hidden(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
+    """An institution rests a large hidden order for seconds to minutes; the one it has follows its venue's quote. No row is written."""
+    side = below(fl.random, i, 2)
+    hidden = fl.hidden[i, side]
+    if uniform(fl.random, i) >= fl.parameter[P_HIDDEN]:
+        return
+    if hidden[HIDDEN_UNTIL] == NEVER_NS:
+        v = any_venue(fl, i)
+        price = peg(bk, fl, i, side, v)
+        if price == 0:
+            return
+        size = min(HIDDEN_SIZE_MAX, block_size(fl, i) + int(HIDDEN_SIZE * exponential(fl.random, i)))
+        matching.add(bk, i * fl.repricing.shape[1] + v, side, price, size, 0, LIMIT, INSTITUTION, NO_CAP)
+        hidden[HIDDEN_VENUE] = v
+        hidden[HIDDEN_UNTIL] = t + 2_000_000_000 + int(HIDDEN_LIFE_NS * exponential(fl.random, i))
+        note_hidden(bk, fl, i, side)
+    elif is_there(bk, fl, i, side):
+        b = i * fl.repricing.shape[1] + hidden[HIDDEN_VENUE]
+        price = peg(bk, fl, i, side, hidden[HIDDEN_VENUE])
+        if price == 0 or price == hidden[HIDDEN_PRICE]:
+            return
+        matching.replace(bk, b, hidden[HIDDEN_SLOT], hidden[HIDDEN_ID], price, bk.order[b, hidden[HIDDEN_SLOT], HIDDEN])
+        note_hidden(bk, fl, i, side)
+    else:
+        hidden[HIDDEN_UNTIL] = NEVER_NS
+        return
+    first_book = i * fl.repricing.shape[1]
+    finish_action(bk, out, first_book + hidden[HIDDEN_VENUE], t, 0, 0, dollars(out, fl, i, first_book), 0, True)
+    fl.whole[i, HIDDEN_NEXT] = min(fl.hidden[i, 0, HIDDEN_UNTIL], fl.hidden[i, 1, HIDDEN_UNTIL])
+
+
+@inlined
+def end_hidden(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
+    """The time of one of them is over."""
+    side = 0 if fl.hidden[i, 0, HIDDEN_UNTIL] <= fl.hidden[i, 1, HIDDEN_UNTIL] else 1
+    hidden = fl.hidden[i, side]
+    b = i * fl.repricing.shape[1] + hidden[HIDDEN_VENUE]
+    if is_there(bk, fl, i, side):
+        matching.cancel(bk, b, hidden[HIDDEN_SLOT], hidden[HIDDEN_ID])
         finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+    hidden[HIDDEN_UNTIL] = NEVER_NS
+    fl.whole[i, HIDDEN_NEXT] = min(fl.hidden[i, 0, HIDDEN_UNTIL], fl.hidden[i, 1, HIDDEN_UNTIL])
