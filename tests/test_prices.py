@@ -24,6 +24,7 @@ from simulator.inputs.universe import load_universe
 
 DAY = dt.date(2025, 7, 1)
 DATES = ["2025-06-25", "2025-06-26", "2025-06-27", "2025-06-30", "2025-07-01"]
+LAST, LAST_BRK = dt.date(2025, 7, 1), dt.date(2025, 6, 27)
 NAN = float("nan")
 Bars = list[tuple[float, float, float]]
 GOOD: Bars = [(99.0, 101.0, 100.0), (98.0, 103.0, 102.0), (100.0, 104.0, 101.0), (97.0, 102.0, 98.0), (96.5, 100.0, 99.5)]
@@ -91,7 +92,7 @@ def test_yahoos_bars_give_lowest_low_highest_high_and_last_close(monkeypatch: py
 
     stub_yahoo(monkeypatch, download)
     table = reference_prices("yahoo", ["BRK.B", "AAPL"], (DAY, dt.date(2025, 7, 3)))
-    assert table == PriceTable({"BRK.B": Bracket(98, 104, 101, "yahoo"), "AAPL": Bracket(96.5, 104, 99.5, "yahoo")}, "yahoo", ())
+    assert table == PriceTable({"BRK.B": Bracket(98, 104, 101, "yahoo", LAST_BRK), "AAPL": Bracket(96.5, 104, 99.5, "yahoo", LAST)}, "yahoo", ())
     assert list(table.brackets) == ["BRK.B", "AAPL"]
     assert asked["tickers"] == ["BRK-B", "AAPL"]
     assert (asked["start"], asked["end"], asked["interval"]) == ("2025-06-19", "2025-07-04", "1d")
@@ -102,7 +103,7 @@ def test_only_the_last_five_bars_up_to_the_simulated_date_count(monkeypatch: pyt
     dates = ["2025-06-23", "2025-06-24", *DATES, "2025-07-02"]
     bars = [(100.0, 149.0, 110.0), (60.0, 120.0, 110.0), *GOOD, (50.0, 140.0, 120.0)]
     stub_yahoo(monkeypatch, lambda tickers, **_: frame({"AAPL": history(bars, dates)}))
-    assert reference_prices("yahoo", ["AAPL"], (DAY, DAY)).brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo")
+    assert reference_prices("yahoo", ["AAPL"], (DAY, DAY)).brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo", LAST)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_strange_answer_falls_back_for_that_symbol_alone(
     monkeypatch: pytest.MonkeyPatch, builtin: dict[str, Bracket], bars: Bars, reason: str
 ) -> None:
     table = ask(monkeypatch, {"MSFT": bars})
-    assert table.brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo")
+    assert table.brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo", LAST)
     assert table.brackets["MSFT"] == builtin["MSFT"]
     assert table.notes == (f"Yahoo: 1 of 2 symbols from the built-in table of 2025-06-30 (MSFT: {reason})",)
 
@@ -262,14 +263,14 @@ def test_the_stubs_frames_are_those_of_the_real_download(monkeypatch: pytest.Mon
     )
     assert seen[0].columns.names == ours.columns.names == ["Price", "Ticker"]
     assert [b.source for b in table.brackets.values()] == ["yahoo", "yahoo", "builtin"][: len(tickers)]
-    assert table.brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo")
+    assert table.brackets["AAPL"] == Bracket(96.5, 104, 99.5, "yahoo", LAST)
 
 
 def test_a_csv_file_is_used_and_completed(tmp_path: Path, builtin: dict[str, Bracket]) -> None:
     path = tmp_path / "mine.CSV"
-    path.write_text("symbol,low,high,close,date\nAAPL,9,11,10,2024-01-02\nMINE,1,2,1.5,2024-01-02\n")
+    path.write_text("symbol,low,high,close,date\nAAPL,9,11,10,2024-01-02\nMINE,1,2,1.5,\n")
     table = reference_prices(str(path), ["MINE", "AAPL", "MSFT"], (DAY, DAY))
-    assert table.brackets == {"MINE": Bracket(1, 2, 1.5, "file"), "AAPL": Bracket(9, 11, 10, "file"), "MSFT": builtin["MSFT"]}
+    assert table.brackets == {"MINE": Bracket(1, 2, 1.5, "file", None), "AAPL": Bracket(9, 11, 10, "file", dt.date(2024, 1, 2)), "MSFT": builtin["MSFT"]}
     assert table.notes == ("mine.CSV: 1 of 3 symbols from the built-in table of 2025-06-30 (MSFT: not in the file)",)
 
 
@@ -283,7 +284,8 @@ def test_a_csv_file_is_used_and_completed(tmp_path: Path, builtin: dict[str, Bra
         ("symbol,low,high,close,date\nAAPL,9,11,ten,2024-01-02\n", ["line 2", "not a number", "'ten'"]),
         ("symbol,low,high,close,date\nAAPL,11,9,10,2024-01-02\n", ["line 2", "low above high"]),
         ("symbol,low,high,close,date\nAAPL,0,9,8,2024-01-02\n", ["line 2", "zero"]),
-        ("symbol,low,high,close,date\nAAPL,9,11,10,x\nAAPL,9,11,10,x\n", ["line 3", "'AAPL'", "once"]),
+        ("symbol,low,high,close,date\nAAPL,9,11,10,\nAAPL,9,11,10,\n", ["line 3", "'AAPL'", "once"]),
+        ("symbol,low,high,close,date\nAAPL,9,11,10,1/2/24\n", ["line 2", "date", "'1/2/24'", "YYYY-MM-DD"]),
         ('symbol,low,high,close,date\n"AAPL,9,11,10,x\n', ["mine.csv"]),
     ],
 )

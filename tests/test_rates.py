@@ -13,6 +13,7 @@ from simulator.flow.rates import (
     PRINT_CEILING,
     PRINT_FLOOR,
     PRINT_TARGET,
+    DayRates,
     budgets,
     share_within,
 )
@@ -35,7 +36,10 @@ def hour(n: int, rates: Rates, seed: int = 3, **changes: float) -> I32:
     phases = np.zeros(3600, np.int32)
     for segment in DAY.segments:
         phases[(seconds_ns >= segment.start_ns) & (seconds_ns < segment.end_ns)] = int(segment.phase)
-    return budgets(seed, DAY, n, start_ns, phases, UNIVERSE, rates, SPEC.model_copy(update=changes), "none", True)[0]
+    wanted = DayRates(
+        seed=seed, day=DAY, universe=UNIVERSE, rates=rates, profile=SPEC.model_copy(update=changes), offsession="none", pacing=True
+    )
+    return budgets(wanted, n, start_ns, phases)[0]
 
 
 @pytest.mark.parametrize("rates", [Rates(), HIGH, TIGHT, Rates(market_data_min_eps=0, market_data_max_eps=1, trades_min_eps=0, trades_max_eps=1)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import numpy as np
 import pytest
 
 from simulator import rng
-from simulator.flow import fundamental
+from simulator.flow import fundamental, skeleton
 from simulator.flow.profile import load_profile
 from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.sessions import parse_ts, trading_days
 from simulator.inputs.universe import load_universe
 from simulator.rng import stream
 
@@ -101,15 +101,19 @@ def test_no_symbol_shares_a_stream_with_what_symbols_share(monkeypatch: pytest.M
 
         return made
 
-    monkeypatch.setattr(fundamental, "stream", noting(stream))
-    names = ("market", "sector", "rates", "agent", "symbol/market", "AAPL", "volatility")
+    for module in (fundamental, skeleton):
+        monkeypatch.setattr(module, "stream", noting(stream))
+    names = ("market", "sector", "rates", "agent", "symbol/market", "AAPL", "volatility", "skeleton")
     base = load_universe().symbols[0]
-    universe = replace(load_universe(), symbols=tuple(replace(base, name=name, sector="volatility") for name in names))
-    day, minutes = dt.date(2025, 7, 1), np.zeros(20)
-    volatility = fundamental.volatility_path(1, day, 10, 20, minutes, universe, load_profile("spec"))
-    fundamental.factor_returns(1, day, 10, volatility, universe, load_profile("spec"))
-    for name in names:
-        fundamental.opening_price(1, day, name, Bracket(low=1.0, high=3.0, close=2.0, source="file"), 0.01)
-    assert len(keys) == 2 * len(names) + 4
-    assert len(set(keys)) == len(keys)
-    assert (day.isoformat(), "AAPL", "volatility", 10) in keys, "the usual names' streams are what they were"
+    symbols = tuple(replace(base, name=name, sector="volatility") for name in names)
+    day = trading_days(parse_ts("2025-07-01T13:00:00Z"), parse_ts("2025-07-01T14:00:00Z"))[0]
+    prices = {name: Bracket(low=1.0, high=3.0, close=2.0, source="file", date=day.date) for name in names}
+    spec = load_profile("spec")
+    path = fundamental.day_path(1, day, symbols, skeleton.skeleton(1, day.date, symbols, prices, spec), True)
+    fundamental.shared_returns(1, day.date, 10, path.volatility[:20], symbols, spec)
+    fundamental.own_returns(1, day.date, 10, path.volatility[:20], symbols, spec)
+    shared = {key for key in keys if key[0] == "skeleton" and key[1] in ("market", "sector")}
+    unshared = [key for key in keys if key not in shared]
+    assert len(set(unshared)) == len(unshared)
+    assert len(shared) == 2, "the market's and the sector's"
+    assert (day.date.isoformat(), "AAPL", "volatility") in keys, "the usual names' streams are what they were"

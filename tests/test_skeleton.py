@@ -25,7 +25,7 @@ SPEC = load_profile("spec")
 
 def bones(date: dt.date, seed: int = 5, names: tuple[str, ...] = ()) -> Skeleton:
     chosen = UNIVERSE.select(names).symbols if names else UNIVERSE.symbols
-    return skeleton(seed, date, chosen, PRICES, dict.fromkeys(NAMES, ANCHOR), SPEC)
+    return skeleton(seed, date, chosen, PRICES, SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_way_to_the_close_shows_no_pull() -> None:
     first, last = ((t - day.start_ns) // NS_PER_S for t in (day.open_ns, day.close_ns))
     returns = []
     for seed in range(12):
-        chosen = skeleton(seed, day.date, UNIVERSE.symbols, PRICES, dict.fromkeys(NAMES, ANCHOR), SPEC)
+        chosen = skeleton(seed, day.date, UNIVERSE.symbols, PRICES, SPEC)
         path = day_path(seed, day, UNIVERSE.symbols, chosen, True)
         volatility, pull, target = (np.repeat(part, 10, axis=0)[first:last] for part in path)
         shocks = volatility * np.random.default_rng(seed).standard_normal(volatility.shape)

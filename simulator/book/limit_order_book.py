@@ -127,7 +127,7 @@ class LimitOrderBook:
         owner = check_order(side, type, owner)
         price, size = check_price(price_ticks), check_size("size", size)
         shown = size if display is None else check_size("display", display)
-        return self._run(ADD, _Asked(0, side, price, size, shown, type, owner))
+        return self._run(ADD, _Asked(0, int(side), price, size, shown, int(type), owner))  # enums cost more than the call
 
     def cancel(self, order_id: int) -> list[Event]:
         """Take an order out."""
@@ -230,11 +230,9 @@ class LimitOrderBook:
         rows = self._books.log[: self._books.logged[0]].tolist()
         for row in rows:
             kind, order_id, slot = row[LOG_KIND], row[LOG_ID], row[LOG_SLOT]
-            if kind == EventKind.REST:
+            if kind == RESTS:
                 self._slots[order_id] = slot
-            elif kind in (EventKind.CANCEL, EventKind.REPLACE, EventKind.EXPIRE) or (
-                kind == EventKind.EXECUTE and self._books.order[0, slot, ID] != order_id
-            ):
+            elif kind in ENDS or (kind == EXECUTES and self._books.order[0, slot, ID] != order_id):
                 self._slots.pop(order_id, None)
         return [EVENT_OF[row[LOG_KIND]](row) for row in rows]
 
@@ -297,5 +295,7 @@ def _event_of(kind: EventKind) -> Callable[[Sequence[int]], Event]:
     return lambda row: Event._make((*row[:COMMON_FIELDS], *before, row[LOG_A], *between, row[LOG_B], *rest))
 
 
+RESTS, EXECUTES = int(EventKind.REST), int(EventKind.EXECUTE)
+ENDS = (int(EventKind.CANCEL), int(EventKind.REPLACE), int(EventKind.EXPIRE))
 COMMON_FIELDS = 5
 EVENT_OF = [_event_of(kind) for kind in EventKind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +13,12 @@ from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
+from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, day_path, own_returns, shared_returns, spread_shape
+from simulator.flow.impact import impact_table, parent_moments
+from simulator.flow.looks import looks_of
 from simulator.flow.profile import Profile, load_profile
-from simulator.flow.rates import budgets, leave_room_for_seeds
+from simulator.flow.rates import DayRates, budgets, leave_room_for_seeds
 from simulator.flow.skeleton import skeleton
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
@@ -24,6 +27,7 @@ from simulator.records import (
     F64,
     I8,
     I32,
+    I64,
     NS_PER_MINUTE,
     NS_PER_S,
     PRICE_INT_MAX,
@@ -39,17 +43,17 @@ BLOCK_S = 3600
 BLOCK_NS = BLOCK_S * NS_PER_S
 LEVELS_KEPT = SEED_LEVELS - 2
 """Levels that a side has in the usual case: two more than the most that can be shown, so that ``--levels`` moves no row."""
-IMPACT_EXPONENT = 0.58
-LENGTH_EXPONENT = 1.5
-LENGTH_MAX = 1000
-"""Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (docs/recipe.md)."""
 PRINTS_AN_ORDER_MEAN = 1.2
 SHARES_A_PRINT = 190.0
-ACTIVITY_EXPONENT = 0.4
+ACTIVITY_EXPONENT = 0.5
 """Volatility goes with activity to this power (docs/recipe.md)."""
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
 CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
 LATE_INTEREST_NS = 4 * NS_PER_S
+DAY_STARTS_MINUTE, USUAL_CLOSE_MINUTE = 240, 960
+"""After midnight: 04:00 and 16:00."""
+CROSSES_WITHIN_MINUTES = 0.5
+"""A venue whose day ends with the session keeps its books so much longer, for the closing cross."""
 
 
 @dataclass(slots=True)
@@ -77,12 +81,11 @@ class BackgroundFlow:
         self._block_start_ns = 0
         self._block_end_ns = 0
         self._seeds_ns = NEVER_NS
-        self._brackets = dict(scenario.prices)
-        self._drifts: list[_Drift] = []
         before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
-        self._anchors = {
-            name: dt.date(2025, 6, 30) if bracket.source in ("builtin", "assumed") else before for name, bracket in scenario.prices.items()
-        }
+        self._brackets = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
+        self._exact = {symbol for symbol in self._names() if self._brackets[symbol].is_exact}
+        """Whose price at the run's start is given; it has not begun yet."""
+        self._drifts: list[_Drift] = []
         self.next_ns: int = NEVER_NS
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
@@ -97,13 +100,25 @@ class BackgroundFlow:
         fl.seen_at[:] = 0
         fl.seen[:] = [0, NO_BID, NO_ASK]
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
-        symbols = [self._scenario.universe.symbols[i] for i in self._symbols]
-        self._skeleton = skeleton(self._scenario.seed, day.date, symbols, self._brackets, self._anchors, self._profile)
-        self._day_path = day_path(self._scenario.seed, day, symbols, self._skeleton, self._scenario.session_pacing)
+        self._plan_day(day)
+        fl.parameter[st.P_CLOSE] = self._profile.close_share * closing_factor(day.date)
+        if self._exact:
+            for k, name in enumerate(self._names()):
+                if name in self._exact:
+                    bracket = self._brackets[name]
+                    self._brackets[name] = replace(bracket, close=bracket.close * bracket.close / self._price_at(k, first_ns))
+            self._exact.clear()
+            self._plan_day(day)
         for k, i in enumerate(self._symbols):
             self._start_symbol(k, i, first_ns)
         self._seeds_ns = self._first_active(first_ns)
         self._load_block(self._seeds_ns)
+
+    def _plan_day(self, day: TradingDay) -> None:
+        seed = self._scenario.seed
+        symbols = [self._scenario.universe.symbols[i] for i in self._symbols]
+        self._skeleton = skeleton(seed, day.date, symbols, self._brackets, self._profile)
+        self._day_path = day_path(seed, day, symbols, self._skeleton, self._scenario.session_pacing)
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
@@ -137,8 +152,7 @@ class BackgroundFlow:
         The drift takes whole seconds, begins with the first one after ``from_ns`` and adds to whatever else moves the price.
         """
         assert self._day is not None
-        self._brackets[self._name(symbol)] = bracket
-        self._anchors[self._name(symbol)] = self._day.date
+        self._brackets[self._name(symbol)] = replace(bracket, date=self._day.date)
         first_s = from_ns // NS_PER_S + 1
         seconds = max(over_ns // NS_PER_S, 1)
         drift = _Drift(symbol, first_s, first_s + seconds, math.log(bracket.close / self.efficient_price(symbol)) / seconds)
@@ -188,9 +202,12 @@ class BackgroundFlow:
         real[:] = 0.0
         real[st.SHIFT] = shift
         real[st.PRICE] = ticks + shift
+        real[st.PRINTS_USUAL] = PRINTS_AN_ORDER_MEAN
         tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
         real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window
-        real[st.HALF_SPREAD] = profile.half_spread_mega_cap if symbol.mega_cap else profile.half_spread_other
+        looks = looks_of(symbol, self._brackets[symbol.name].close, profile)
+        real[st.HALF_SPREAD], real[st.SCALE], real[st.ODD] = looks.half_spread, looks.scale, looks.odd_lots
+        fl.target[k] = looks.scale * profile.level_targets(fl.target.shape[1])
 
         weights = np.array([s.daily_volume for s in scenario.universe.symbols], np.float64) ** profile.volume_exponent
         weight = float(weights[i] / weights.sum())
@@ -199,28 +216,30 @@ class BackgroundFlow:
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
         sigma = float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION) * ticks
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
-        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + profile.half_spread_away))
+        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
         real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * SHARES_A_PRINT
-        self._start_venues(k, i, first_ns)
+        self._start_venues(k, i, first_ns, looks.away)
 
-    def _start_venues(self, k: int, i: int, first_ns: int) -> None:
+    def _start_venues(self, k: int, i: int, first_ns: int, away: float) -> None:
         """Offsets, latencies and the seeding time of each venue; first quotes come within 20 ms."""
         fl, universe, profile = self._state, self._scenario.universe, self._profile
         assert self._day is not None
         listing = universe.listing_index(i)
+        open_venues = int(self._venues_open(first_ns, 1)[k, 0])
         draws = xoshiro_state(self._scenario.seed, self._day.date.isoformat(), of_symbol(universe.symbols[i].name), "venues")
         for v, venue in enumerate(universe.venues):
             unit = float((int(draws[v % 4]) >> (11 * (v // 4) + 3) & 0xFFFF) / 65536)
             fl.venue[k, v, st.OFFSET] = 0.0 if v == listing else 0.5 * (unit - 0.5)
-            fl.venue[k, v, st.EXTRA_SPREAD] = 0.0 if v == listing else profile.half_spread_away
+            fl.venue[k, v, st.EXTRA_SPREAD] = 0.0 if v == listing else away
             usual = profile.reaction_ns["listing" if v == listing else "other"]
             fl.venue[k, v, st.REACTION_NS] = profile.reaction_ns.get(venue.name, usual)
             fl.venue[k, v, st.SIZE_MULTIPLIER] = venue.size_multiplier
             fl.venue[k, v, st.INVENTORY] = 0.0
             fl.venue[k, v, st.ANCHOR] = fl.real[k, st.PRICE]
             fl.venue[k, v, st.ATTRACTION] = profile.attraction["listing"] if v == listing else profile.attraction.get(venue.name, 1.0)
-            fl.repricing[k, v] = first_ns + 1_000 + int(20e6 * unit)
+            is_open = (open_venues >> v) & 1
+            fl.repricing[k, v] = first_ns + 1_000 + int(20e6 * unit) if is_open else NEVER_NS
 
     def _first_active(self, from_ns: int) -> int:
         """The first instant from ``from_ns`` on at which the background quotes; NEVER_NS if the day has none left."""
@@ -253,10 +272,11 @@ class BackgroundFlow:
         hour = (from_ns - day.start_ns) // BLOCK_NS
         block_ns = day.start_ns + hour * BLOCK_NS
         phases = self._phases(block_ns)
-        budget, busy, prints_s = budgets(
-            scenario.seed, day, hour, block_ns, phases, universe, scenario.rates, profile, scenario.offsession_trades,
-            scenario.session_pacing,
+        wanted = DayRates(
+            seed=scenario.seed, day=day, universe=universe, rates=scenario.rates, profile=profile, offsession=scenario.offsession_trades,
+            pacing=scenario.session_pacing,
         )  # fmt: skip
+        budget, busy, prints_s = budgets(wanted, hour, block_ns, phases)
         if from_ns == self._seeds_ns:
             leave_room_for_seeds(budget[(from_ns - block_ns) // NS_PER_S], len(universe.venues))
         fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
@@ -265,6 +285,8 @@ class BackgroundFlow:
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
         fl.mode[:] = self._modes(block_ns, phases)
+        fl.open[:] = self._venues_open(block_ns, BLOCK_S)
+        fl.whole[:, st.WERE_OPEN] = self._venues_open(max(block_ns - NS_PER_S, day.start_ns), 1)[:, 0]
         active = np.array([self._is_active(Phase(p)) for p in range(len(Phase))])[phases]
         first = (from_ns - block_ns) // NS_PER_S
         idle = np.flatnonzero(~active[first:])
@@ -288,7 +310,7 @@ class BackgroundFlow:
         own = own_returns(scenario.seed, date, hour, volatility, symbols, profile)
         units = np.array([PRICE_UNITS_PER_USD / s.tick_units for s in symbols])
         ticks = np.exp(target) * units
-        mean_length, mean_square = _parent_moments()
+        mean_length, mean_square = parent_moments()
         parents_s = np.maximum(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
         impact = base * ticks * np.sqrt(profile.variance_flow / (parents_s * mean_square))
         shape = spread_shape(self._minutes(hour), phases, profile.spread_opening)
@@ -328,6 +350,28 @@ class BackgroundFlow:
     def _name(self, k: int) -> str:
         return self._scenario.universe.symbols[self._symbols[k]].name
 
+    def _names(self) -> list[str]:
+        return [self._name(k) for k in range(len(self._symbols))]
+
+    def _venues_open(self, first_ns: int, seconds: int) -> I64:
+        """int64[symbols, seconds]: a bit for each venue that has a book of the symbol then. All of them on a day without phases."""
+        day, scenario = self._day, self._scenario
+        assert day is not None
+        universe = scenario.universe
+        out = np.zeros((len(self._symbols), seconds), np.int64)
+        has_hours = day.is_session and scenario.session_pacing and scenario.offsession_trades != "full"
+        minutes = DAY_STARTS_MINUTE + (first_ns - day.start_ns) / NS_PER_MINUTE + np.arange(seconds) / 60
+        sooner = (day.close_ns - day.start_ns) // NS_PER_MINUTE + DAY_STARTS_MINUTE - USUAL_CLOSE_MINUTE
+        evening_ns = next((s.end_ns for s in day.segments if s.phase == Phase.POST_CLOSE), day.end_ns)
+        is_day = minutes < DAY_STARTS_MINUTE + (evening_ns - day.start_ns) / NS_PER_MINUTE
+        for k, i in enumerate(self._symbols):
+            for v in range(len(universe.venues)):
+                first, last = universe.hours(i, v)
+                linger = CROSSES_WITHIN_MINUTES if last == USUAL_CLOSE_MINUTE else 0.0
+                is_open = (minutes >= first) & (minutes < last + sooner + linger)
+                out[k] |= np.where(is_open | ~is_day if has_hours else True, 1 << v, 0)
+        return out
+
     def _phases(self, block_ns: int) -> I32:
         """int32[seconds]: the phase of each second of the hour."""
         assert self._day is not None
@@ -353,32 +397,12 @@ class BackgroundFlow:
         return modes.astype(np.int8)
 
 
-def _parent_moments() -> tuple[float, float]:
-    """Mean length of a parent order, and mean square of the impact it deserves."""
-    k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
-    at_least = k**-LENGTH_EXPONENT
-    exactly = at_least - np.append(at_least[1:], 0.0)
-    return float((k * exactly).sum()), float((k ** (2 * IMPACT_EXPONENT) * exactly).sum())
-
-
-def _impact_table() -> F64:
-    """float64[LENGTH_MAX + 2, 2], by trades seen: V(k) = E[D(N) | N >= k] and D(k) = k ** 0.58."""
-    k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
-    at_least = k**-LENGTH_EXPONENT
-    exactly = at_least - np.append(at_least[1:], 0.0)
-    deserved = np.zeros(LENGTH_MAX + 2)
-    deserved[1:-1] = k**IMPACT_EXPONENT
-    value = np.zeros(LENGTH_MAX + 2)
-    value[1:-1] = np.cumsum((exactly * k**IMPACT_EXPONENT)[::-1])[::-1] / at_least
-    deserved[-1], value[-1] = deserved[-2], value[-2]
-    return np.stack([value, deserved], axis=1)
-
-
 def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.FlowState:
     """Arrays for these symbols, with the profile's parameters filled in."""
     count, venues = len(symbols), len(scenario.universe.venues)
     parameter = np.zeros(st.PARAMETERS)
-    parameter[st.P_ODD] = profile.odd_lot_share
+    parameter[st.P_ONE] = profile.one_share
+    parameter[st.P_LOTS] = profile.lots_mean
     parameter[st.P_BLOCK] = profile.block_share
     parameter[st.P_SWEEP] = profile.sweep_share
     parameter[st.P_RESERVE] = profile.reserve_share
@@ -401,9 +425,10 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         venue=np.zeros((count, venues, 8)),
         seen=np.zeros((count, venues, st.SEEN_STATES, 3), np.int64),
         seen_at=np.zeros((count, venues), np.int64),
-        target=profile.level_targets(LEVELS_KEPT + 12),
-        impact=_impact_table(),
+        target=np.zeros((count, LEVELS_KEPT + 12)),
+        impact=impact_table(),
         parameter=parameter,
+        open=np.zeros((count, BLOCK_S), np.int64),
         budget=np.zeros((count, BLOCK_S, 6), np.int32),
         path=np.zeros((count, BLOCK_S, st.PATHS)),
         mode=np.zeros(BLOCK_S, np.int8),

@@ -32,6 +32,10 @@ class Profile(BaseModel):
     half_spread_mega_cap: Ticks
     half_spread_other: Ticks
     half_spread_away: Ticks
+    half_spread_bps: Annotated[float, Field(ge=0, le=1000)]
+    spread_by_volatility: Annotated[float, Field(ge=0, le=3)]
+    spread_by_volume: Annotated[float, Field(ge=0, le=3)]
+    depth_by_price: Annotated[float, Field(ge=0, le=3)]
     spread_opening: Annotated[float, Field(ge=1, le=20)]
     alert_part: Annotated[float, Field(gt=0, le=10)]
     hidden_rate: Share
@@ -47,6 +51,9 @@ class Profile(BaseModel):
     level_shares_most: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
     reserve_share: Share
     odd_lot_share: Share
+    odd_lots_by_price: Share
+    one_share: Share
+    lots_mean: Annotated[float, Field(ge=0, le=10)]
     block_share: Share
     sweep_share: Share
     news_row_share: Annotated[float, Field(gt=0, le=1)]

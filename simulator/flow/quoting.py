@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from simulator.book import matching
 from simulator.book.codes import LIMIT, REST
 from simulator.book.jit import inlined, kernel
@@ -11,21 +9,19 @@ from simulator.book.levels import price_at_or_above, price_at_or_below
 from simulator.book.matching import NO_CAP
 from simulator.book.state import (
     ALIVE,
-    ASK_LEVELS,
     BASE,
     BEST_ASK,
     BEST_BID,
-    BID_LEVELS,
     HIDDEN,
     HIDDEN_HEAD,
     ID,
-    LAST_TS,
     LOG_KIND,
     META,
     META_OWNER_SHIFT,
     NEXT,
     NO_ASK,
     NO_BID,
+    POOL_TOP,
     PREV,
     SHOWN,
     SHOWN_ASK,
@@ -33,121 +29,33 @@ from simulator.book.state import (
     SHOWN_HEAD,
     SHOWN_SIZE,
     SHOWN_TAIL,
+    STYLE_WAITS,
     Books,
 )
+from simulator.flow.edges import LOT, allowed_edge, best_shown, edge, level_count, next_shown
 from simulator.flow.random import below, uniform
 from simulator.flow.state import (
     ANCHOR,
-    BUSY,
     CUSTOMER,
     DEPTH,
-    EXTRA_SPREAD,
     GAP,
-    HALF_SPREAD,
-    INVENTORY,
     MAKER,
-    OFFSET,
-    P_BUSY,
     P_LEVELS,
     P_MOST,
     P_RESERVE,
-    P_SKEW,
     PRICE,
-    REACTION_NS,
-    SECOND,
-    SEEN_ASK,
-    SEEN_BID,
-    SEEN_NS,
-    SEEN_STATES,
+    SCALE,
     SIZE_MULTIPLIER,
-    SPREAD,
     FlowState,
 )
 from simulator.records import BACKGROUND_OWNERS, GAP_TICKS_MAX, SEED_LEVELS, SEED_ORDERS
 
-LOT = 100
 NEAR_LEVELS = 3
 REQUOTE_LEVELS = 12
 TOP_UPS = 3
 HOLE_LEVELS = 20
-BLIND_SHARE = 0.05
-"""Of quotes: those whose maker does not know what the others show by then."""
 NEAR_PART, DEEP_SHARE = 10, 0.15
 """Levels that change on their own; and how often something farther away changes with them."""
-
-
-@kernel
-def edge(fl: FlowState, i: int, v: int, side: int) -> int:
-    """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone."""
-    second = fl.whole[i, SECOND]
-    half = (fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]) * fl.path[i, second, SPREAD]
-    half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
-    lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
-    middle = fl.real[i, PRICE] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
-    if side == 0:
-        return max(1, math.floor(middle - half))
-    return max(2, math.ceil(middle + half))
-
-
-@kernel
-def observe(bk: Books, fl: FlowState, i: int, v: int) -> None:
-    """Note the best quote of a book, if it is another than before: the others will see it in time."""
-    b = i * fl.repricing.shape[1] + v
-    n = fl.seen_at[i, v]
-    last = fl.seen[i, v, n % SEEN_STATES]
-    if last[SEEN_BID] == bk.head[b, SHOWN_BID] and last[SEEN_ASK] == bk.head[b, SHOWN_ASK]:
-        return
-    n += 1
-    fl.seen_at[i, v] = n
-    new = fl.seen[i, v, n % SEEN_STATES]
-    new[SEEN_NS] = bk.head[b, LAST_TS]
-    new[SEEN_BID] = bk.head[b, SHOWN_BID]
-    new[SEEN_ASK] = bk.head[b, SHOWN_ASK]
-
-
-@kernel
-def seen_quote(fl: FlowState, i: int, v: int, ts: int, side: int) -> int:
-    """The best price of a venue's side as it stood at ``ts``, or at the earliest time that is remembered."""
-    n = fl.seen_at[i, v]
-    for k in range(SEEN_STATES - 1):
-        state = fl.seen[i, v, (n - k) % SEEN_STATES]
-        if state[SEEN_NS] <= ts:
-            return state[SEEN_BID + side]
-    return fl.seen[i, v, (n + 1) % SEEN_STATES, SEEN_BID + side]
-
-
-@kernel
-def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
-    """The same, but neither locking nor crossing what the maker sees of the other venues (Regulation NMS, Rule 610(d))."""
-    price = edge(fl, i, v, side)
-    if uniform(fl.random, i) < BLIND_SHARE:
-        return price
-    seen_ns = t - int(fl.venue[i, v, REACTION_NS])
-    for u in range(fl.repricing.shape[1]):
-        if u != v:
-            away = seen_quote(fl, i, u, seen_ns, 1 - side)
-            if side == 0:
-                if away != NO_ASK:
-                    price = min(price, away - 1)
-            elif away != NO_BID:
-                price = max(price, away + 1)
-    return max(1 + side, price)
-
-
-@kernel
-def best_shown(bk: Books, b: int, side: int) -> int:
-    return bk.head[b, SHOWN_BID] if side == 0 else bk.head[b, SHOWN_ASK]
-
-
-@kernel
-def next_shown(bk: Books, b: int, side: int, price: int) -> int:
-    """The next displayed price behind ``price``; NO_BID or NO_ASK if there is none."""
-    return price_at_or_below(bk, b, bk.shown, price - 1) if side == 0 else price_at_or_above(bk, b, bk.shown, price + 1)
-
-
-@kernel
-def level_count(bk: Books, b: int, side: int) -> int:
-    return bk.head[b, BID_LEVELS] if side == 0 else bk.head[b, ASK_LEVELS]
 
 
 @kernel
@@ -214,7 +122,7 @@ def near_order_size(fl: FlowState, i: int, v: int) -> int:
     u = uniform(fl.random, i)
     if u < 0.12:
         return 10 + below(fl.random, i, 90)
-    return lot_size(fl, i, v, 90.0 + 170.0 * uniform(fl.random, i))
+    return lot_size(fl, i, v, fl.real[i, SCALE] * (90.0 + 170.0 * uniform(fl.random, i)))
 
 
 @kernel
@@ -251,12 +159,20 @@ def seed_book(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
     for side in range(2):
         price = edge(fl, i, v, side)
         for k in range(SEED_LEVELS):
-            shares = fl.target[min(k, fl.target.shape[0] - 1)] * (0.6 + 0.8 * uniform(fl.random, i))
+            shares = fl.target[i, min(k, fl.target.shape[1] - 1)] * (0.6 + 0.8 * uniform(fl.random, i))
             orders = 1 + below(fl.random, i, SEED_ORDERS)
             for _ in range(orders):
                 size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
                 post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
             price += (2 * side - 1) * spread_gap(fl, i)
+
+
+@kernel
+def empty_book(bk: Books, b: int) -> None:
+    """Cancel all orders of the background that rest in a book; what waits for a cross stays."""
+    for o in range(1, bk.head[b, POOL_TOP]):
+        if bk.order[b, o, ID] != 0 and background_order(bk, b, o) and (bk.order[b, o, META] >> 1) & 3 != STYLE_WAITS:
+            matching.cancel(bk, b, o, bk.order[b, o, ID])
 
 
 @kernel
@@ -290,7 +206,7 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
         if price in (NO_BID, NO_ASK):
             return
         slot = price & (bk.level.shape[1] - 1)
-        most = int(fl.parameter[P_MOST + k] * fl.venue[i, v, SIZE_MULTIPLIER])
+        most = int(fl.real[i, SCALE] * fl.parameter[P_MOST + k] * fl.venue[i, v, SIZE_MULTIPLIER])
         o = bk.level[b, slot, SHOWN_TAIL]
         while o != 0 and bk.level[b, slot, SHOWN_SIZE] > most:
             before = bk.order[b, o, PREV]
@@ -329,7 +245,7 @@ def requote(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
         for k in range(REQUOTE_LEVELS):
             if price < 1 or (price <= old_best if side == 0 else price >= old_best):
                 break
-            size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[k] * (0.7 + 0.6 * uniform(fl.random, i)))
+            size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[i, k] * (0.7 + 0.6 * uniform(fl.random, i)))
             post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
             price += (2 * side - 1) * spread_gap(fl, i)
         cut_near_levels(bk, fl, i, v, b, side)
@@ -350,8 +266,8 @@ def top_up(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, k: int) 
         price = next_shown(bk, b, side, price)
     if price in (NO_BID, NO_ASK):
         return
-    missing = fl.target[k] * (0.8 + 0.6 * uniform(fl.random, i)) - bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
-    if missing > 0.3 * fl.target[k]:
+    missing = fl.target[i, k] * (0.8 + 0.6 * uniform(fl.random, i)) - bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
+    if missing > 0.3 * fl.target[i, k]:
         post(bk, fl, i, b, side, price, lot_size(fl, i, v, missing), DEPTH, False)
 
 
@@ -376,7 +292,7 @@ def extend(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
             place = levels - 1
         price += step * spread_gap(fl, i)
         place += 1
-    shares = fl.target[min(place, fl.target.shape[0] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
+    shares = fl.target[i, min(place, fl.target.shape[1] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
     post(bk, fl, i, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)
 
 
@@ -450,7 +366,7 @@ def tend_level(bk: Books, fl: FlowState, i: int, v: int, side: int, k: int) -> N
     for _ in range(k):
         price = next_shown(bk, b, side, price)
     shown = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
-    target = fl.target[min(k, fl.target.shape[0] - 1)]
+    target = fl.target[i, min(k, fl.target.shape[1] - 1)]
     goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.7 + 0.8 * uniform(fl.random, i))
     if shown > goal and (k > 0 or shown > LOT) and cancel_at(bk, fl, i, b, price):
         return

@@ -7,12 +7,15 @@ each second is heavy-tailed and clusters: it is silent for seconds and then busy
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from simulator.flow.fundamental import SESSION_MINUTES, smooth_noise
 from simulator.flow.profile import Profile
+from simulator.flow.skeleton import LEVEL_SD, volatility_levels
 from simulator.inputs.config import OffsessionTrades, Rates
 from simulator.inputs.sessions import TradingDay
 from simulator.inputs.universe import Universe
@@ -32,25 +35,28 @@ CLOSING_QUANTILE = 0.80
 TAPER_S = 600.0
 RISE_S = 1800.0
 """The pre-open climbs towards the bell with this time constant, the post-close tapers with the other."""
+VOLUME_BY_VOLATILITY, VOLUME_SD = 0.8, 0.15
+"""Log volume of a day: so much of its log volatility, and noise of its own."""
 FAST_TAU_S, FAST_SD = 3.0, 0.6
 """Of the shares: bursts of seconds, on top of those of the profile's ``share_tau_s``."""
 
 
 class Bands(NamedTuple):
-    """Per second: the least and most rows of each table, and the quantile of the band that is aimed at. [seconds] each."""
+    """Per second: the least and most rows of each table, and how many are aimed at. [seconds] each."""
 
     book_low: I64
     book_high: I64
+    book_target: I64
     print_low: I64
     print_high: I64
-    quantile: F64
+    print_target: I64
 
 
 def activity_shape(minutes: F64) -> F64:
     """Intraday activity relative to its mean, by minutes since the open (docs/recipe.md)."""
     t = np.clip(minutes, 0.0, SESSION_MINUTES)
     shape = 0.58 + 0.65 * np.exp(-t / 25) + 0.40 * np.exp(-t / 90) + 0.80 * np.exp(-(SESSION_MINUTES - t) / 40)
-    return np.asarray(shape, np.float64)
+    return np.asarray(shape / 0.794, np.float64)
 
 
 def pre_open_scale(seconds_to_open: F64, length_s: float) -> F64:
@@ -61,10 +67,8 @@ def pre_open_scale(seconds_to_open: F64, length_s: float) -> F64:
     return np.asarray(low + (top - low) * np.exp(-np.maximum(seconds_to_open, 0.0) / RISE_S), np.float64)
 
 
-def bands(
-    rates: Rates, phases: I32, clock: tuple[F64, F64, F64], base_quantile: F64, offsession: OffsessionTrades
-) -> Bands:
-    """The band of each second: the rates, scaled by phase. ``base_quantile`` is the aim before the phase has its say.
+def bands(rates: Rates, phases: I32, clock: tuple[F64, F64, F64], activity: F64, offsession: OffsessionTrades) -> Bands:
+    """The band of each second: the rates, scaled by phase. ``activity``: [seconds], against the usual second's.
 
     ``clock``: seconds to the open, seconds since the close, minutes to the close, each [seconds].
     """
@@ -83,16 +87,21 @@ def bands(
     print_scale = np.where(continuous, 1.0, {"none": 0.0, "trickle": TRICKLE_SCALE, "full": 1.0}[offsession])
     part = np.clip((CLOSING_FROM - minutes_left) / (CLOSING_FROM - CLOSING_FULL), 0.0, 1.0)
     closing = np.where(continuous & (minutes_left > 0), part * part * (3 - 2 * part), 0.0)
-    quantile = np.clip(base_quantile, QUANTILE_LOW, QUANTILE_HIGH)
-    quantile = (1 - closing) * quantile + closing * (CLOSING_QUANTILE + 0.15 * np.clip(quantile - 0.5, -0.8, 0.8))
-
     def ends(low: int, high: int, by: F64) -> tuple[I64, I64]:
         top = np.floor(high * by + 1e-9).astype(np.int64)
         return np.minimum(np.ceil(low * by - 1e-9).astype(np.int64), top), top
 
+    def aims(low: I64, high: I64) -> I64:
+        span = high - low
+        usual = low + USUAL_QUANTILE * span
+        inside = np.clip(usual * activity, low + QUANTILE_LOW * span, low + QUANTILE_HIGH * span)
+        late = low + span * (CLOSING_QUANTILE + 0.1 * np.clip(np.log(np.maximum(activity, 0.1)), -0.8, 0.8))
+        return np.asarray(np.rint((1 - closing) * inside + closing * late), np.int64)
+
     book_low, book_high = ends(rates.market_data_min_eps, rates.market_data_max_eps, scale)
     print_low, print_high = ends(rates.trades_min_eps, rates.trades_max_eps, print_scale)
-    return Bands(book_low, book_high, np.minimum(print_low, book_low), np.minimum(print_high, book_high), quantile)
+    print_low, print_high = np.minimum(print_low, book_low), np.minimum(print_high, book_high)
+    return Bands(book_low, book_high, aims(book_low, book_high), print_low, print_high, aims(print_low, print_high))
 
 
 def share_out(totals: I64, shares: F64, offset: F64) -> I64:
@@ -128,45 +137,69 @@ def symbol_shares(rng: np.random.Generator, seconds: int, universe: Universe, pr
     return np.asarray(weight / weight.sum() * np.exp(noise - 0.5 * (profile.share_sd**2 + FAST_SD**2)), np.float64)
 
 
-def budgets(
-    seed: int, day: TradingDay, hour: int, start_ns: int, phases: I32, universe: Universe, rates: Rates, profile: Profile,
-    offsession: OffsessionTrades, pacing: bool,
-) -> tuple[I32, F64, F64]:  # fmt: skip
-    """Budgets int32[seconds, symbols, 6]; how busy each symbol is, float64[seconds, symbols]: ln(share / usual share); usual prints."""
-    rng = stream(seed, day.date.isoformat(), "rates", hour)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayRates:
+    """What the budgets of a trading day hang on."""
+
+    seed: int
+    day: TradingDay
+    universe: Universe
+    rates: Rates
+    profile: Profile
+    offsession: OffsessionTrades
+    pacing: bool
+
+    def volumes(self) -> F64:
+        """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4)."""
+        levels = volatility_levels(self.seed, self.day.date, self.universe.symbols)
+        noise = stream(self.seed, self.day.date.isoformat(), "rates", "day").standard_normal(len(levels))
+        sd = math.hypot(VOLUME_BY_VOLATILITY * LEVEL_SD, VOLUME_SD)
+        return np.asarray(np.exp(VOLUME_BY_VOLATILITY * levels + VOLUME_SD * noise - 0.5 * sd**2), np.float64)
+
+
+def budgets(wanted: DayRates, hour: int, start_ns: int, phases: I32) -> tuple[I32, F64, F64]:
+    """Budgets int32[seconds, symbols, 6]; how busy each symbol is, float64[seconds, symbols]: ln(share / usual share); usual prints.
+
+    ``phases``: int32[seconds], from ``start_ns`` on, the day's hour number ``hour``.
+    """
+    day, universe, rates, profile = wanted.day, wanted.universe, wanted.rates, wanted.profile
+    rng = stream(wanted.seed, day.date.isoformat(), "rates", hour)
     seconds, count = len(phases), len(universe.symbols)
     clock_s = start_ns // NS_PER_S + np.arange(seconds)
     session_minutes = max(day.close_ns - day.open_ns, 1) / NS_PER_S / 60.0
     minutes = (clock_s - day.open_ns // NS_PER_S) / 60.0
-    paced = pacing and day.is_session
-    activity = activity_shape(minutes * SESSION_MINUTES / session_minutes) if paced else np.ones(seconds)
+    paced = wanted.pacing and day.is_session
+    activity = np.ones(seconds)
+    if paced:
+        inside = (minutes >= 0) & (minutes < session_minutes)
+        activity[inside] = activity_shape(minutes[inside] * SESSION_MINUTES / session_minutes)
     burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
     clock = (-60.0 * minutes, (minutes - session_minutes) * 60.0, session_minutes - minutes) if paced else (
         np.zeros(seconds), np.zeros(seconds), np.full(seconds, 1e9),
     )  # fmt: skip
-    band = bands(rates, phases, clock, USUAL_QUANTILE * activity * burst, offsession)
-    share = symbol_shares(rng, seconds, universe, profile)
+    share = symbol_shares(rng, seconds, universe, profile) * wanted.volumes()
     usual = share.mean(axis=0)
+    band = bands(rates, phases, clock, activity * burst * usual.sum(), wanted.offsession)
     offset = rng.random(seconds)
     out = np.empty((seconds, count, 6), np.int32)
-    book_target = np.rint(band.book_low + band.quantile * (band.book_high - band.book_low)).astype(np.int64)
     each = np.minimum(profile.rows_a_venue * len(universe.venues), band.book_low // count)
     even: F64 = share / share.sum(axis=1, keepdims=True) + profile.ceiling_evenness * usual / usual.sum()
     out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, share, offset)
-    out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(book_target - band.book_low, share, offset)
-    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - book_target, even, offset)
-    print_target = np.rint(band.print_low + band.quantile * (band.print_high - band.print_low)).astype(np.int64)
+    out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, share, offset)
+    out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
     # A print brings a book row, and in profile spec each venue has a row of its own besides, where they fit.
     room = np.maximum(out[..., BOOK_CEILING] - each[:, None], 0).astype(np.int64)
     room = np.where((room.sum(axis=1) < band.print_high)[:, None], out[..., BOOK_CEILING], room)
     dealt = np.zeros((seconds, count), np.int64)
     total = np.zeros(seconds, np.int64)
-    for kind, goal in ((PRINT_FLOOR, band.print_low), (PRINT_TARGET, print_target), (PRINT_CEILING, band.print_high)):
-        dealt = dealt + share_within(goal - total, share, room - dealt, 1 - offset)
+    for kind, goal, by in (
+        (PRINT_FLOOR, band.print_low, share), (PRINT_TARGET, band.print_target, share), (PRINT_CEILING, band.print_high, even),
+    ):  # fmt: skip
+        dealt = dealt + share_within(goal - total, by, room - dealt, 1 - offset)
         total = dealt.sum(axis=1)
         out[..., kind] = dealt
-    calm = np.clip(USUAL_QUANTILE * activity, QUANTILE_LOW, QUANTILE_HIGH)
-    prints_s = (band.print_low + calm * (band.print_high - band.print_low))[:, None] * usual / usual.sum()
+    calm = (band.print_low + USUAL_QUANTILE * (band.print_high - band.print_low)) * activity
+    prints_s = np.clip(calm, band.print_low, band.print_high)[:, None] * usual / usual.sum()
     return out, np.asarray(np.log(share / usual), np.float64), np.asarray(prints_s, np.float64)
 
 

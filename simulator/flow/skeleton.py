@@ -52,15 +52,25 @@ class Skeleton(NamedTuple):
     """Standard deviation of the log return from open to close."""
 
 
-def skeleton(
-    seed: int, date: dt.date, symbols: Sequence[Symbol], brackets: Mapping[str, Bracket], anchors: Mapping[str, dt.date], profile: Profile
-) -> Skeleton:
-    """``anchors``: the date of each symbol's reference close. ``date``: of a trading day; one without a session only goes on overnight."""
-    days = [_symbol_day(seed, date, symbol, brackets[symbol.name].close, anchors[symbol.name], profile) for symbol in symbols]
+def skeleton(seed: int, date: dt.date, symbols: Sequence[Symbol], brackets: Mapping[str, Bracket], profile: Profile) -> Skeleton:
+    """``brackets``: with the dates of their closes, through which the path leads. ``date``: of a trading day; one without a session only
+    goes on overnight."""
+    days = [_symbol_day(seed, date, symbol, brackets[symbol.name], profile) for symbol in symbols]
     return Skeleton(*np.array(days).reshape(-1, 6).T)
 
 
-def _symbol_day(seed: int, date: dt.date, symbol: Symbol, close: float, anchor: dt.date, profile: Profile) -> tuple[float, ...]:
+def volatility_levels(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F64:
+    """[n]: each symbol's log volatility of the day against its usual one, of standard deviation ``LEVEL_SD``; of a weekend's day that of
+    the session after it."""
+    session = date if date.weekday() < 5 else _weekday_after(date)
+    days = weekdays(session - dt.timedelta(days=2 * LEVEL_DAYS), session)
+    market = _draws(seed, ("market",), days)[:, LEVEL]
+    return np.array([_moving_level(market, _draws(seed, (of_symbol(symbol.name),), days)[:, LEVEL])[-1] for symbol in symbols])
+
+
+def _symbol_day(seed: int, date: dt.date, symbol: Symbol, bracket: Bracket, profile: Profile) -> tuple[float, ...]:
+    close, anchor = bracket.close, bracket.date
+    assert anchor is not None
     session = date if date.weekday() < 5 else _weekday_after(date)
     first, last = min(anchor, session), max(anchor, _weekday_after(session))
     days = weekdays(first - dt.timedelta(days=2 * LEVEL_DAYS), last)

@@ -27,6 +27,10 @@ SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT, SWEEP_LIMIT = 12, 13, 14, 15, 28
 HIDDEN_NEXT = 16
 """When the first of the institutions' hidden orders is cancelled."""
 PARENTS_SEEN, LISTING = 23, 24
+SLOTS, TAKES, TAKEN = 19, 20, 21
+"""Rows planned and not yet fallen due; takers planned, and come."""
+WERE_OPEN = 17
+"""Bits of the venues that were open in the last second of the block before."""
 AGENT_SIGN, AGENT_RUN = 25, 26
 """Side and length of the Python agents' latest run of trades in one direction."""
 WHOLES = 32
@@ -42,6 +46,10 @@ AUCTION_NET = 9
 """Shares to buy less shares to sell at market that were entered for the coming cross."""
 HIGHEST = 10
 """The efficient price at most: beyond it the tape's prices would end."""
+PRINTS_USUAL = 13
+"""Prints that a taker brings, in the mean."""
+SCALE, ODD = 11, 12
+"""Of displayed sizes, against the profile's; odd lots among takers' orders."""
 REALS = 16
 
 # parent order: int64[SLOTS, 4]
@@ -58,7 +66,7 @@ OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY, ANCHOR, ATTRACTIO
 """INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64
-P_ODD, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_OFF_SESSION, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_MOST = range(13)
+P_ONE, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_LOTS, P_MOST = range(13)
 """P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
 PARAMETERS = 16
 
@@ -105,11 +113,13 @@ class FlowState(NamedTuple):
     seen_at: I64
     """[S, V], states seen so far."""
     target: F64
-    """[K], shares a level shows in the mean."""
+    """[S, K], shares a level shows in the mean."""
     impact: F64
     """[c + 2, 2]"""
     parameter: F64
     """[16]"""
+    open: I64
+    """[S, n], a bit per venue that has a book of the symbol in that second."""
     budget: I32
     """[S, n, 6], of the block of seconds at hand."""
     path: F64

@@ -25,10 +25,11 @@ from simulator.book.state import (
     SHOWN_ASK,
     SHOWN_BID,
     SHOWN_SIZE,
+    TRADING,
     Books,
 )
 from simulator.flow import NEVER_NS
-from simulator.flow.quoting import best_shown, observe
+from simulator.flow.edges import best_shown, observe
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
     ATTRACTION,
@@ -43,9 +44,11 @@ from simulator.flow.state import (
     IMPACT,
     INSTITUTION,
     INVENTORY,
+    ODD,
     P_BLOCK,
     P_HIDDEN,
-    P_ODD,
+    P_LOTS,
+    P_ONE,
     P_SWEEP,
     PARENT_DONE,
     PARENT_ID,
@@ -120,7 +123,7 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
     weight = 0.0
     for v in range(venues):
         price = best_shown(bk, i * venues + v, 1 - side)
-        if price in (NO_BID, NO_ASK):
+        if price in (NO_BID, NO_ASK) or bk.head[i * venues + v, TRADING] == 0:
             continue
         if chosen < 0 or (price < best if side == 0 else price > best):
             chosen = v
@@ -137,9 +140,11 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
 def order_size(fl: FlowState, i: int) -> int:
     """Shares of a taker's order that is no block: an odd lot, or some whole lots, rarely mixed."""
     u = uniform(fl.random, i)
-    if u < fl.parameter[P_ODD]:
+    if u < fl.parameter[P_ONE]:
+        return 1
+    if u < fl.real[i, ODD]:
         return 1 + int(99.0 * uniform(fl.random, i) ** 1.6)
-    lots = 1 + int(exponential(fl.random, i) * 1.1)
+    lots = 1 + int(exponential(fl.random, i) * fl.parameter[P_LOTS])
     return min(9, lots) * 100 + (below(fl.random, i, 100) if uniform(fl.random, i) < 0.06 else 0)
 
 
@@ -244,7 +249,8 @@ def is_there(bk: Books, fl: FlowState, i: int, side: int) -> bool:
 def meets_hidden(bk: Books, fl: FlowState, i: int, side: int, best: int) -> bool:
     """Whether the hidden order of ``side`` stands at no worse a price, for who trades with it, than the ``best`` displayed one."""
     price = fl.hidden[i, side, HIDDEN_PRICE]
-    return is_there(bk, fl, i, side) and (price >= best if side == 0 else price <= best)
+    b = i * fl.repricing.shape[1] + fl.hidden[i, side, HIDDEN_VENUE]
+    return is_there(bk, fl, i, side) and bk.head[b, TRADING] != 0 and (price >= best if side == 0 else price <= best)
 
 
 @kernel

@@ -49,6 +49,13 @@ class Bracket:
     close: float
     source: str
     """``yahoo``, ``builtin``, ``file``, or ``assumed`` where nothing is known of the symbol."""
+    date: dt.date | None = None
+    """Of the close; without one it is taken for the close before the first simulated day."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the first simulated price must be the close itself."""
+        return self.low == self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def reference_prices(source: str, symbols: Sequence[str], dates: tuple[dt.date, 
         limit = "prices must be yahoo, builtin or a .csv file; a run's manifest holds a whole run"
         raise InputError(explain("--prices", source, limit, f"To repeat that run: --repeat {source}"))
     if path.suffix.lower() == ".csv":
-        table = {symbol: bracket for symbol, (bracket, _) in _read_csv(str(path), _read(path), "file").items()}
+        table = _read_csv(str(path), _read(path), "file")
         missing = {symbol: "not in the file" for symbol in symbols if symbol not in table}
         return _with_fallback(path.name, source, table, missing, symbols)
     raise InputError(explain("Unknown source of prices", source, "yahoo, builtin or a .csv file", "Use --prices builtin."))
@@ -101,11 +108,11 @@ def _with_fallback(label: str, source: str, found: Mapping[str, Bracket], missin
     resource = files("simulator.inputs") / "data" / "prices.csv"
     builtin = _read_csv("simulator/inputs/data/prices.csv", resource.read_text(encoding="utf-8"), "builtin")
     assumed = Bracket(ASSUMED_USD * 0.97, ASSUMED_USD * 1.03, ASSUMED_USD, "assumed")
-    brackets = {s: found[s] if s not in missing else builtin[s][0] if s in builtin else assumed for s in symbols}
+    brackets = {s: found[s] if s not in missing else builtin.get(s, assumed) for s in symbols}
     unknown = [s for s in symbols if brackets[s] is assumed]
     notes = []
     if source != "builtin":
-        date = next((builtin[s][1] for s in missing if s in builtin), "")
+        date = next((builtin[s].date for s in missing if s in builtin), None)
         share = "all" if len(missing) == len(symbols) else f"{len(missing)} of {len(symbols)}"
         table = "the built-in table" + (f" of {date}" if date else "")
         notes.append(f"{label}: {share} symbols from {table} ({_grouped(missing, len(symbols))})")
@@ -207,20 +214,20 @@ def _bracket_of(frame: Any, ticker: str, last: dt.date) -> Bracket | str:
     """
     try:
         columns = [frame[price][ticker].astype(float).tolist() for price in ("Low", "High", "Close")]
-        bars = [bar for day, *bar in zip(frame.index, *columns, strict=True) if day.date() <= last]
+        bars = [(*bar, day.date()) for day, *bar in zip(frame.index, *columns, strict=True) if day.date() <= last]
     except (KeyError, TypeError, ValueError, AttributeError):
         return "no data"
-    given, bars = bars[-BARS_MAX:], [bar for bar in bars if not any(map(math.isnan, bar))][-BARS_MAX:]
+    given, bars = bars[-BARS_MAX:], [bar for bar in bars if not any(map(math.isnan, bar[:3]))][-BARS_MAX:]
     if not bars:
-        return "NaN" if any(not all(map(math.isnan, bar)) for bar in given) else "no data"
-    for bar in bars:
-        if fault := _fault(*bar):
+        return "NaN" if any(not all(map(math.isnan, bar[:3])) for bar in given) else "no data"
+    for low, high, close, _ in bars:
+        if fault := _fault(low, high, close):
             return fault
-    for (_, _, before), (_, _, close) in pairwise(bars):
+    for (_, _, before, _), (_, _, close, _) in pairwise(bars):
         if not JUMP_MIN <= close / before <= JUMP_MAX:
             return f"jump by a factor of {close / before:.2f}, as of a split"
-    lows, highs, closes = zip(*bars, strict=True)
-    return Bracket(min(lows), max(highs), closes[-1], "yahoo")
+    lows, highs, closes, days = zip(*bars, strict=True)
+    return Bracket(min(lows), max(highs), closes[-1], "yahoo", days[-1])
 
 
 def _fault(low: float, high: float, close: float) -> str | None:
@@ -261,25 +268,25 @@ def _read(path: Path) -> str:
         raise InputError(explain("Cannot read the prices", str(path), reason, remedy)) from error
 
 
-def _read_csv(where: str, text: str, source: str) -> dict[str, tuple[Bracket, str]]:
-    """Bracket and date by symbol. Raises ``InputError`` with file and line."""
+def _read_csv(where: str, text: str, source: str) -> dict[str, Bracket]:
+    """By symbol. Raises ``InputError`` with file and line."""
     rows = csv.DictReader(text.splitlines())
     if tuple(rows.fieldnames or ()) != COLUMNS:
         limit = f"they are {','.join(COLUMNS)}"
         raise InputError(explain(f"{where}: wrong columns", rows.fieldnames, limit, "Compare simulator/inputs/data/prices.csv."))
-    table: dict[str, tuple[Bracket, str]] = {}
+    table: dict[str, Bracket] = {}
     for row in rows:
         at = f"{where} line {rows.line_num}"
         if None in row or None in row.values():
             raise InputError(explain(f"{at}: wrong number of values", list(row.values()), f"there are {len(COLUMNS)}", "Correct the line."))
         if row["symbol"] in table:
             raise InputError(explain(f"{at}: symbol", row["symbol"], "each symbol occurs once", "Remove one of the lines."))
-        table[row["symbol"]] = _checked(at, (row["low"], row["high"], row["close"]), source), row["date"]
+        table[row["symbol"]] = _checked(at, (row["low"], row["high"], row["close"]), row["date"], source)
     return table
 
 
-def _checked(at: str, prices: Iterable[object], source: str) -> Bracket:
-    """A bracket from text or numbers. Raises ``InputError``."""
+def _checked(at: str, prices: Iterable[object], date: str, source: str) -> Bracket:
+    """A bracket from text. Raises ``InputError``."""
     given = list(prices)
     try:
         low, high, close = (float(str(price)) for price in given)
@@ -288,4 +295,9 @@ def _checked(at: str, prices: Iterable[object], source: str) -> Bracket:
         fault = "not a number"
     if fault:
         raise InputError(explain(f"{at}: low, high, close", given, fault, "Prices are in USD, with low <= close <= high."))
-    return Bracket(low, high, close, source)
+    try:
+        day = dt.date.fromisoformat(date) if date else None
+    except ValueError:
+        remedy = "For example 2025-06-30; leave it empty if it is the close before the first simulated day."
+        raise InputError(explain(f"{at}: date", date, "a date is written YYYY-MM-DD", remedy)) from None
+    return Bracket(low, high, close, source, day)

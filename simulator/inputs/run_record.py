@@ -7,6 +7,7 @@ imports nothing. Only ``to_scenario`` imports the agents' modules; ``python_file
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import sys
@@ -66,10 +67,15 @@ class PriceRecord(_Strict):
     high: Price
     close: Price
     source: Short
+    date: Annotated[str, StringConstraints(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    """Of the close; empty where it is that before the first simulated day."""
 
     def bracket(self) -> Bracket:
-        """The same for a scenario."""
-        return Bracket(self.low, self.high, self.close, self.source)
+        """The same for a scenario. Raises ``InputError`` for a date that there is not."""
+        try:
+            return Bracket(self.low, self.high, self.close, self.source, dt.date.fromisoformat(self.date) if self.date else None)
+        except ValueError:
+            raise InputError(explain("date of a price", self.date, "there is no such day", "Correct it.")) from None
 
 
 class RefreshRecord(_Strict):
@@ -360,7 +366,10 @@ def _agent(spec: AgentSpec, folder: Path | None) -> dict[str, Any]:
 
 
 def _prices(prices: Mapping[str, Bracket]) -> dict[str, dict[str, float | str]]:
-    return {name: {"low": b.low, "high": b.high, "close": b.close, "source": b.source} for name, b in prices.items()}
+    return {
+        name: {"low": b.low, "high": b.high, "close": b.close, "source": b.source, "date": b.date.isoformat() if b.date else ""}
+        for name, b in prices.items()
+    }
 
 
 def _profile_of(record: ProfileRecord) -> tuple[str, dict[str, Any]]:

@@ -19,6 +19,9 @@ VENUES_MAX = 60
 """The flow keeps a bit for each in one int64."""
 _STRICT = ConfigDict(strict=True, extra="forbid")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")]
+Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+"""From and to, New York time."""
+ALL_HOURS = "04:00-20:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,10 @@ class Venue:
     """Of displayed sizes, against the profile's."""
     latency_ns: Annotated[int, Field(ge=1, le=1_000_000_000)]
     """One way, from a participant to the venue or back."""
+    hours: Hours = ALL_HOURS
+    """In which it takes part in a day with phases; after an early close its evening ends as much sooner."""
+    listed_hours: Hours | Literal[""] = ""
+    """The same for the shares that it lists, where they are others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,13 @@ class Universe:
     def listing_index(self, symbol_index: int) -> int:
         """Index of the venue where the symbol is listed."""
         return self.venue_index(self.symbols[symbol_index].listing)
+
+    def hours(self, symbol_index: int, venue_index: int) -> tuple[int, int]:
+        """Minutes after midnight, New York time, between which a venue has a book of the symbol on a day without an early close."""
+        venue = self.venues[venue_index]
+        is_listed = self.symbols[symbol_index].listing == venue.name
+        first, _, last = (venue.listed_hours if is_listed and venue.listed_hours else venue.hours).partition("-")
+        return _minutes(first), _minutes(last)
 
     def select(self, names: Sequence[str]) -> Universe:
         """Those symbols in this universe's order, and all venues. Raises ``InputError`` for an unknown name, or for none at all."""
@@ -108,10 +122,21 @@ def check_universe(file: YamlFile, universe: Universe) -> None:
         for i, name in enumerate(names):
             if name in names[:i]:
                 raise InputError(explain(file.at((kind, i, "name")), name, "each name occurs once", "Remove one of the two."))
+    for v, venue in enumerate(universe.venues):
+        for key in ("hours", "listed_hours"):
+            first, _, last = getattr(venue, key).partition("-")
+            if first > "09:30" or (last and last < "16:00"):
+                limit = "they must hold 09:30 to 16:00"
+                raise InputError(explain(file.at(("venues", v, key)), f"{first}-{last}", limit, f"Write {ALL_HOURS}, or leave it out."))
     for i, symbol in enumerate(universe.symbols):
         if symbol.listing not in venue_names:
             limit = f"the venues are {', '.join(venue_names)}"
             raise InputError(explain(file.at(("symbols", i, "listing")), symbol.listing, limit, "Name one of them."))
+
+
+def _minutes(time: str) -> int:
+    hour, _, minute = time.partition(":")
+    return 60 * int(hour) + int(minute)
 
 
 def _index_of(kind: str, name: str, names: list[str]) -> int:

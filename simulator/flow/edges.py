@@ -1,0 +1,106 @@
+"""Where a maker wants its quotes, and what it sees of the other venues when it places them."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.book.jit import kernel
+from simulator.book.levels import price_at_or_above, price_at_or_below
+from simulator.book.state import ASK_LEVELS, BID_LEVELS, LAST_TS, NO_ASK, NO_BID, SHOWN_ASK, SHOWN_BID, Books
+from simulator.flow.random import uniform
+from simulator.flow.state import (
+    BUSY,
+    EXTRA_SPREAD,
+    HALF_SPREAD,
+    INVENTORY,
+    OFFSET,
+    P_BUSY,
+    P_SKEW,
+    PRICE,
+    REACTION_NS,
+    SECOND,
+    SEEN_ASK,
+    SEEN_BID,
+    SEEN_NS,
+    SEEN_STATES,
+    SPREAD,
+    FlowState,
+)
+
+LOT = 100
+LOCK_SHARE = 0.05
+"""Of quotes: those that may lock what their maker sees (as an intermarket sweep order does, whose other part takes it away)."""
+
+
+@kernel
+def edge(fl: FlowState, i: int, v: int, side: int) -> int:
+    """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone."""
+    second = fl.whole[i, SECOND]
+    half = (fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]) * fl.path[i, second, SPREAD]
+    half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
+    lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
+    middle = fl.real[i, PRICE] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
+    if side == 0:
+        return max(1, math.floor(middle - half))
+    return max(2, math.ceil(middle + half))
+
+
+@kernel
+def observe(bk: Books, fl: FlowState, i: int, v: int) -> bool:
+    """Note the best quote of a book, if it is another than before: the others will see it in time. Returns whether it is."""
+    b = i * fl.repricing.shape[1] + v
+    n = fl.seen_at[i, v]
+    last = fl.seen[i, v, n % SEEN_STATES]
+    if last[SEEN_BID] == bk.head[b, SHOWN_BID] and last[SEEN_ASK] == bk.head[b, SHOWN_ASK]:
+        return False
+    n += 1
+    fl.seen_at[i, v] = n
+    new = fl.seen[i, v, n % SEEN_STATES]
+    new[SEEN_NS] = bk.head[b, LAST_TS]
+    new[SEEN_BID] = bk.head[b, SHOWN_BID]
+    new[SEEN_ASK] = bk.head[b, SHOWN_ASK]
+    return True
+
+
+@kernel
+def seen_quote(fl: FlowState, i: int, v: int, ts: int, side: int) -> int:
+    """The best price of a venue's side as it stood at ``ts``, or at the earliest time that is remembered."""
+    n = fl.seen_at[i, v]
+    for k in range(SEEN_STATES - 1):
+        state = fl.seen[i, v, (n - k) % SEEN_STATES]
+        if state[SEEN_NS] <= ts:
+            return state[SEEN_BID + side]
+    return fl.seen[i, v, (n + 1) % SEEN_STATES, SEEN_BID + side]
+
+
+@kernel
+def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
+    """The same, but neither locking nor crossing what the maker sees of the other venues (Regulation NMS, Rule 610(d))."""
+    price = edge(fl, i, v, side)
+    away_by = 0 if uniform(fl.random, i) < LOCK_SHARE else 1
+    seen_ns = t - int(fl.venue[i, v, REACTION_NS])
+    for u in range(fl.repricing.shape[1]):
+        if u != v:
+            away = seen_quote(fl, i, u, seen_ns, 1 - side)
+            if side == 0:
+                if away != NO_ASK:
+                    price = min(price, away - away_by)
+            elif away != NO_BID:
+                price = max(price, away + away_by)
+    return max(1 + side, price)
+
+
+@kernel
+def best_shown(bk: Books, b: int, side: int) -> int:
+    return bk.head[b, SHOWN_BID] if side == 0 else bk.head[b, SHOWN_ASK]
+
+
+@kernel
+def next_shown(bk: Books, b: int, side: int, price: int) -> int:
+    """The next displayed price behind ``price``; NO_BID or NO_ASK if there is none."""
+    return price_at_or_below(bk, b, bk.shown, price - 1) if side == 0 else price_at_or_above(bk, b, bk.shown, price + 1)
+
+
+@kernel
+def level_count(bk: Books, b: int, side: int) -> int:
+    return bk.head[b, BID_LEVELS] if side == 0 else bk.head[b, ASK_LEVELS]

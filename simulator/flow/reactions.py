@@ -1,0 +1,68 @@
+"""How makers answer to what they see: after a time of their own, a price that has moved away, or a quote that locks or crosses another."""
+
+from __future__ import annotations
+
+from simulator.book.jit import kernel
+from simulator.book.state import Books
+from simulator.flow import NEVER_NS
+from simulator.flow.allowance import is_open, spare_rows
+from simulator.flow.edges import observe
+from simulator.flow.random import exponential, uniform
+from simulator.flow.state import ALERT, ANCHOR, PRICE, REACTION_NS, SEEN_ASK, SEEN_BID, SEEN_STATES, FlowState
+
+ROWS_FOR_LOCKS = 3
+"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
+FOLLOW_PART = 0.4
+"""A maker that sees another venue's quote move follows the price sooner."""
+LOCK_REACTIONS = 5
+"""To see that a quote locks another's, to decide whose it is to move, and to move it, in times of a plain reaction."""
+
+
+@kernel
+def meets_another(fl: FlowState, i: int, v: int) -> bool:
+    """Whether venue ``v``'s quote locks or crosses another's, as they stand."""
+    mine = fl.seen[i, v, fl.seen_at[i, v] % SEEN_STATES]
+    for u in range(fl.repricing.shape[1]):
+        if u != v:
+            other = fl.seen[i, u, fl.seen_at[i, u] % SEEN_STATES]
+            if mine[SEEN_BID] >= other[SEEN_ASK] or other[SEEN_BID] >= mine[SEEN_ASK]:
+                return True
+    return False
+
+
+@kernel
+def reaction(fl: FlowState, i: int, v: int) -> int:
+    """How long a maker takes this time, in ns: mostly its usual time, now and then much longer."""
+    delay = fl.venue[i, v, REACTION_NS] * (0.4 + 0.6 * exponential(fl.random, i))
+    if uniform(fl.random, i) < 0.025:
+        delay *= 2.0 + 10.0 * uniform(fl.random, i)
+    return 1_000 + int(delay)
+
+
+@kernel
+def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
+    """Makers whose quotes the price has left behind follow it at once, each after its own time, if there are rows for it.
+
+    ``part``: of the usual way of the price that makes them do so.
+    """
+    spare = spare_rows(fl, i, 0) - ROWS_FOR_LOCKS
+    least = part * fl.real[i, ALERT]
+    for v in range(fl.repricing.shape[1]):
+        if spare <= 0:
+            return
+        if fl.repricing[i, v] == NEVER_NS and is_open(fl, i, v) and abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) >= least:
+            fl.repricing[i, v] = t + reaction(fl, i, v)
+            spare -= 1
+
+
+@kernel
+def quote_changed(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
+    """Others will see the quote of venue ``v``: their makers look whether the price has moved; who locks or crosses another looks again."""
+    if not observe(bk, fl, i, v):
+        return
+    alert_makers(fl, i, t, FOLLOW_PART)
+    if not meets_another(fl, i, v):
+        return
+    for u in range(fl.repricing.shape[1]):
+        if meets_another(fl, i, u):
+            fl.repricing[i, u] = min(fl.repricing[i, u], t + LOCK_REACTIONS * reaction(fl, i, u))

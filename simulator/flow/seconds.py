@@ -1,0 +1,211 @@
+"""What a second brings: its budget, venues that open or close, the efficient price's own movement, interest for the crosses."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.book import matching
+from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
+from simulator.book.jit import inlined, kernel
+from simulator.book.matching import NO_CAP
+from simulator.book.state import Books
+from simulator.flow import NEVER_NS
+from simulator.flow.allowance import count_row, is_open, prints_owed, rows_owed
+from simulator.flow.edges import observe
+from simulator.flow.quoting import empty_book
+from simulator.flow.random import below, exponential, uniform
+from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_FLOOR, PRINT_TARGET
+from simulator.flow.reactions import alert_makers
+from simulator.flow.state import (
+    ANSWERS,
+    ANSWERS_USUAL,
+    AUCTION,
+    AUCTION_NET,
+    AUCTION_SHARES,
+    BOOK_AIM,
+    BOOK_DEBT,
+    BOOK_USED,
+    FACTOR,
+    HALF_SPREAD,
+    HIGHEST,
+    IMPACT,
+    IMPACTS,
+    LISTING,
+    MODE_CLOSE_INTEREST,
+    MODE_LATE_INTEREST,
+    MODE_OPEN_INTEREST,
+    MOVE_AT,
+    OWN,
+    P_CLOSE,
+    P_OPEN,
+    PRICE,
+    PRINT_AIM,
+    PRINT_DEBT,
+    PRINT_USED,
+    PRINTS_USUAL,
+    PULL,
+    RETURN_DUE,
+    SECOND,
+    SECOND_END,
+    SERVED,
+    SHIFT,
+    SLOT,
+    SLOTS,
+    TAKEN,
+    TAKES,
+    TARGET,
+    VOLATILITY,
+    WERE_OPEN,
+    FlowState,
+)
+from simulator.records import NS_PER_S
+from simulator.tape.columns import Columns, finish_action
+
+LOWEST = 1.0
+"""The efficient price at least, in ticks: the lowest price there is."""
+LAST_NS = 20_000
+"""No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
+CATCH_UP_NS = 40
+"""Rows that are still owed when the second is all but over come so far apart."""
+LATE_LIMITS, LATE_SHARE = 6, 0.15
+"""Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
+DEBT_MOST = 200
+"""Rows beyond the aim that later seconds make up for."""
+OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
+HEARS_A_SECOND = 0.5
+OPENS_WITHIN_NS = 20_000_000
+"""The first quotes of a venue come so soon after it opens."""
+
+
+@kernel
+def schedule_slot(fl: FlowState, i: int, t: int) -> None:
+    """When the next row falls due: as the first of so many random moments in what is left of the second would."""
+    whole = fl.whole[i]
+    whole[SLOT] = NEVER_NS
+    room = fl.budget[i, whole[SECOND], BOOK_CEILING] - whole[BOOK_USED]
+    owed = rows_owed(fl, i, 0, 0)
+    due = min(room, whole[SLOTS] if whole[SLOTS] > 0 else owed)
+    if due <= 0:
+        return
+    left = whole[SECOND_END] - LAST_NS - t
+    if left <= 0:
+        if owed > 0:
+            whole[SLOT] = t + CATCH_UP_NS
+        return
+    u = 1.0 - uniform(fl.random, i)
+    whole[SLOT] = t + 1 + int((left - 1) * (1.0 - math.exp(math.log(u) / due)))
+
+
+@kernel
+def whole_number(fl: FlowState, i: int, wanted: float) -> int:
+    """A whole number next to ``wanted`` that is ``wanted`` in the mean; at least 0."""
+    return int(max(wanted, 0.0) + uniform(fl.random, i))
+
+
+@kernel
+def change_hours(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
+    """Venues that open will quote in a moment; of those that close the background's orders are gone, in one action."""
+    second = fl.whole[i, SECOND]
+    before = fl.open[i, second - 1] if second > 0 else fl.whole[i, WERE_OPEN]
+    changed = before ^ fl.open[i, second]
+    for v in range(fl.repricing.shape[1]):
+        if not (changed >> v) & 1:
+            continue
+        if is_open(fl, i, v):
+            fl.repricing[i, v] = t + 1_000 + below(fl.random, i, OPENS_WITHIN_NS)
+            continue
+        fl.repricing[i, v] = NEVER_NS
+        b = i * fl.repricing.shape[1] + v
+        empty_book(bk, b)
+        _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        count_row(fl, i, v, row)
+        observe(bk, fl, i, v)
+
+
+@inlined
+def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
+    """Take the next second's budget, less what was borrowed; open and close venues; enter interest for the crosses."""
+    whole = fl.whole[i]
+    real = fl.real[i]
+    if whole[TAKEN] > 0:
+        real[PRINTS_USUAL] += 0.02 * (whole[PRINT_USED] / whole[TAKEN] - real[PRINTS_USUAL])
+    whole[BOOK_DEBT] = min(max(0, whole[BOOK_DEBT] + whole[BOOK_USED] - whole[BOOK_AIM]), DEBT_MOST)
+    whole[PRINT_DEBT] = min(max(0, whole[PRINT_DEBT] + whole[PRINT_USED] - whole[PRINT_AIM]), DEBT_MOST)
+    whole[SECOND] += 1
+    second = whole[SECOND]
+    whole[SECOND_END] = t + NS_PER_S
+    budget = fl.budget[i, second]
+    paid = min(whole[BOOK_DEBT], budget[BOOK_TARGET] - budget[BOOK_FLOOR])
+    whole[BOOK_AIM] = budget[BOOK_TARGET] - paid
+    whole[BOOK_DEBT] -= paid
+    paid = min(whole[PRINT_DEBT], budget[PRINT_TARGET] - budget[PRINT_FLOOR])
+    whole[PRINT_AIM] = budget[PRINT_TARGET] - paid
+    whole[PRINT_DEBT] -= paid
+    whole[BOOK_USED] = 0
+    whole[PRINT_USED] = 0
+    whole[SERVED] = 0
+    real[ANSWERS_USUAL] += 0.05 * (whole[ANSWERS] - real[ANSWERS_USUAL])
+    whole[ANSWERS] = 0
+    # Neither what answers nor what has to come thins or swells a second's end: rows are planned at its start, and answers come on top.
+    whole[SLOTS] = max(whole_number(fl, i, whole[BOOK_AIM] - real[ANSWERS_USUAL]), rows_owed(fl, i, 0, 0))
+    whole[TAKES] = max(whole_number(fl, i, whole[PRINT_AIM] / real[PRINTS_USUAL]), prints_owed(fl, i))
+    whole[TAKEN] = 0
+    whole[MOVE_AT] = t + below(fl.random, i, NS_PER_S - LAST_NS)
+    if fl.open[i, second] != (fl.open[i, second - 1] if second > 0 else whole[WERE_OPEN]):
+        change_hours(bk, out, fl, i, t)
+    mode = fl.mode[second]
+    if not mode & (MODE_OPEN_INTEREST | MODE_CLOSE_INTEREST):
+        real[AUCTION_NET] = 0.0
+    if mode & MODE_OPEN_INTEREST:
+        enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
+    if mode & MODE_CLOSE_INTEREST:
+        enter_auction(bk, out, fl, i, t, MARKET_ON_CLOSE, fl.parameter[P_CLOSE] / CLOSE_INTEREST_S)
+    schedule_slot(fl, i, t)
+
+
+@kernel
+def move_price(fl: FlowState, i: int, t: int) -> None:
+    """What the second brings besides orders, at a moment of its own."""
+    real = fl.real[i]
+    path = fl.path[i, fl.whole[i, SECOND]]
+    fl.whole[i, MOVE_AT] = NEVER_NS
+    real[IMPACT] = path[IMPACTS]
+    real[RETURN_DUE] += path[FACTOR]
+    moved = path[OWN]
+    if uniform(fl.random, i) < HEARS_A_SECOND:  # each symbol hears of the market at times of its own (Epps effect)
+        moved += real[RETURN_DUE]
+        real[RETURN_DUE] = 0.0
+    real[PRICE] *= math.exp(moved)
+    real[PRICE] += (path[TARGET] + real[SHIFT] - real[PRICE]) * path[PULL]
+    real[PRICE] = min(max(real[PRICE], LOWEST), real[HIGHEST])
+    alert_makers(fl, i, t, 1.0)
+
+
+@kernel
+def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int, part: float) -> None:
+    """Interest for the coming cross; ``part``: of the day's volume, in a second.
+
+    At market all along; with limits in the last seconds only, for those of earlier ones would be far from the price by then.
+    """
+    b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
+    shares = part * fl.real[i, AUCTION_SHARES]
+    second = fl.whole[i, SECOND]
+    if fl.mode[second] & MODE_LATE_INTEREST:
+        window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
+        reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.path[i, second, VOLATILITY] * fl.real[i, PRICE]
+        for side in range(2):
+            for k in range(LATE_LIMITS):
+                limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
+                size = max(1, int(shares * window_s * LATE_SHARE / LATE_LIMITS * (0.5 + uniform(fl.random, i))))
+                matching.add(bk, b, side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION, NO_CAP)
+        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+    if uniform(fl.random, i) < 0.5:
+        # Published imbalances draw orders to the other side: the more of it, the surer.
+        size = max(1, int(2.0 * shares * exponential(fl.random, i)))
+        if size >= 100:
+            size -= size % 100
+        net = fl.real[i, AUCTION_NET]
+        side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * shares) else 1
+        fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
+        matching.add(bk, b, side, 0, size, size, at_market, AUCTION, NO_CAP)
+        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
