@@ -122,7 +122,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         b = i * venues + v
         if is_empty(bk, b):
             fl.repricing[i, v] = NEVER_NS
-            seed_book(bk, fl, i, v, b)
+            seed_book(bk, fl, i, v, t)
         else:
             maintain(bk, fl, i, v, t)
         _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
@@ -149,7 +149,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
         return
     fl.repricing[i, v] = NEVER_NS
     if empty:
-        seed_book(bk, fl, i, v, b)
+        seed_book(bk, fl, i, v, t)
     elif not stands_right(bk, fl, i, v, t):
         requote(bk, fl, i, v, t)
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)

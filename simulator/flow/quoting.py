@@ -154,10 +154,11 @@ def spread_gap(fl: FlowState, i: int) -> int:
 
 
 @kernel
-def seed_book(bk: Books, fl: FlowState, i: int, v: int, b: int) -> None:
+def seed_book(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
     """Fill an empty book around the belief."""
+    b = i * fl.repricing.shape[1] + v
     for side in range(2):
-        price = edge(fl, i, v, side)
+        price = allowed_edge(fl, i, v, t, side)
         for k in range(SEED_LEVELS):
             shares = fl.target[i, min(k, fl.target.shape[1] - 1)] * (0.6 + 0.8 * uniform(fl.random, i))
             orders = 1 + below(fl.random, i, SEED_ORDERS)
@@ -355,7 +356,8 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
         elif uniform(fl.random, i) < 0.5:
             extend(bk, fl, i, v, b, side)
         else:
-            tend_level(bk, fl, i, v, side, NEAR_PART + below(fl.random, i, levels - NEAR_PART))
+            levels = level_count(bk, b, side)  # one may be gone by now
+            tend_level(bk, fl, i, v, side, min(levels - 1, NEAR_PART + below(fl.random, i, max(1, levels - NEAR_PART))))
 
 
 @kernel
@@ -365,6 +367,8 @@ def tend_level(bk: Books, fl: FlowState, i: int, v: int, side: int, k: int) -> N
     price = best_shown(bk, b, side)
     for _ in range(k):
         price = next_shown(bk, b, side, price)
+    if price in (NO_BID, NO_ASK):
+        return
     shown = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
     target = fl.target[i, min(k, fl.target.shape[1] - 1)]
     goal = target * fl.venue[i, v, SIZE_MULTIPLIER] * (0.7 + 0.8 * uniform(fl.random, i))

@@ -55,8 +55,8 @@ class Bands(NamedTuple):
 def activity_shape(minutes: F64) -> F64:
     """Intraday activity relative to its mean, by minutes since the open (docs/recipe.md)."""
     t = np.clip(minutes, 0.0, SESSION_MINUTES)
-    shape = 0.58 + 0.65 * np.exp(-t / 25) + 0.40 * np.exp(-t / 90) + 0.80 * np.exp(-(SESSION_MINUTES - t) / 40)
-    return np.asarray(shape / 0.794, np.float64)
+    shape = 0.50 + 0.75 * np.exp(-t / 25) + 0.50 * np.exp(-t / 90) + 0.90 * np.exp(-(SESSION_MINUTES - t) / 40)
+    return np.asarray(shape / 0.754, np.float64)
 
 
 def pre_open_scale(seconds_to_open: F64, length_s: float) -> F64:
