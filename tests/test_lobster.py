@@ -207,7 +207,7 @@ def test_a_conversion_says_what_is_wrong(opening: Made, tmp_path: Path, capsys: 
     run = str(tmp_path)
     manifest = (tmp_path / "manifest.json").read_text()
     for words, wanted in (
-        ([run, "--to", "csv"], "invalid choice"),
+        ([run, "--to", "xlsx"], "invalid choice"),
         ([run, "--to", "lobster", "--venue", "LSE"], "the run has NASDAQ"),
         ([run, "--to", "lobster", "--hours", "9:30"], "two numbers of ms"),
         ([str(tmp_path / "no"), "--to", "lobster"], "cannot be read"),
