@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ def in_venv(name: str, packages: Sequence[str], script: str, *words: str) -> str
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True, timeout=300)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True, timeout=1_800)
         ready.touch()
-    done = subprocess.run([str(python), str(HERE / script), *words], capture_output=True, text=True, check=False, timeout=3_600)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NUMBA"))}
+    command = [str(python), str(HERE / script), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=3_600)
     assert done.returncode == 0, done.stderr[-3_000:]
     return done.stdout

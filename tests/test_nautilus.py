@@ -256,5 +256,5 @@ def test_nautilus_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
     for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("XOM", "IEX")):
         books, trades = made.of(symbol, venue)
         np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes, trades=trades.ts_ns, prices=trades.price, sizes=trades.size)
-    said = in_venv("nautilus", ["nautilus_trader"], "nautilus_books.py", str(tmp_path))
+    said = in_venv("nautilus_trader", ["nautilus_trader"], "nautilus_books.py", str(tmp_path))
     assert said.splitlines()[-1] == "0 differences"
