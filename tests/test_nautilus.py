@@ -6,6 +6,7 @@ The package itself, which pins pandas, has a venv of its own: ``pytest -m hour t
 from __future__ import annotations
 
 import re
+import resource
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -245,6 +246,22 @@ def test_what_cannot_be_written_is_refused(opening: Made, tmp_path: Path) -> Non
         NautilusSink(tmp_path, precision="low")
     with pytest.raises(InputError, match="the run has AAPL"):
         NautilusSink(tmp_path, symbols="MSFT").open(opening.info)
+    assert contents(tmp_path) == {}
+
+
+def test_more_files_than_a_process_may_have_open_are_refused_and_what_it_may_have_is_taken(
+    opening: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (150, before[1]))
+        NautilusSink(tmp_path).open(opening.info)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 4 * len(opening.info.symbols) * 5 + 64
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (150, 200))
+    with pytest.raises(InputError, match="may have 200 files open at once, and it would need 208"):
+        NautilusSink(tmp_path).open(opening.info)
     assert contents(tmp_path) == {}
 
 

@@ -42,7 +42,8 @@ FORMATS: Mapping[str, Format] = {
     ),
     "csv": Format("writers.tables.csv_files", "CsvSink", rf"{TABLE}-{DATE}\.csv(\.gz)?", ("tables", "gzip"), needs_orders=False),
     "databento": Format(
-        "writers.databento.sink", "DatabentoSink", r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades)\.dbn\.zst", ("schemas",),
+        "writers.databento.sink", "DatabentoSink",
+        r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades|definition|status|statistics)\.dbn\.zst", ("schemas",),
     ),
     "hftbacktest": Format(
         "writers.hftbacktest.sink", "HftBacktestSink", rf"{NAME}/({NAME}_\d{{8}}\.l[23]|latency_[^/]+)\.npz(\.rows)?",

@@ -2,14 +2,15 @@
 
     OUT/databento/xnas-itch-20250701.mbo.dbn.zst
 
-Schemas: mbo, mbp-10, mbp-1, trades. Named as Databento's batch files; read by ``databento`` and ``databento-dbn``. Receive times are the
-venue's own. Each file begins with an empty snapshot of every symbol, and numbers its orders and messages from 1.
+Schemas: mbo, mbp-10, mbp-1, trades, definition, status, statistics. Named as Databento's batch files; read by ``databento`` and
+``databento-dbn``. Receive times are the venue's own. An mbo file begins with an empty snapshot of every symbol; each file numbers its
+orders and messages from 1.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +20,12 @@ import pyarrow as pa
 
 from simulator.errors import InputError, explain
 from simulator.inputs.sessions import TradingDay
-from simulator.records import I64
+from simulator.records import I64, Phase
 from simulator.tape.sink import RunInfo
+from writers.databento import reference
 from writers.databento.kernel import LAST, NO_PRICE
 from writers.databento.records import BAD_TS_RECV, DTYPES, LEVELS, RTYPES, SNAPSHOT, Records, needed
+from writers.feed import kernel as k
 from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
 from writers.feed.sink import FeedSink
@@ -32,7 +35,7 @@ PUBLISHERS = {
     "IEX": ("IEXG.TOPS", 38),
 }  # fmt: skip
 """Databento's data set and number of each venue."""
-SCHEMAS = tuple(DTYPES)
+SCHEMAS = (*DTYPES, *reference.SCHEMAS)
 
 
 class _File:
@@ -45,7 +48,7 @@ class _File:
 
     def write(self, records: Any) -> None:
         if len(records):
-            self._packed.write(records.data)
+            self._packed.write(records if isinstance(records, bytes) else records.data)
 
     def finish(self) -> None:
         self._packed.close()
@@ -58,9 +61,11 @@ class _File:
 class _Stream:
     """One venue in one schema: its file, and what makes the records."""
 
-    def __init__(self, file: _File, records: Records) -> None:
+    def __init__(self, file: _File, take: Callable[[Messages, I64], Any], rest: Callable[[int], Any]) -> None:
+        """``take``: the records of some messages, with their ``needed``; ``rest``: those at the end of a day, by the last message's."""
         self.file = file
-        self.records = records
+        self.take = take
+        self.rest = rest
 
 
 class DatabentoSink(FeedSink):
@@ -73,10 +78,11 @@ class DatabentoSink(FeedSink):
         self, folder: Path | str, worker: int = 0, *, venues: Sequence[str] = (), symbols: Sequence[str] = (),
         schemas: Sequence[str] = SCHEMAS,
     ) -> None:  # fmt: skip
-        """``schemas``: of mbo, mbp-10, mbp-1, trades; by default all. Raises ``InputError``."""
+        """``schemas``: of mbo, mbp-10, mbp-1, trades, definition, status, statistics; by default all. Raises ``InputError``."""
+        schemas = (schemas,) if isinstance(schemas, str) else tuple(schemas)
         depth = max((LEVELS.get(schema, 0) for schema in schemas), default=0)
         super().__init__(folder, worker, venues=venues, symbols=symbols, levels=depth)
-        self._schemas = tuple(schemas)
+        self._schemas = schemas
         for schema in self._schemas:
             if schema not in SCHEMAS:
                 raise InputError(explain("--schemas", schema, f"must be some of {', '.join(SCHEMAS)}", "Leave it out for all."))
@@ -98,25 +104,47 @@ class DatabentoSink(FeedSink):
         start_ns = max(day.start_ns, self.run.start_ns)
         books = np.array(self.books)
         self._instrument = books[:, 0] + 1
+        symbols = sorted({s for s, _ in self.books})
+        self._last_ns = start_ns
+        begun = reference.phases(day, start_ns, self.run.session_pacing)
         for v in sorted(set(books[:, 1].tolist())):
             dataset, publisher = PUBLISHERS[self.run.venues[v]]
             stem = f"{dataset.lower().replace('.', '-')}-{day.date:%Y%m%d}"
             mine = books[:, 1] == v
             for schema in self._schemas:
                 file = _File(self.folder / f"{stem}.{schema}.dbn.zst", self._metadata(dataset, schema, day))
-                self._streams.append(_Stream(file, Records(schema, publisher, self._instrument, mine, self.levels)))
+                self._streams.append(self._stream(file, schema, publisher, mine, begun))
                 if schema == "mbo":
                     file.write(self._empty_snapshot(np.flatnonzero(mine), publisher, start_ns))
+                elif schema == "definition":
+                    file.write(b"".join(reference.definitions(self.run, symbols, dataset, publisher, start_ns)))
+
+    def _stream(self, file: _File, schema: str, publisher: int, mine: Any, begun: list[tuple[int, Phase]]) -> _Stream:
+        """``mine`` [books]: those of the venue; ``begun``: the phases of the day."""
+        if schema in DTYPES:
+            records = Records(schema, publisher, self._instrument, mine, self.levels)
+            return _Stream(file, lambda messages, columns: records.take(columns, messages.levels), lambda _: records.rest())
+        if schema == "statistics":
+            return _Stream(
+                file, lambda messages, _: b"".join(reference.auctions(messages.columns, self._instrument, mine, publisher)), lambda _: b"",
+            )  # fmt: skip
+        if schema == "status":
+            symbols = sorted({s for s, _ in self.books})
+            return _Stream(
+                file, lambda *_: b"", lambda until_ns: b"".join(reference.statuses(begun, symbols, publisher, until_ns)),
+            )  # fmt: skip
+        return _Stream(file, lambda *_: b"", lambda _: b"")
 
     def write_messages(self, messages: Messages) -> None:
         columns = needed(messages.columns)
         for stream in self._streams:
-            stream.file.write(stream.records.take(columns, messages.levels))
+            stream.file.write(stream.take(messages, columns))
+        self._last_ns = int(messages.columns[k.TS, -1])
 
     def finish_day(self) -> None:
         while self._streams:
             stream = self._streams[0]
-            stream.file.write(stream.records.rest())
+            stream.file.write(stream.rest(self._last_ns))
             stream.file.finish()
             del self._streams[0]
 

@@ -47,6 +47,7 @@ class HftBacktestSink(FeedSink):
     """Writes npz files below ``folder/hftbacktest``."""
 
     NAME = "hftbacktest"
+    FILES_A_BOOK = 2 * len(FEEDS)
 
     def __init__(
         self, folder: Path | str, worker: int = 0, *, venues: Sequence[str] = (), symbols: Sequence[str] = (),

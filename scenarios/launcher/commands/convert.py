@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gzip", choices=("true", "false"), help="itch, csv: true: compressed by gzip (default false).")
     parser.add_argument("--tables", help="csv, arrow: some of the run's tables, as a comma list (default: all).")
     parser.add_argument("--compression", help="arrow: zstd, lz4 or none (default zstd).")
-    parser.add_argument("--schemas", help="databento: some of mbo, mbp-10, mbp-1, trades, as a comma list (default: all).")
+    parser.add_argument("--schemas", help="databento: some of the schemas that docs/formats.md names, as a comma list (default: all).")
     parser.add_argument("--feeds", help="hftbacktest: some of l3, l2, as a comma list (default: both).")
     parser.add_argument("--agent", help="hftbacktest: the agent whose latency the feed has (default: the first; if none the venue's).")
     parser.add_argument("--feed_latency_ns", help="hftbacktest: another latency of the feed.")
