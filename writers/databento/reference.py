@@ -18,7 +18,7 @@ NO_QUANTITY = 2**63 - 1
 
 def definitions(run: RunInfo, symbols: list[int], dataset: str, publisher: int, ts_ns: int) -> Iterator[bytes]:
     """One record per symbol (index into the run's), at the start of the day."""
-    import databento_dbn as dbn
+    dbn = _dbn()
 
     for symbol in symbols:
         yield bytes(dbn.InstrumentDefMsg(
@@ -39,7 +39,7 @@ def phases(day: TradingDay, start_ns: int, is_paced: bool) -> list[tuple[int, Ph
 
 def statuses(begun: list[tuple[int, Phase]], symbols: list[int], publisher: int, until_ns: int) -> Iterator[bytes]:
     """One record per symbol and phase that has begun by then. Whether others than the continuous one trade is a run's choice: not said."""
-    import databento_dbn as dbn
+    dbn = _dbn()
 
     actions = {
         Phase.PRE_OPEN: dbn.StatusAction.PRE_OPEN, Phase.CONTINUOUS: dbn.StatusAction.TRADING, Phase.HALTED: dbn.StatusAction.HALT,
@@ -63,7 +63,7 @@ def auctions(columns: I64, instruments: I64, mine: Any, publisher: int) -> Itera
 
     ``columns`` are the feed's, ``instruments`` [books] the number of each book, ``mine`` [books] which are the venue's.
     """
-    import databento_dbn as dbn
+    dbn = _dbn()
 
     kinds: Any = {CrossKind.OPEN: dbn.StatType.OPENING_PRICE, CrossKind.CLOSE: dbn.StatType.CLOSE_PRICE}
     crosses = (columns[k.KIND] == k.CROSSED) & (columns[k.SIZE] > 0) & mine[columns[k.BOOK]]
@@ -77,3 +77,10 @@ def auctions(columns: I64, instruments: I64, mine: Any, publisher: int) -> Itera
                 ts_ref=message[k.TS], price=message[k.PRINT] * PRICE_SCALE if message[k.PRINT] else NO_PRICE, quantity=quantity,
                 stat_type=kind,
             ))  # fmt: skip
+
+
+def _dbn() -> Any:
+    """The package; its stubs say that members of its enums are text or numbers."""
+    import databento_dbn
+
+    return databento_dbn
