@@ -112,20 +112,7 @@ class Market:
         self._clock.on_notification = self._dispatch
         self._clock.on_full = self._flush_settled
         self._exchange.make_room = lambda: self._flush_before(self._clock.now)  # more rows of this instant may follow
-        self.run_info = RunInfo(
-            symbols=tuple(s.name for s in universe.symbols),
-            venues=tuple(v.name for v in universe.venues),
-            levels=scenario.levels,
-            price_scales=scenario.price_scales,
-            tables=scenario.tables,
-            agents=scenario.agent_names,
-            listings=tuple(universe.listing_index(i) for i in range(len(universe.symbols))),
-            session_pacing=scenario.session_pacing,
-            worker=worker,
-            workers=workers,
-            start_ns=scenario.start_ns,
-            end_ns=scenario.end_ns,
-        )
+        self.run_info = RunInfo.of(scenario, worker=worker, workers=workers)
         self._unfinished = ""
         """Why the market cannot go on; empty while it can."""
         self.rows = dict.fromkeys(scenario.tables, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from simulator import Market, OrderType, Rates, Side
 from simulator.agents import MarketView, OrderEntry, Wait
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.run_record import FORMAT, Manifest, record_run
-from simulator.records import MarketDataBatch, OrderBatch, TradeBatch, slice_batch
+from simulator.records import EXTRA_TABLES, Batch, MarketDataBatch, OrderBatch, TradeBatch, slice_batch
 from writers.feed.sink import FeedSink
 from writers.parquet import ParquetSink, write_manifest
 
@@ -61,9 +61,9 @@ RATES = Rates(market_data_min_eps=40, market_data_max_eps=200, trades_min_eps=8,
 
 
 def day_scenario(start: str, end: str, **settings: Any) -> Any:
-    """Four symbols, the agent, orders."""
+    """Four symbols, the agent, all tables."""
     settings.setdefault("rates", RATES)
-    return scenario(start, end, agents=(BUSY,), extra_tables=("orders",), **settings)
+    return scenario(start, end, agents=(BUSY,), extra_tables=EXTRA_TABLES, **settings)
 
 
 class Made:
@@ -73,7 +73,7 @@ class Made:
         self.market = Market(chosen)
         self.market.run_until(chosen.end_ns)
         self.info = self.market.run_info
-        tape = self.market.tape()
+        tape = self.tape = self.market.tape()
         orders, books, trades = tape["orders"], tape["market_data"], tape["trades"]
         assert isinstance(orders, OrderBatch)
         assert isinstance(books, MarketDataBatch)
@@ -106,11 +106,37 @@ class Made:
             sink.write_all(slice_batch(rows, n, min(n + 1_013, len(rows))) for n in range(0, len(rows), 1_013))  # type: ignore[misc]
         make(0).merge(replace(info, worker=0, workers=workers), True)
 
-    def parquet(self, folder: Path, workers: int = 2) -> None:
-        """The finished run, with its manifest."""
+    def batches(self, workers: int = 1, worker: int = 0) -> Iterator[Batch]:
+        """All rows of a worker's symbols, in pieces of an odd number."""
+        for batch in self.tape.values():
+            mine = batch.symbol % workers == worker
+            rows = type(batch)(**{name: getattr(batch, name)[mine] for name in batch.__dataclass_fields__})  # type: ignore[arg-type]
+            yield from (slice_batch(rows, n, min(n + 3_001, len(rows))) for n in range(0, len(rows), 3_001))
+
+    def write_tables(self, make: Callable[[int], Any], workers: int = 1) -> None:
+        """All tables, as a run of so many processes would: a sink a worker, then the merge."""
+        for worker in range(workers):
+            sink = make(worker)
+            sink.open(replace(self.info, worker=worker, workers=workers))
+            for batch in self.batches(workers, worker):
+                sink.write(batch)
+            sink.close(True)
+        make(0).merge(replace(self.info, workers=workers), True)
+
+    def parquet_tables(self, folder: Path, workers: int = 2) -> None:
+        """The finished run with all its tables, and its manifest."""
+        self.parquet(folder, workers, self.batches)
+
+    def parquet(self, folder: Path, workers: int = 2, batches: Callable[[int, int], Iterable[Batch]] | None = None) -> None:
+        """The finished run, with its manifest and, unless ``batches`` has more, its orders."""
         for worker in range(workers):
             sink = ParquetSink(folder)
             sink.open(replace(self.info, worker=worker, workers=workers))
+            if batches is not None:
+                for batch in batches(workers, worker):
+                    sink.write(batch)
+                sink.close(True)
+                continue
             mine = self.orders.symbol % workers == worker
             sink.write(OrderBatch(**{name: getattr(self.orders, name)[mine] for name in self.orders.__dataclass_fields__}))
             sink.close(True)

@@ -12,7 +12,7 @@ import databento_dbn as dbn
 import numpy as np
 import pyarrow as pa
 import pytest
-from formats import Levels, Made, closing, contents, differences, opening
+from formats import Levels, Made, closing, contents, day_scenario, differences, opening
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
@@ -159,6 +159,41 @@ def test_trades_are_our_prints(written: Path, opening: Made) -> None:
             getattr(opening.trades, name)[mine].tolist() for name in ("ts_ns", "price", "size", "symbol")), strict=True))  # fmt: skip
 
 
+def test_definitions_name_each_instrument_and_its_tick(written: Path, opening: Made) -> None:
+    head, *records = decode(file(written, "IEX", "definition"))
+    assert str(head.schema) == "definition"
+    assert [(r.raw_symbol, r.instrument_id, r.min_price_increment, r.exchange, r.currency) for r in records] == [
+        (name, n + 1, 10_000_000, "IEXG", "USD") for n, name in enumerate(opening.info.symbols)
+    ]
+    assert {(r.publisher_id, r.record_size(), str(r.instrument_class)) for r in records} == {(38, 520, "K")}
+
+
+@pytest.mark.parametrize(("made", "actions", "kind"), [
+    (opening, [dbn.StatusAction.PRE_OPEN, dbn.StatusAction.TRADING], dbn.StatType.OPENING_PRICE),
+    (closing, [dbn.StatusAction.TRADING, dbn.StatusAction.POST_CLOSE], dbn.StatType.CLOSE_PRICE),
+])  # fmt: skip
+def test_status_follows_the_phases_and_statistics_the_crosses(made: Any, actions: list[Any], kind: Any, tmp_path: Path) -> None:
+    market: Made = made()
+    market.write(DatabentoSink(tmp_path, schemas=("status", "statistics")))
+    symbols = len(market.info.symbols)
+    crossed = 0
+    for v, venue in enumerate(market.info.venues):
+        _, *statuses = decode(file(tmp_path / "databento", venue, "status"))
+        assert [r.action for r in statuses] == [action for action in actions for _ in range(symbols)]
+        assert {r.ts_event for r in statuses} == {market.info.start_ns, int(market.trades.ts_ns[market.trades.cond > 0][0])}
+        _, *records = decode(file(tmp_path / "databento", venue, "statistics"))
+        trades = market.trades
+        mine = np.flatnonzero((trades.venue == v) & (trades.cond > 0))
+        prices = [(int(trades.ts_ns[n]), int(trades.symbol[n]) + 1, int(trades.price[n]) * 100_000) for n in mine]
+        for stat, quantities in ((kind, [2**63 - 1] * len(mine)), (dbn.StatType.UNCROSSING_PRICE, trades.size[mine].tolist())):
+            found = [r for r in records if r.stat_type == stat]
+            assert [(r.ts_event, r.instrument_id, r.price) for r in found] == prices
+            assert [r.quantity for r in found] == quantities
+        assert len(records) == 2 * len(mine)
+        crossed += len(mine)
+    assert crossed == symbols
+
+
 @pytest.mark.parametrize("schema", DTYPES)
 def test_the_layouts_have_the_sizes_of_their_structs(schema: str) -> None:
     assert DTYPES[schema].itemsize == STRUCTS[schema].size_hint
@@ -218,3 +253,21 @@ def test_what_cannot_be_written_is_refused(opening: Made, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="must be some of mbo"):
         DatabentoSink(tmp_path, schemas=("ohlcv-1s",))
     assert contents(tmp_path) == {}
+
+
+@pytest.mark.hour
+def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
+    """``pytest -m hour tests/test_databento.py``: 09:00 to 10:00 New York time with the agent; a book of mbo, all rows, all venues."""
+    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made.write(DatabentoSink(tmp_path, schemas=("mbo", "trades")))
+    compared = 0
+    for v, venue in enumerate(made.info.venues):
+        _, *records = decode(file(tmp_path / "databento", venue, "mbo"))
+        for symbol in made.info.symbols:
+            assert wrong_rows(made, records, symbol, venue) == 0
+        _, *trades = decode(file(tmp_path / "databento", venue, "trades"))
+        mine = made.trades.venue == v
+        assert [(r.ts_event, r.price // 100_000, r.size) for r in trades] == list(zip(*(
+            getattr(made.trades, name)[mine].tolist() for name in ("ts_ns", "price", "size")), strict=True))  # fmt: skip
+        compared += int((made.books.venue == v).sum())
+    assert compared == len(made.books) > 100_000

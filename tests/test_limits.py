@@ -16,12 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_book import follow
 
-from simulator import testing
+from scenarios.launcher.worker import Job, run_info
+from simulator import Market, testing
 from simulator.errors import InputError, LimitError
 from simulator.inputs.config import ORDERS_SEEDED, TICKS_SEEDED, AgentSpec
+from simulator.inputs.run_record import record_run
 from simulator.inputs.universe import Universe
 from simulator.records import GAP_TICKS_MAX, NS_PER_S, SEED_LEVELS, SEED_ORDERS, CrossKind, OrderType, Side
 from simulator.tape.columns import ROOM_OTHER
+from simulator.tape.sink import NullSink, RunInfo
 
 ROOT = Path(__file__).parent.parent
 SMALL = (1, 6, 8, 16, 64)
@@ -211,6 +214,15 @@ def test_shares_of_any_price_trade_at_it(price_usd: float, tick_units: int) -> N
         assert replay(market.tape()["orders"], whole, 0, venue, tick_units // scale) > 10
     truth = market.pandas("truth")
     assert truth.efficient_price.between(price_usd - away, price_usd + away).all()
+
+
+def test_a_dear_shares_prices_are_the_same_whoever_is_told(tmp_path: Path) -> None:
+    """The launcher's writers, a conversion's and a market's: before, the first took ticks for 0.0001 USD."""
+    chosen = priced(700_000.0, 100)
+    job = Job(scenario=chosen, make_market=Market, make_sink=lambda _: NullSink(), symbols=("AAPL",), worker=0, workers=1)
+    told = run_info(job)
+    assert told.price_scales == (100,) * len(told.symbols)
+    assert told == Market(chosen).run_info == RunInfo.of(record_run(chosen).without_code())
 
 
 def taker(market: Any, orders: Any, rng: Any) -> Any:

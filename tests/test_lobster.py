@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats import Levels, Made, contents, differences, opening
+from formats import Levels, Made, contents, day_scenario, differences, opening
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
@@ -207,7 +207,7 @@ def test_a_conversion_says_what_is_wrong(opening: Made, tmp_path: Path, capsys: 
     run = str(tmp_path)
     manifest = (tmp_path / "manifest.json").read_text()
     for words, wanted in (
-        ([run, "--to", "csv"], "invalid choice"),
+        ([run, "--to", "xlsx"], "invalid choice"),
         ([run, "--to", "lobster", "--venue", "LSE"], "the run has NASDAQ"),
         ([run, "--to", "lobster", "--hours", "9:30"], "two numbers of ms"),
         ([str(tmp_path / "no"), "--to", "lobster"], "cannot be read"),
@@ -229,3 +229,21 @@ def test_a_conversion_says_what_is_wrong(opening: Made, tmp_path: Path, capsys: 
     assert command_line(["convert", run, "--to", "lobster", "--overwrite", "true"]) == 2
     (tmp_path / "lobster" / "notes.txt").unlink()
     assert command_line(["convert", run, "--to", "lobster", "--overwrite", "true"]) == 0
+
+
+@pytest.mark.hour
+def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
+    """``pytest -m hour tests/test_lobster.py``: 09:00 to 10:00 New York time with the agent; the reader above, all rows, all venues."""
+    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made.write(LobsterSink(tmp_path, levels=1, all_messages=True, **WHOLE_DAY))
+    compared = 0
+    for venue in made.info.venues:
+        for symbol in made.info.symbols:
+            books, trades = made.of(symbol, venue)
+            reader = Reader()
+            said = messages(file(tmp_path / "lobster", symbol, venue, "message", 1))
+            assert differences(books, [(ts, partial(reader.apply, *message)) for ts, *message in said], reader.levels) == 0
+            printed = [(ts, size, price) for ts, type, _, size, price, _ in said if type in (4, 5, 6)]
+            assert printed == list(zip(trades.ts_ns.tolist(), trades.size.tolist(), trades.price.tolist(), strict=True))
+            compared += len(books)
+    assert compared == len(made.books) > 100_000

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from writers.feed.sink import FeedSink
+    from simulator.tape.sink import RunInfo
 
 DATE = r"\d{4}-\d\d-\d\d"
+TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{9}Z"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+TABLE = r"equities_\w+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +26,58 @@ class Format:
     sink: str
     files: str
     """Pattern of the paths of its finished files below its folder."""
+    options: tuple[str, ...] = ()
+    """Of the conversion's flags, those that it takes."""
     has_levels: bool = False
     """Whether its sink is told how many levels to show."""
+    after: str = ""
+    """What is called with (folder, the run's folder, ``RunInfo``) when the results of the run's agents are there."""
+    needs_orders: bool = True
+    """Whether it is made of the table ``orders``, order by order; else of all tables, as they are."""
 
 
 FORMATS: Mapping[str, Format] = {
-    "databento": Format("writers.databento.sink", "DatabentoSink", r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades)\.dbn\.zst"),
-    "itch": Format("writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?"),
-    "lobster": Format("writers.lobster", "LobsterSink", rf"{NAME}/{NAME}_{DATE}_\d+_\d+_(message|orderbook)_\d+\.csv", True),
-}
+    "arrow": Format(
+        "writers.tables.arrow_files", "ArrowSink", rf"{TABLE}-{DATE}\.arrow", ("tables", "compression"), needs_orders=False,
+    ),
+    "csv": Format("writers.tables.csv_files", "CsvSink", rf"{TABLE}-{DATE}\.csv(\.gz)?", ("tables", "gzip"), needs_orders=False),
+    "databento": Format(
+        "writers.databento.sink", "DatabentoSink",
+        r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades|definition|status|statistics)\.dbn\.zst", ("schemas",),
+    ),
+    "hftbacktest": Format(
+        "writers.hftbacktest.sink", "HftBacktestSink", rf"{NAME}/({NAME}_\d{{8}}\.l[23]|latency_[^/]+)\.npz(\.rows)?",
+        ("feeds", "agent", "feed_latency_ns", "trade_delay_ns"), after="writers.hftbacktest.latency:write_order_latencies",
+    ),
+    "itch": Format("writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?", ("gzip",)),
+    "lobster": Format(
+        "writers.lobster", "LobsterSink", rf"{NAME}/{NAME}_{DATE}_\d+_\d+_(message|orderbook)_\d+\.csv", ("hours", "all_messages"),
+        has_levels=True,
+    ),
+    "nautilus": Format(
+        "writers.nautilus.sink", "NautilusSink",
+        rf"data/[a-z_0-9]+/{NAME}/({TIME}_{TIME}|rows|equity)\.parquet", ("layout", "precision"),
+    ),
+}  # fmt: skip
 
 
-def make_sink(name: str, folder: Path, worker: int = 0, **arguments: Any) -> FeedSink:
-    """The writer of a format. Raises ``InputError`` for arguments that it cannot have."""
+def make_sink(name: str, folder: Path, worker: int = 0, **arguments: Any) -> Any:
+    """The writer of a format: a ``FeedSink`` or a ``TableSink``. Raises ``InputError`` for arguments that it cannot have."""
     chosen = FORMATS[name]
-    sink: FeedSink = getattr(import_module(chosen.module), chosen.sink)(folder, worker, **arguments)
-    return sink
+    return getattr(import_module(chosen.module), chosen.sink)(folder, worker, **arguments)
+
+
+def after_run(name: str, folder: Path, results: Path, run: RunInfo) -> None:
+    """What a format makes of a run's agents, whose results are below ``results``. Raises ``SinkError``."""
+    module, _, function = FORMATS[name].after.partition(":")
+    if module:
+        getattr(import_module(module), function)(folder, results, run)
 
 
 def is_file_of(name: str, path: str) -> bool:
     """Whether a path below the folder of that format is a file that its writer makes, finished or not."""
     folder, _, file = path.rpartition("/")
     file = re.sub(r"^\.(.*)\.partial$", r"\1", file)
-    if re.fullmatch(r"part-\d+\.arrow", file):
+    if re.fullmatch(r"part-\d+(-\w+)?\.arrow", file):
         return not folder
     return re.fullmatch(FORMATS[name].files, f"{folder}/{file}" if folder else file) is not None

@@ -68,6 +68,7 @@ class LobsterSink(FeedSink):
     """Writes LOBSTER's pairs of files below ``folder/lobster``."""
 
     NAME = "lobster"
+    FILES_A_BOOK = 2
     REF_MAX = 2**31 - 1
 
     def __init__(

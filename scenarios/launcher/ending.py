@@ -20,12 +20,13 @@ from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.summary import print_summary
 from scenarios.launcher.tables import summary_console
-from scenarios.launcher.worker import Job
+from scenarios.launcher.worker import Job, run_info
 from scenarios.launcher.worker_pool import Outcome
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 from simulator.tape.digest import combine
+from writers.formats import FORMATS, after_run
 
 if TYPE_CHECKING:
     from scenarios.launcher.questdb_session import Database  # with psycopg: only for those who use it
@@ -119,6 +120,9 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     if run.results is not None:
         with reasons.after("keeping the agents' results", run.signals):
             write_results(run.results, agents)
+        if plan.flags.writer in FORMATS and run.rows is not None and is_whole:
+            with reasons.after("what its format makes of the agents", run.signals):
+                after_run(plan.flags.writer, run.rows, run.results, run_info(run.jobs[0]))
     if counts is not None:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         with reasons.after("its summary", run.signals):

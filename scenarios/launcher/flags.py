@@ -227,7 +227,7 @@ def check_flags(values: dict[str, Any]) -> Flags:
         name = str(first["loc"][0])
         raise InputError(explain(f"--{name}", first["input"], must(first), _remedy(name))) from None
     _check_together(flags)
-    if flags.writer in FORMATS and "orders" not in (flags.extra_tables or ()):  # all of these are made of it
+    if flags.writer in FORMATS and FORMATS[flags.writer].needs_orders and "orders" not in (flags.extra_tables or ()):
         kept = flags.model_fields_set
         flags = flags.model_copy(update={"extra_tables": (*(flags.extra_tables or ()), "orders")})
         flags.model_fields_set.intersection_update(kept)

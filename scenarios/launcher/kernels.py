@@ -56,7 +56,8 @@ def _load(for_run: bool, for_format: bool) -> None:
 
 def _of_the_writers() -> str:
     """What tells their kernels' code from another's: the cache itself knows the simulator's."""
-    return (resources.files("writers") / "feed" / "kernel.py").read_text(encoding="utf-8")
+    home = resources.files("writers")
+    return "".join((home / folder / "kernel.py").read_text(encoding="utf-8") for folder in ("feed", "databento"))
 
 
 def warm_up() -> None:
@@ -84,14 +85,16 @@ def _compile_flow() -> None:
 
 
 def _compile_books() -> None:
-    """A market without a background, a book alone, and the kernel of the formats."""
+    """A market without a background, a book alone, and the kernels of the formats."""
     from simulator.book.limit_order_book import LimitOrderBook
+    from writers.databento.records import load_kernel as load_databento
     from writers.feed.displayed import load_kernel
 
     book = LimitOrderBook()
     book.add(Side.BUY, 100, 10)
     book.levels(Side.BUY, 1)
     load_kernel()
+    load_databento()
     market = _simulate(agents=(AgentSpec(name="trader", make=_trader),), extra_tables=("orders", "truth"), background=False)
     market.book(market.scenario.only[0], "NASDAQ").levels(Side.BUY, 1)
 

@@ -73,7 +73,8 @@ class SinkMaker:
 
             return ParquetSink(self.folder, self.present)
         if self.writer in FORMATS:
-            return make_sink(self.writer, self.folder, worker, **self.arguments)
+            made: Sink = make_sink(self.writer, self.folder, worker, **self.arguments)
+            return made
         if self.writer == "questdb":
             from writers.questdb.resume import ResumeSink
             from writers.questdb.sink import QuestDBSink

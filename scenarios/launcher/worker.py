@@ -152,21 +152,7 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
 
 def run_info(job: Job) -> RunInfo:
     """The schema that the worker's sink is told."""
-    scenario = job.scenario
-    return RunInfo(
-        symbols=tuple(symbol.name for symbol in scenario.universe.symbols),
-        venues=tuple(venue.name for venue in scenario.universe.venues),
-        levels=scenario.levels,
-        tables=scenario.tables,
-        agents=scenario.agent_names,
-        listings=tuple(scenario.universe.listing_index(i) for i in range(len(scenario.universe.symbols))),
-        session_pacing=scenario.session_pacing,
-        suffix=job.suffix,
-        worker=job.worker,
-        workers=job.workers,
-        start_ns=scenario.start_ns,
-        end_ns=scenario.end_ns,
-    )
+    return RunInfo.of(job.scenario, suffix=job.suffix, worker=job.worker, workers=job.workers)
 
 
 def next_stretch_ns(stretch_ns: int, took_s: float) -> int:

@@ -210,6 +210,10 @@ class RunRecord(_Strict):
             history=self.history, fees=Fees(**self.fees.model_dump()),
         )  # fmt: skip
 
+    def without_code(self) -> Scenario:
+        """The scenario with agents that cannot act: what it was told is there, and nothing is imported."""
+        return self.to_scenario(agents=[_checked(agent) for agent in self.agents])
+
     def _agents(self) -> list[AgentSpec]:
         return [
             AgentSpec(
@@ -400,7 +404,7 @@ def _check(record: RunRecord, where: str) -> None:
                 if price.low > price.high:
                     given = [price.low, price.high]
                     raise InputError(explain(f"{place}: {name}", given, "low must be at most high", "Put them in that order."))
-        record.to_scenario(agents=[_checked(agent) for agent in record.agents])
+        record.without_code()
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.records import F64, I32, PRICE_UNITS_PER_USD, Batch
+
+if TYPE_CHECKING:
+    from simulator.inputs.config import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,33 @@ class RunInfo:
     workers: int = 1
     start_ns: int = 0
     end_ns: int = 0
+    closes_usd: tuple[float, ...] = ()
+    """By symbol: the reference price that the run starts from."""
+    tick_units: tuple[int, ...] = ()
+    """By symbol, in 0.0001 USD."""
+    venue_latency_ns: tuple[int, ...] = ()
+    """By venue, one way: the background's."""
+    agent_latency_ns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By agent and venue, one way."""
+
+    @classmethod
+    def of(cls, scenario: Scenario, *, suffix: str = "", worker: int = 0, workers: int = 1) -> RunInfo:
+        """Of a scenario: the one place where it is made, so that whoever writes a run is told the same."""
+        universe = scenario.universe
+        venues = tuple(venue.name for venue in universe.venues)
+        latencies = {agent.name: agent.latency_by_venue for agent in scenario.agents}
+        return cls(
+            symbols=tuple(symbol.name for symbol in universe.symbols), venues=venues, levels=scenario.levels, tables=scenario.tables,
+            price_scales=scenario.price_scales, agents=scenario.agent_names,
+            listings=tuple(universe.listing_index(i) for i in range(len(universe.symbols))), session_pacing=scenario.session_pacing,
+            suffix=suffix, worker=worker, workers=workers, start_ns=scenario.start_ns, end_ns=scenario.end_ns,
+            closes_usd=tuple(scenario.prices[s.name].close if s.name in scenario.prices else 0.0 for s in universe.symbols),
+            tick_units=tuple(symbol.tick_units for symbol in universe.symbols),
+            venue_latency_ns=tuple(venue.latency_ns for venue in universe.venues),
+            agent_latency_ns={
+                name: tuple(given.get(venue, given.get("*", 0)) for venue in venues) for name, given in latencies.items()
+            },
+        )  # fmt: skip
 
     def usd(self, prices: NDArray[Any], symbol: I32, out: F64 | None = None) -> F64:
         """A batch's prices ([n] or [n, L]) of these symbols ([n]) in USD, into ``out`` if that is given.

@@ -1,4 +1,4 @@
-"""Messages of a venue as records of DBN 3: numpy dtypes with the layout of ``databento_dbn``'s own structs, and who becomes what.
+"""The records of DBN 3 that come message by message: numpy dtypes with the layout of ``databento_dbn``'s own structs, and who becomes what.
 
 Little-endian; prices in 1e-9 USD, times in ns since the epoch. A trade and a fill do not change the book: every fill is followed by the
 cancel of as many shares. A book may be looked at after a record with the flag LAST.
@@ -7,11 +7,12 @@ cancel of as many shares. A book may be looked at after a record with the flag L
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from simulator.records import I64
+from writers.databento.kernel import LAST, MBO_WORDS, WAITING, write_records
 from writers.feed import kernel as k
 
 HEAD = [("length", "u1"), ("rtype", "u1"), ("publisher_id", "<u2"), ("instrument_id", "<u4"), ("ts_event", "<u8")]
@@ -29,51 +30,59 @@ DTYPES: Mapping[str, np.dtype[np.void]] = {
 }  # fmt: skip
 RTYPES = {"mbo": 0xA0, "mbp-10": 0x0A, "mbp-1": 0x01, "trades": 0x00}
 LEVELS = {"mbp-10": 10, "mbp-1": 1}
-LAST, SNAPSHOT, BAD_TS_RECV = 128, 32, 8
-PRICE_SCALE = 100_000
-"""From 0.0001 USD."""
-NO_PRICE = 2**63 - 1
-ACTIONS = (b"A", b"TFC", b"FC", b"T", b"C", b"C", b"", b"T")
+SNAPSHOT, BAD_TS_RECV = 32, 8
+ACTIONS = ("A", "TFC", "FC", "T", "C", "C", "", "T")
 """By kind of message of the feed, which deletes and shows anew what is replaced."""
-_LENGTHS = np.array([len(actions) for actions in ACTIONS])
-_ACTIONS = np.array([[actions[i : i + 1] or b" " for i in range(3)] for actions in ACTIONS], "S1")
-_SIDES = np.array([b"B", b"A"])
-"""Of an order: bid or ask."""
+_ACTIONS = np.array(
+    [[*map(ord, actions.ljust(3, "\0")), kind == k.CROSSED] for kind, actions in enumerate(ACTIONS)], np.int64
+)  # fmt: skip
+_COLUMNS = (k.TS, k.BOOK, k.KIND, k.SIDE, k.PRICE, k.SIZE, k.PRINT, k.REF)
+_PLACES = np.array([k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE, k.BID_COUNT, k.ASK_COUNT], np.int64)
+RECORDS_A_MESSAGE = max(map(len, ACTIONS))
 
 
-class Deals(NamedTuple):
-    """Records before they have the form of a schema."""
-
-    message: I64
-    """Index of the message that each is of."""
-    action: Any
-    side: Any
-    price: I64
-    size: I64
-    order_id: I64
+def needed(columns: I64) -> I64:
+    """int64[8, n]: what the records are made of."""
+    return columns[_COLUMNS, :]
 
 
-def deals(columns: I64) -> Deals:
-    """What some messages of one venue, whole instants of each book, become."""
-    kinds = columns[k.KIND]
-    lengths = np.where(columns[k.SIZE] > 0, _LENGTHS[kinds], 0)  # a cross that paired nothing is none
-    message = np.repeat(np.arange(len(kinds)), lengths)
-    step = np.arange(len(message)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    of = columns[:, message]
-    action = _ACTIONS[of[k.KIND], step]
-    trades = action == b"T"
-    side = _SIDES[np.where(trades, 1 - of[k.SIDE], of[k.SIDE])]  # of a trade: the aggressor's
-    side[of[k.KIND] == k.CROSSED] = b"N"
-    price = np.where(trades | (action == b"F"), of[k.PRINT], of[k.PRICE])
-    return Deals(message, action, side, price * PRICE_SCALE, of[k.SIZE], np.where(trades, 0, of[k.REF]))
+class Records:
+    """What one schema shows of one venue, as messages come."""
+
+    def __init__(self, schema: str, publisher: int, instruments: I64, wanted: Any, levels: int) -> None:
+        """``instruments`` and ``wanted`` [books]: the number of each, and whether it is of this venue. ``levels``: the messages'."""
+        size = DTYPES[schema].itemsize
+        head = size // 4 | RTYPES[schema] << 8 | publisher << 16
+        self._heads = np.where(wanted, instruments << 32 | head, 0).astype(np.int64)
+        self._before = np.zeros((len(instruments), levels, 6), np.int64)
+        self._state = np.zeros(2, np.int64)
+        self._words = size // 8
+        self._out = np.zeros((1, self._words), np.int64)
+        self._flags = (4, 32) if self._words == MBO_WORDS else (3, 48)
+
+    def take(self, messages: I64, levels: I64) -> I64:
+        """The records of some messages, as words; the last one waits."""
+        room = RECORDS_A_MESSAGE * messages.shape[1] + 1
+        if room > len(self._out):
+            self._out = np.concatenate((self._out[:1], np.zeros((room - 1, self._words), np.int64)))
+        count = write_records(messages, _ACTIONS, levels, _PLACES, self._heads, self._before, self._state, self._out)
+        if not count:
+            return self._out[:0]
+        made = self._out[: count - 1].copy()
+        self._out[0] = self._out[count - 1]
+        self._state[WAITING] = 1
+        return made
+
+    def rest(self) -> I64:
+        """The record that waits, if any: the last of its instant."""
+        made = self._out[: self._state[WAITING]].copy()
+        word, shift = self._flags
+        made[:, word] |= LAST << shift
+        self._state[WAITING] = 0
+        return made
 
 
-def level_records(levels: I64, count: int) -> Any:
-    """[n, count] of LEVEL from the feed's [n, L, 6]; a level that there is not has no price."""
-    made = np.zeros((len(levels), count), LEVEL)
-    for name, price, size, orders in (("bid", k.BID_PRICE, k.BID_SIZE, k.BID_COUNT), ("ask", k.ASK_PRICE, k.ASK_SIZE, k.ASK_COUNT)):
-        part = levels[:, :count]
-        made[f"{name}_px"] = np.where(part[:, :, size] > 0, part[:, :, price] * PRICE_SCALE, NO_PRICE)
-        made[f"{name}_sz"] = part[:, :, size]
-        made[f"{name}_ct"] = part[:, :, orders]
-    return made
+def load_kernel() -> None:
+    """Load or compile it in this process."""
+    made = Records("trades", 1, np.ones(1, np.int64), np.ones(1, bool), 0)
+    made.take(np.zeros((len(_COLUMNS), 0), np.int64), np.zeros((0, 0, 6), np.int64))

@@ -7,7 +7,26 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from simulator.errors import SinkError
+from simulator.errors import InputError, SinkError, explain
+
+FILES_BESIDE = 128
+"""Open at once besides a format's own: libraries, pipes, the terminal."""
+
+
+def allow_open_files(format: str, count: int) -> None:
+    """Let this process have so many files open at once, besides those that it has. Raises ``InputError`` if it may not."""
+    try:
+        import resource
+    except ImportError:  # not on Windows, which knows no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = count + FILES_BESIDE
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        limit = f"this process may have {hard:,} files open at once, and it would need {needed:,}"
+        raise InputError(explain("--writer", format, limit, "Write fewer symbols or venues at a time, or raise the limit (ulimit -n)."))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class WholeFile:

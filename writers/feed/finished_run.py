@@ -1,8 +1,8 @@
-"""A finished Parquet run as a stream of its ``orders`` rows: what a conversion starts from."""
+"""A finished Parquet run as a stream of its rows: what a conversion starts from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,55 +12,59 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, explain
-from simulator.inputs.config import price_scales
 from simulator.inputs.run_record import read_manifest
 from simulator.records import NOT_GIVEN, PRICE_UNITS_PER_USD, EventKind, OrderBatch, Side, codes
 from simulator.tape.arrow import ENUMS
 from simulator.tape.sink import RunInfo
 from writers.feed.timeline import in_time_order
 from writers.parquet_hours import PREFIX
+from writers.tables.rows import in_time_order as arrow_in_time_order
+from writers.tables.rows import parquet_rows, schema_of
 
+ORDERS = OrderBatch.table
 ROWS_AT_ONCE = 65_536
 
 
-def run_info(folder: Path) -> RunInfo:
-    """What the run told its writer. Raises ``InputError`` for a run that is not whole, or that has no orders."""
+def run_info(folder: Path, *, needs_orders: bool = True) -> RunInfo:
+    """What the run told its writer. Raises ``InputError`` for a run that is not whole, or that lacks what is needed."""
     manifest = read_manifest(folder)
     if not manifest.complete:
         limit = f"its manifest says that it is not complete: {manifest.reason}"
         raise InputError(explain("The run", str(folder), limit, "Run it again to its end."))
-    record = manifest.record
-    run = RunInfo(
-        symbols=record.symbols,
-        venues=tuple(venue.name for venue in record.universe.venues),
-        levels=record.levels,
-        tables=record.tables,
-        listings=tuple(record.universe.listing_index(i) for i in range(len(record.symbols))),
-        session_pacing=record.session_pacing,
-        price_scales=price_scales(record.universe, {name: price.close for name, price in record.prices.items()}),
-        suffix=manifest.suffix,
-        start_ns=record.start_ns,
-        end_ns=record.end_ns,
-    )
-    if "orders" not in run.tables:
+    run = RunInfo.of(manifest.record.without_code(), suffix=manifest.suffix)
+    if needs_orders and ORDERS not in run.tables:
         limit = f"its tables are {', '.join(run.tables)}, and a conversion needs orders"
         raise InputError(explain("The run", str(folder), limit, "Run it again with --extra_tables orders."))
-    if not _files(folder, run):
-        limit = "its manifest names the table orders, and there are no files of it"
+    tables = (ORDERS,) if needs_orders else run.tables
+    if not any(_files(folder, run, table) for table in tables):
+        limit = f"its manifest names the table{'s' * (len(tables) > 1)} {', '.join(tables)}, and there are no files of it"
         raise InputError(explain("The run", str(folder), limit, "Name the folder of a run written with --writer parquet."))
     return run
 
 
+def table_rows(folder: Path, run: RunInfo, tables: Sequence[str]) -> dict[str, Iterator[Any]]:
+    """All rows of each table as pieces of ``pyarrow.Table``, in order of (time, symbol, venue)."""
+    found = {}
+    for table in tables:
+        like = schema_of(table, run)
+        found[table] = arrow_in_time_order([parquet_rows(paths, like) for paths in _by_worker(folder, run, table)])
+    return found
+
+
 def order_batches(folder: Path, run: RunInfo) -> Iterator[OrderBatch]:
     """All rows, of all workers' files, in order of (time, symbol, venue)."""
+    return in_time_order([_rows(paths, run) for paths in _by_worker(folder, run, ORDERS)])
+
+
+def _by_worker(folder: Path, run: RunInfo, table: str) -> list[list[Path]]:
     by_worker: dict[str, list[Path]] = {}
-    for path in _files(folder, run):
+    for path in _files(folder, run, table):
         by_worker.setdefault(path.name, []).append(path)
-    return in_time_order([_rows(paths, run) for paths in by_worker.values()])
+    return list(by_worker.values())
 
 
-def _files(folder: Path, run: RunInfo) -> list[Path]:
-    return sorted(Path(folder).glob(f"{PREFIX}orders{run.suffix}/date=*/hour=*/part-*.parquet"))
+def _files(folder: Path, run: RunInfo, table: str) -> list[Path]:
+    return sorted(Path(folder).glob(f"{PREFIX}{table}{run.suffix}/date=*/hour=*/part-*.parquet"))
 
 
 def _rows(paths: list[Path], run: RunInfo) -> Iterator[OrderBatch]:

@@ -20,6 +20,7 @@ from simulator.inputs.sessions import TradingDay, trading_days
 from simulator.records import I64, Batch, OrderBatch, slice_batch
 from simulator.tape.sink import RunInfo
 from writers.feed.displayed import REF_MAX, DisplayedFeed, Messages
+from writers.feed.files import allow_open_files
 from writers.feed.parts import PartFile, part_paths, read_part
 from writers.feed.timeline import in_time_order
 
@@ -33,6 +34,8 @@ class FeedSink:
     """Of the format, and of the folder in OUT that holds its files."""
     ONE_FILE: ClassVar[bool] = False
     """Whether all symbols of a venue share a file, and their orders the numbers."""
+    FILES_A_BOOK: ClassVar[int] = 0
+    """Open at once, at most."""
     SPLITS: ClassVar[bool] = True
     """Whether a replaced order is deleted and shown anew."""
     REF_MAX: ClassVar[int] = REF_MAX
@@ -71,6 +74,7 @@ class FeedSink:
         self.books = [(s, v) for v in venues for s in symbols]
         for b, book in enumerate(self.books):
             wanted[book] = b
+        allow_open_files(self.NAME, self.FILES_A_BOOK * len(self.books))
         groups = np.array([v if self.ONE_FILE else b for b, (_, v) in enumerate(self.books)], np.int64)
         self._feed = DisplayedFeed(wanted, groups=groups, levels=self.levels, splits=self.SPLITS, ref_max=self.REF_MAX)
         self._days = list(trading_days(run.start_ns, run.end_ns))

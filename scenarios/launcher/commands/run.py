@@ -93,7 +93,7 @@ def run(
         prepare_results(results, flags.overwrite or flags.incremental)
     if make_market is None:
         make_market = Market
-        load_kernels(console, for_format=flags.writer in FORMATS)
+        load_kernels(console, for_format=flags.writer in FORMATS and FORMATS[flags.writer].needs_orders)
     if flags.mode == "real-time":
         plan = starting_now(plan)
         scenario = plan.scenario

@@ -1,0 +1,138 @@
+"""The columns of nautilus_trader's catalog, and rows of numbers as those columns.
+
+Prices and sizes are whole numbers of 1e-16 in 16 bytes (high precision, its wheels for Linux and macOS), or of 1e-9 in 8 bytes
+(standard precision, those for Windows), little-endian; times ns since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulator.records import I64, PRICE_UNITS_PER_USD
+
+DEPTH = 10
+PRECISIONS = {"high": (16, 10**16), "standard": (8, 10**9)}
+"""Bytes, and by what a value is multiplied."""
+ADD, UPDATE, DELETE, CLEAR = 1, 2, 3, 4
+LAST, SNAPSHOT = 128, 32
+FOLDERS_BEFORE_1_222 = {"order_book_deltas": "order_book_delta", "order_book_depths": "order_book_depth10"}
+"""Folders that had other names; a catalog with the wrong ones reads as empty, without an error."""
+RENAMED_IN = (1, 222)
+
+# Rows of numbers as they wait for a row group: int64[columns, n], of a depth int64[n, 10, 6] besides.
+DELTA = ("action", "side", "price", "size", "order_id", "flags", "sequence", "ts")
+TRADE = ("price", "size", "aggressor_side", "match", "ts")
+QUOTE = ("bid_price", "ask_price", "bid_size", "ask_size", "ts")
+DEPTHS = ("sequence", "ts")
+
+
+class Encoder:
+    """Makes Arrow tables of one instrument's rows."""
+
+    def __init__(self, instrument: str, price_precision: int, precision: str, date: str) -> None:
+        """``date`` begins the numbers of trades, which start anew each day."""
+        self._bytes, self._scale = PRECISIONS[precision]
+        self._date = date
+        self._metadata = {"instrument_id": instrument, "price_precision": str(price_precision), "size_precision": "0"}
+        self.of: Mapping[str, Callable[..., Any]] = {
+            "order_book_deltas": self.deltas, "trade_tick": self.trades, "quote_tick": self.quotes, "order_book_depths": self.depths,
+        }  # fmt: skip
+
+    def deltas(self, rows: I64) -> Any:
+        action, side, price, size, order_id, flags, sequence, ts = rows
+        return self._table({
+            "action": action.astype(np.uint8), "side": side.astype(np.uint8), "price": self.price(price), "size": self.size(size),
+            "order_id": order_id.astype(np.uint64), "flags": flags.astype(np.uint8), "sequence": sequence.astype(np.uint64),
+            **_times(ts),
+        })  # fmt: skip
+
+    def trades(self, rows: I64) -> Any:
+        price, size, aggressor, match, ts = rows
+        number = pc.binary_join_element_wise(self._date, pc.cast(pa.array(match), pa.string()), "-")
+        return self._table({
+            "price": self.price(price), "size": self.size(size), "aggressor_side": aggressor.astype(np.uint8), "trade_id": number,
+            **_times(ts),
+        })  # fmt: skip
+
+    def quotes(self, rows: I64) -> Any:
+        bid_price, ask_price, bid_size, ask_size, ts = rows
+        return self._table({
+            "bid_price": self.price(bid_price), "ask_price": self.price(ask_price), "bid_size": self.size(bid_size),
+            "ask_size": self.size(ask_size), **_times(ts),
+        })  # fmt: skip
+
+    def depths(self, rows: I64, levels: I64) -> Any:
+        """``levels`` [n, 10, 6]: ask price, shares and orders, then the bid's; 0 where there is none."""
+        columns: dict[str, Any] = {}
+        for name, place, make in (
+            ("bid_price", 3, self.price), ("ask_price", 0, self.price), ("bid_size", 4, self.size), ("ask_size", 1, self.size),
+            ("bid_count", 5, _counts), ("ask_count", 2, _counts),
+        ):  # fmt: skip
+            for level in range(DEPTH):
+                columns[f"{name}_{level}"] = make(levels[:, level, place])
+        sequence, ts = rows
+        return self._table(
+            {**columns, "flags": np.zeros(len(ts), np.uint8), "sequence": sequence.astype(np.uint64), **_times(ts)}
+        )  # fmt: skip
+
+    def price(self, units: I64) -> Any:
+        """From 0.0001 USD."""
+        return self._fixed(units, self._scale // PRICE_UNITS_PER_USD)
+
+    def size(self, shares: I64) -> Any:
+        return self._fixed(shares, self._scale)
+
+    def _fixed(self, values: I64, factor: int) -> Any:
+        """``values`` times ``factor`` in so many bytes; neither is negative."""
+        words = product(values, factor)
+        content = words if self._bytes == 16 else np.ascontiguousarray(words[:, 0])
+        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(self._bytes), len(values), [None, pa.py_buffer(content)])
+
+    def _table(self, columns: dict[str, Any]) -> Any:
+        arrays = [pa.array(column) if isinstance(column, np.ndarray) else column for column in columns.values()]
+        fields = [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields, self._metadata))
+
+
+def product(values: I64, factor: int) -> Any:
+    """uint64[n, 2]: the low and the high word of each value times ``factor``, below 2^64 both."""
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    a = values.astype(np.uint64)
+    low, high = a & mask, a >> half
+    f_low, f_high = np.uint64(factor & 0xFFFFFFFF), np.uint64(factor >> 32)
+    first, second, third = low * f_low, low * f_high, high * f_low
+    carry = (first >> half) + (second & mask) + (third & mask)
+    words = np.empty((len(a), 2), "<u8")
+    words[:, 0] = a * np.uint64(factor)
+    words[:, 1] = high * f_high + (second >> half) + (third >> half) + (carry >> half)
+    return words
+
+
+def equity(symbol: str, instrument: str, tick_units: int, price_precision: int, ts_ns: int, *, is_old: bool) -> Any:
+    """The instrument's own table; ``is_old``: as before 1.222."""
+    word = pa.dictionary(pa.int16(), pa.string())
+    text = pa.string()
+    limits = [] if is_old else [("max_quantity", word, None), ("min_quantity", word, None)]
+    columns: list[tuple[str, Any, Any]] = [
+        ("id", pa.dictionary(pa.int64(), pa.string()), instrument), ("raw_symbol", text, symbol), ("currency", word, "USD"),
+        ("price_precision", pa.uint8(), price_precision),
+        ("price_increment", word, f"{tick_units / PRICE_UNITS_PER_USD:.{price_precision}f}"), ("lot_size", word, "1"), *limits,
+        ("isin", text, None), ("margin_init", text, "0"), ("margin_maint", text, "0"), ("maker_fee", text, "0"), ("taker_fee", text, "0"),
+        ("info", pa.binary(), None), ("ts_event", pa.uint64(), ts_ns), ("ts_init", pa.uint64(), ts_ns),
+    ]  # fmt: skip
+    arrays = [pa.array([value], kind) for _, kind, value in columns]
+    return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, kind, _ in columns], {"class": "Equity"}))
+
+
+def _times(ts: I64) -> dict[str, Any]:
+    stamps = ts.astype(np.uint64)
+    return {"ts_event": stamps, "ts_init": stamps}
+
+
+def _counts(values: I64) -> Any:
+    return values.astype(np.uint32)

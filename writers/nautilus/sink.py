@@ -1,0 +1,270 @@
+"""A catalog of nautilus_trader: one file per class of data, instrument and day.
+
+    OUT/nautilus/data/order_book_deltas/AAPL.NASDAQ/2025-07-01T13-30-00-000000050Z_2025-07-01T19-59-59-999999000Z.parquet
+
+``ParquetDataCatalog("OUT/nautilus")`` reads it. Times of receipt are the venue's own. A file is named after its first and last time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from simulator.errors import InputError, explain
+from simulator.inputs.sessions import TradingDay, format_ts
+from simulator.records import I64
+from simulator.tape.sink import RunInfo
+from writers.feed import kernel as k
+from writers.feed.displayed import Messages
+from writers.feed.sink import FeedSink
+from writers.nautilus.schema import (
+    ADD,
+    CLEAR,
+    DELETE,
+    DELTA,
+    DEPTH,
+    FOLDERS_BEFORE_1_222,
+    LAST,
+    PRECISIONS,
+    RENAMED_IN,
+    SNAPSHOT,
+    UPDATE,
+    Encoder,
+    equity,
+)
+
+CLASSES = ("order_book_deltas", "trade_tick", "quote_tick", "order_book_depths")
+ROWS = 5_000
+"""In a row group, as its own writer has; fewer would cost time, more memory."""
+LAYOUT_DEFAULT = "1.222"
+
+
+class _File:
+    """The rows of one class and instrument: they wait until there are enough for a row group."""
+
+    def __init__(self, folder: Path, encode: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._encode = encode
+        self._path = folder / ".rows.parquet.partial"
+        self._writer: Any = None
+        self._parts: list[tuple[I64, ...]] = []
+        self._waiting = 0
+        self._first_ns = self._last_ns = 0
+
+    def write(self, rows: I64, *levels: I64) -> None:
+        """``rows`` [columns, n], the time last; ``levels`` [n, 10, 6] of a depth."""
+        if not self._last_ns:
+            self._first_ns = int(rows[-1, 0])
+        self._last_ns = int(rows[-1, -1])
+        self._parts.append((rows, *levels))
+        self._waiting += rows.shape[1]
+        while self._waiting >= ROWS:
+            self._flush(ROWS)
+
+    def finish(self) -> None:
+        if self._waiting:
+            self._flush(self._waiting)
+        self._writer.close()
+        first, last = (format_ts(ts_ns).translate(str.maketrans(":.", "--")) for ts_ns in (self._first_ns, self._last_ns))
+        os.replace(self._path, self._folder / f"{first}_{last}.parquet")
+
+    def abandon(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(Exception):
+                self._writer.close()
+        self._path.unlink(missing_ok=True)
+
+    def _flush(self, count: int) -> None:
+        rows = np.concatenate([part[0] for part in self._parts], axis=1)
+        others = [np.concatenate(parts) for parts in zip(*(part[1:] for part in self._parts), strict=True)]
+        table = self._encode(rows[:, :count], *(part[:count] for part in others))
+        if self._writer is None:
+            # Its reader looks at the times only; statistics of the others cost a fifth of the time.
+            self._writer = pq.ParquetWriter(self._path, table.schema, write_statistics=["ts_event", "ts_init"])
+        self._writer.write_table(table, row_group_size=count)
+        self._waiting -= count
+        self._parts = [(rows[:, count:].copy(), *(part[count:].copy() for part in others))] if self._waiting else []
+
+
+class NautilusSink(FeedSink):
+    """Writes a catalog into ``folder/nautilus``."""
+
+    NAME = "nautilus"
+    FILES_A_BOOK = len(CLASSES)
+
+    def __init__(
+        self, folder: Path | str, worker: int = 0, *, venues: Sequence[str] = (), symbols: Sequence[str] = (),
+        layout: str = LAYOUT_DEFAULT, precision: str = "high",
+    ) -> None:  # fmt: skip
+        """``layout``: version of nautilus_trader that will read it. ``precision``: high, or standard. Raises ``InputError``."""
+        super().__init__(folder, worker, venues=venues, symbols=symbols, levels=DEPTH)
+        found = re.fullmatch(r"(\d+)\.(\d+)(\.\w+)*", layout)
+        if found is None:
+            limit = "must be a version of nautilus_trader"
+            raise InputError(explain("--layout", layout, limit, "For example 1.221, or 1.222 for later ones."))
+        self._is_old = (int(found[1]), int(found[2])) < RENAMED_IN
+        if precision not in PRECISIONS:
+            raise InputError(explain("--precision", precision, f"must be {' or '.join(PRECISIONS)}", "high is the default."))
+        self._precision = precision
+        self._files: dict[tuple[str, int], _File] = {}
+        self._carried: Messages | None = None
+
+    def check(self, run: RunInfo) -> None:
+        """Refuse names that a catalog cannot have."""
+        for name in self.symbols or run.symbols:
+            if "/" in name:
+                raise InputError(explain("symbol", name, "a catalog names folders after symbols", "Choose others with --symbols."))
+
+    def start_day(self, day: TradingDay) -> None:
+        self._start_ns = max(day.start_ns, self.run.start_ns)
+        self._date = f"{day.date:%Y%m%d}"
+        self._levels = np.zeros((len(self.books), DEPTH, 6), np.int64)
+        self._counts = np.zeros(len(self.books), np.int64)
+        self._begun: dict[int, None] = {}
+        self._carried = None
+
+    def write_messages(self, messages: Messages) -> None:
+        """All but the last instant of each book, which may go on: what is the last of an instant carries a flag."""
+        if self._carried is not None and len(self._carried):
+            columns = np.concatenate((self._carried.columns, messages.columns), axis=1)
+        else:
+            columns = messages.columns
+        order = np.argsort(columns[k.BOOK], kind="stable")
+        books, ts = columns[k.BOOK][order], columns[k.TS][order]
+        last = np.append(np.flatnonzero(books[1:] != books[:-1]), len(books) - 1)
+        waits = ts == np.repeat(ts[last], np.diff(last, prepend=-1))
+        taken = self._carried
+
+        def levels(rows: I64) -> I64:
+            """Those after some messages, without a copy of all."""
+            before = 0 if taken is None else len(taken)
+            found = messages.levels[np.maximum(rows - before, 0)]
+            early = np.flatnonzero(rows < before)
+            if taken is not None and len(early):
+                found[early] = taken.levels[rows[early]]
+            return found
+
+        whole, kept = order[~waits], order[waits]
+        self._carried = Messages(columns[:, kept], levels(kept))
+        self._write(columns[:, whole], lambda rows: levels(whole[rows]))
+
+    def finish_day(self) -> None:
+        if self._carried is not None:
+            carried = self._carried
+            self._write(carried.columns, lambda rows: carried.levels[rows])
+            self._carried = None
+        for book in self._begun:
+            self._write_instrument(book)
+        while self._files:
+            key = next(iter(self._files))
+            self._files[key].finish()
+            del self._files[key]
+
+    def abandon_day(self) -> None:
+        for file in self._files.values():
+            file.abandon()
+        self._files = {}
+
+    def _write(self, columns: I64, levels: Callable[[I64], I64]) -> None:
+        """Whole instants, by book and in time order within each; ``levels`` gives those after some of these messages."""
+        if not columns.shape[1]:
+            return
+        books, ts, kinds = columns[k.BOOK], columns[k.TS], columns[k.KIND]
+        starts = np.flatnonzero(np.append(True, books[1:] != books[:-1]))
+        for book in books[starts].tolist():
+            self._begin(book)
+        sequence = self._counts[books] + np.arange(len(books)) - np.repeat(starts, np.diff(np.append(starts, len(books)))) + 1
+        ends = np.append(starts[1:], len(books)) - 1
+        self._counts[books[ends]] = sequence[ends]
+        whole = np.append((books[1:] != books[:-1]) | (ts[1:] != ts[:-1]), True)
+
+        deltas = np.flatnonzero((kinds != k.HIDDEN_FILL) & (kinds != k.CROSSED))
+        left, size = columns[k.LEFT, deltas], columns[k.SIZE, deltas]
+        action = np.where(kinds[deltas] == k.SHOW, ADD, np.where(left > 0, UPDATE, DELETE))
+        instant = np.cumsum(whole)[deltas] - whole[deltas]  # the last that changes the book, though a print follows
+        flags = np.where(np.append(instant[1:] != instant[:-1], True), LAST, 0) if len(deltas) else instant
+        rows = np.stack((
+            action, columns[k.SIDE, deltas] + 1, columns[k.PRICE, deltas], np.where(action == UPDATE, left, size), columns[k.REF, deltas],
+            flags, sequence[deltas], ts[deltas],
+        ))  # fmt: skip
+        self._give("order_book_deltas", books[deltas], rows)
+
+        trades = np.flatnonzero(((kinds == k.FILL) | (kinds == k.HIDDEN_FILL) | (kinds == k.CROSSED)) & (columns[k.SIZE] > 0))
+        aggressor = np.where(kinds[trades] == k.CROSSED, 0, 2 - columns[k.SIDE, trades])
+        rows = np.stack((columns[k.PRINT, trades], columns[k.SIZE, trades], aggressor, columns[k.MATCH, trades], ts[trades]))
+        self._give("trade_tick", books[trades], rows)
+
+        shown = np.flatnonzero(whole)
+        after = levels(shown)
+        before = np.empty_like(after)
+        before[1:] = after[:-1]
+        of = books[shown]
+        first = np.append(True, of[1:] != of[:-1])
+        before[first] = self._levels[of[first]]
+        final = np.append(np.flatnonzero(first)[1:], len(of)) - 1
+        self._levels[of[final]] = after[final]
+        changed = (after != before).any(axis=(1, 2))
+        rows = np.stack((sequence[shown], ts[shown]))[:, changed]
+        self._give("order_book_depths", of[changed], rows, after[changed])
+        best = [after[:, 0, place] for place in (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)]
+        places = (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)
+        quoted = (after[:, 0, places] != before[:, 0, places]).any(axis=1) & (best[2] > 0) & (best[3] > 0)
+        self._give("quote_tick", of[quoted], np.stack((*best, ts[shown]))[:, quoted])
+
+    def _give(self, kind: str, books: I64, rows: I64, *levels: I64) -> None:
+        """Hand each book's rows, which stand together, to its file."""
+        if not len(books):
+            return
+        cuts = np.append(np.flatnonzero(np.append(True, books[1:] != books[:-1])), len(books))
+        for first, last in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+            book = int(books[first])
+            file = self._files.get((kind, book))
+            if file is None:
+                folder = FOLDERS_BEFORE_1_222.get(kind, kind) if self._is_old else kind
+                encoder = Encoder(self._instrument(book), self._price_precision(book), self._precision, self._date)
+                file = _File(self.folder / "data" / folder / self._instrument(book), encoder.of[kind])
+                self._files[kind, book] = file
+            file.write(rows[:, first:last].copy(), *(part[first:last].copy() for part in levels))
+
+    def _begin(self, book: int) -> None:
+        """Before a book's first message of the day: an empty snapshot."""
+        if book in self._begun:
+            return
+        self._begun[book] = None
+        clear = dict.fromkeys(DELTA, 0) | {"action": CLEAR, "flags": LAST | SNAPSHOT, "ts": self._start_ns}
+        self._give("order_book_deltas", np.array([book]), np.array([list(clear.values())]).T)
+
+    def _write_instrument(self, book: int) -> None:
+        """If the book has none yet."""
+        folder = self.folder / "data" / "equity" / self._instrument(book)
+        if any(folder.glob("*.parquet")):  # of a day before
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        symbol = self.books[book][0]
+        table = equity(
+            self.run.symbols[symbol], self._instrument(book), self._tick_units(symbol), self._price_precision(book), self._start_ns,
+            is_old=self._is_old,
+        )  # fmt: skip
+        stamp = format_ts(self._start_ns).translate(str.maketrans(":.", "--"))
+        partial = folder / ".equity.parquet.partial"
+        pq.write_table(table, partial)
+        os.replace(partial, folder / f"{stamp}_{stamp}.parquet")
+
+    def _instrument(self, book: int) -> str:
+        symbol, venue = self.books[book]
+        return f"{self.run.symbols[symbol]}.{self.run.venues[venue]}"
+
+    def _tick_units(self, symbol: int) -> int:
+        return self.run.tick_units[symbol] if self.run.tick_units else 100
+
+    def _price_precision(self, book: int) -> int:
+        """Decimals: two, or four for a tick below a cent."""
+        return 2 if self._tick_units(self.books[book][0]) % 100 == 0 else 4
