@@ -37,7 +37,8 @@ def hour(n: int, rates: Rates, seed: int = 3, **changes: float) -> I32:
     for segment in DAY.segments:
         phases[(seconds_ns >= segment.start_ns) & (seconds_ns < segment.end_ns)] = int(segment.phase)
     wanted = DayRates(
-        seed=seed, day=DAY, universe=UNIVERSE, rates=rates, profile=SPEC.model_copy(update=changes), offsession="none", pacing=True
+        seed=seed, day=DAY, universe=UNIVERSE, rates=rates, profile=SPEC.model_copy(update=changes), offsession="none", pacing=True,
+        tick_moves=np.ones(len(UNIVERSE.symbols)),
     )
     return budgets(wanted, n, start_ns, phases)[0]
 

@@ -85,6 +85,11 @@ class BackgroundFlow:
         self._brackets = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
         self._exact = {symbol for symbol in self._names() if self._brackets[symbol].is_exact}
         """Whose price at the run's start is given; it has not begun yet."""
+        self._tick_moves = np.array([
+            symbol.daily_volatility * self._profile.volatility_scale / math.sqrt(SECONDS_A_SESSION)
+            * scenario.prices[symbol.name].close * PRICE_UNITS_PER_USD / symbol.tick_units
+            for symbol in scenario.universe.symbols
+        ])  # fmt: skip
         self._drifts: list[_Drift] = []
         self.next_ns: int = NEVER_NS
 
@@ -216,7 +221,7 @@ class BackgroundFlow:
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
         sigma = float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION) * ticks
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
-        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away))
+        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * float(self._tick_moves[i]))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
         real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * SHARES_A_PRINT
         self._start_venues(k, i, first_ns, looks.away)
@@ -274,7 +279,7 @@ class BackgroundFlow:
         phases = self._phases(block_ns)
         wanted = DayRates(
             seed=scenario.seed, day=day, universe=universe, rates=scenario.rates, profile=profile, offsession=scenario.offsession_trades,
-            pacing=scenario.session_pacing,
+            pacing=scenario.session_pacing, tick_moves=self._tick_moves,
         )  # fmt: skip
         budget, busy, prints_s = budgets(wanted, hour, block_ns, phases)
         if from_ns == self._seeds_ns:

@@ -104,3 +104,10 @@ def next_shown(bk: Books, b: int, side: int, price: int) -> int:
 @kernel
 def level_count(bk: Books, b: int, side: int) -> int:
     return bk.head[b, BID_LEVELS] if side == 0 else bk.head[b, ASK_LEVELS]
+
+
+@kernel
+def is_held(bk: Books, fl: FlowState, i: int, v: int) -> bool:
+    """Whether venue ``v`` quotes wider than its maker would if it were alone."""
+    b = i * fl.repricing.shape[1] + v
+    return best_shown(bk, b, 0) < edge(fl, i, v, 0) or best_shown(bk, b, 1) > edge(fl, i, v, 1)

@@ -9,14 +9,14 @@ are taken off the same number; where they pass it they are borrowed from the nex
 from __future__ import annotations
 
 from simulator.book.jit import entry, inlined, kernel
-from simulator.book.state import ASK_LEVELS, BID_LEVELS, Books
+from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_left, prints_owed, rows_owed, spare_rows, unserved
-from simulator.flow.edges import observe
-from simulator.flow.quoting import maintain, requote, seed_book, stands_right
+from simulator.flow.edges import is_held, observe
+from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
-from simulator.flow.reactions import ROWS_FOR_LOCKS, alert_makers, meets_another, quote_changed
+from simulator.flow.reactions import ROWS_FOR_LOCKS, alert_makers, meets_another, quote_changed, reaction
 from simulator.flow.seconds import LAST_NS, begin_second, move_price, schedule_slot
 from simulator.flow.state import (
     AGENT_RUN,
@@ -24,6 +24,7 @@ from simulator.flow.state import (
     ANSWERS,
     BOOK_USED,
     DESERVED,
+    HELD,
     HIDDEN_NEXT,
     IMPACT,
     LISTING,
@@ -45,6 +46,7 @@ from simulator.flow.taking import end_hidden, on_sweep, take, tend_hidden
 from simulator.records import NS_PER_S
 from simulator.tape.columns import NOTIFICATIONS, Columns, finish_action, has_room
 
+HELD_REACTIONS = 3
 TRIES_MAX = 64
 """Attempts to make a row that is due; a book that is never changed by so many cannot be quoted any more."""
 HORIZON, FULL, NOTIFICATION, STUCK = 0, 1, 2, 3
@@ -83,11 +85,6 @@ def choose_venue(fl: FlowState, i: int, must_serve: bool) -> int:
     return listing
 
 
-@kernel
-def is_empty(bk: Books, b: int) -> bool:
-    return bk.head[b, BID_LEVELS] == 0 and bk.head[b, ASK_LEVELS] == 0
-
-
 @inlined
 def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     """A row falls due: a taker trades or a book is tended. Returns STUCK if nothing could be changed, else HORIZON."""
@@ -99,12 +96,16 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         observe(bk, fl, i, v)  # what Python agents have changed
     whole = fl.whole[i]
     used = whole[BOOK_USED]
+    room = fl.budget[i, whole[SECOND], BOOK_CEILING] - used
+    if room <= 0:
+        whole[SLOT] = NEVER_NS
+        return HORIZON
     waiting = unserved(fl, i)
     cap = prints_left(fl, i)
     owed = prints_owed(fl, i)
     due = max(whole[SLOTS], 1)
     must_print = owed > whole[TAKES] and cap > 0 and owed + waiting >= due
-    has_room = fl.budget[i, whole[SECOND], BOOK_CEILING] - used > rows_owed(fl, i, 0, 0)
+    has_room = room > rows_owed(fl, i, 0, 0) or (owed > 0 and room > waiting)
     takes = must_print or (cap > 0 and has_room and uniform(fl.random, i) * due < whole[TAKES])
     whole[SLOTS] = max(0, whole[SLOTS] - 1)
     if takes:
@@ -118,7 +119,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     v = 0
     while fl.whole[i, BOOK_USED] == used and tries < TRIES_MAX:
         tries += 1
-        v = choose_venue(fl, i, waiting > 0 and uniform(fl.random, i) * (due - owed) < waiting)
+        v = choose_venue(fl, i, waiting > 0 and (room <= owed + waiting or uniform(fl.random, i) * (due - owed) < waiting))
         b = i * venues + v
         if is_empty(bk, b):
             fl.repricing[i, v] = NEVER_NS
@@ -152,6 +153,12 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
         seed_book(bk, fl, i, v, t)
     elif not stands_right(bk, fl, i, v, t):
         requote(bk, fl, i, v, t)
+        if fl.venue[i, v, HELD] == 0.0 and is_held(bk, fl, i, v):
+            # Others' quotes that have still to follow the price stood in its way: it looks once more when they have.
+            fl.venue[i, v, HELD] = 1.0
+            fl.repricing[i, v] = t + HELD_REACTIONS * reaction(fl, i, v)
+    if fl.repricing[i, v] == NEVER_NS:
+        fl.venue[i, v, HELD] = 0.0
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
     count_row(fl, i, v, row)
     fl.whole[i, ANSWERS] += row

@@ -9,9 +9,11 @@ from simulator.book.levels import price_at_or_above, price_at_or_below
 from simulator.book.matching import NO_CAP
 from simulator.book.state import (
     ALIVE,
+    ASK_LEVELS,
     BASE,
     BEST_ASK,
     BEST_BID,
+    BID_LEVELS,
     HIDDEN,
     HIDDEN_HEAD,
     ID,
@@ -52,7 +54,7 @@ from simulator.records import BACKGROUND_OWNERS, GAP_TICKS_MAX, SEED_LEVELS, SEE
 
 NEAR_LEVELS = 3
 REQUOTE_LEVELS = 12
-TOP_UPS = 3
+TOP_UPS = 2
 HOLE_LEVELS = 20
 NEAR_PART, DEEP_SHARE = 10, 0.15
 """Levels that change on their own; and how often something farther away changes with them."""
@@ -166,6 +168,11 @@ def seed_book(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
                 size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
                 post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
             price += (2 * side - 1) * spread_gap(fl, i)
+
+
+@kernel
+def is_empty(bk: Books, b: int) -> bool:
+    return bk.head[b, BID_LEVELS] == 0 and bk.head[b, ASK_LEVELS] == 0
 
 
 @kernel

@@ -37,6 +37,7 @@ RISE_S = 1800.0
 """The pre-open climbs towards the bell with this time constant, the post-close tapers with the other."""
 VOLUME_BY_VOLATILITY, VOLUME_SD = 0.8, 0.15
 """Log volume of a day: so much of its log volatility, and noise of its own."""
+QUOTES_BY_MOVES = 0.4
 FAST_TAU_S, FAST_SD = 3.0, 0.6
 """Of the shares: bursts of seconds, on top of those of the profile's ``share_tau_s``."""
 
@@ -148,6 +149,8 @@ class DayRates:
     profile: Profile
     offsession: OffsessionTrades
     pacing: bool
+    tick_moves: F64
+    """[symbols]: how many ticks each symbol's price usually moves in a second: the more, the more often its quotes change."""
 
     def volumes(self) -> F64:
         """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4)."""
@@ -183,9 +186,10 @@ def budgets(wanted: DayRates, hour: int, start_ns: int, phases: I32) -> tuple[I3
     offset = rng.random(seconds)
     out = np.empty((seconds, count, 6), np.int32)
     each = np.minimum(profile.rows_a_venue * len(universe.venues), band.book_low // count)
-    even: F64 = share / share.sum(axis=1, keepdims=True) + profile.ceiling_evenness * usual / usual.sum()
-    out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, share, offset)
-    out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, share, offset)
+    quotes = share * (1.0 + wanted.tick_moves) ** QUOTES_BY_MOVES
+    even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness * quotes.mean(axis=0) / quotes.mean(axis=0).sum()
+    out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, quotes, offset)
+    out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
     # A print brings a book row, and in profile spec each venue has a row of its own besides, where they fit.
     room = np.maximum(out[..., BOOK_CEILING] - each[:, None], 0).astype(np.int64)

@@ -12,7 +12,7 @@ from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_owed, rows_owed
 from simulator.flow.edges import observe
-from simulator.flow.quoting import empty_book
+from simulator.flow.quoting import empty_book, is_empty
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_FLOOR, PRINT_TARGET
 from simulator.flow.reactions import alert_makers
@@ -147,7 +147,12 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     real[ANSWERS_USUAL] += 0.05 * (whole[ANSWERS] - real[ANSWERS_USUAL])
     whole[ANSWERS] = 0
     # Neither what answers nor what has to come thins or swells a second's end: rows are planned at its start, and answers come on top.
-    whole[SLOTS] = max(whole_number(fl, i, whole[BOOK_AIM] - real[ANSWERS_USUAL]), rows_owed(fl, i, 0, 0))
+    seeds = 0
+    for v in range(fl.repricing.shape[1]):
+        if is_open(fl, i, v) and is_empty(bk, i * fl.repricing.shape[1] + v):
+            seeds += 1
+    wanted = max(whole_number(fl, i, whole[BOOK_AIM] - real[ANSWERS_USUAL]), rows_owed(fl, i, 0, 0))
+    whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
     whole[TAKES] = max(whole_number(fl, i, whole[PRINT_AIM] / real[PRINTS_USUAL]), prints_owed(fl, i))
     whole[TAKEN] = 0
     whole[MOVE_AT] = t + below(fl.random, i, NS_PER_S - LAST_NS)
