@@ -237,6 +237,19 @@ def test_conversion_and_several_processes_give_the_same_bytes(opening: Made, wri
     assert command_line(["convert", str(tmp_path), "--to", "hftbacktest", "--overwrite", "true", "--feeds", "l2", "--venue", "IEX"]) == 0
 
 
+def test_a_run_with_an_agent_writes_what_a_conversion_writes_its_latencies_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the command, in two processes and in one."""
+    monkeypatch.chdir(tmp_path)
+    common = ["run", "momentum", "--start_ts", "2025-07-01T14:00:00Z", "--end_ts", "2025-07-01T14:00:04Z", "--symbols", "AAPL,JPM"]
+    assert command_line([*common, "--out", "run", "--processes", "1", "--extra_tables", "orders"]) == 0
+    assert command_line([*common, "--out", "direct", "--processes", "2", "--writer", "hftbacktest"]) == 0
+    assert command_line(["convert", "run", "--to", "hftbacktest"]) == 0
+    found = contents(tmp_path / "direct" / "hftbacktest")
+    assert found == contents(tmp_path / "run" / "hftbacktest")
+    assert any("/latency_" in path for path in found)
+    assert command_line([*common, "--out", "direct", "--writer", "hftbacktest", "--overwrite", "true"]) == 0
+
+
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:
     sink = HftBacktestSink(tmp_path)
     sink.open(opening.info)
