@@ -5,6 +5,9 @@ The package itself, which pins numpy, has a venv of its own: ``pytest -m hour te
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -291,3 +294,15 @@ def test_hftbacktest_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes)
     said = in_venv("hftbacktest", ["hftbacktest"], "hftbacktest_books.py", str(tmp_path))
     assert said.splitlines()[-1] == "0 differences"
+
+
+@pytest.mark.hour
+def test_the_page_of_the_replay_can_be_followed(tmp_path: Path) -> None:
+    """Its rows move with the market's; that the first fill is the same and the feed that without the agent, the example checks itself."""
+    example = Path(__file__).parent.parent / "examples" / "replay" / "agent_or_replay.py"
+    subprocess.run([sys.executable, str(example), "market", str(tmp_path)], check=True)
+    said = in_venv("hftbacktest", ["hftbacktest"], str(example), "replay", str(tmp_path)).splitlines()
+    page = (example.parent.parent.parent / "docs" / "replay.md").read_text()
+    assert said[0] in page
+    assert len(said) == 11
+    assert float(re.findall(r"costs: (\S+) bps", said[-1])[0]) > 0.2
