@@ -64,7 +64,8 @@ def run_market(out: Path) -> None:
         bursts = fills.groupby((fills.timestamp_ns.astype("int64") - alone.start_ns + EVERY_NS // 2) // EVERY_NS)
         worse = ((fills.price - bursts.price.transform("first")) * fills["size"]).sum()
         facts = {
-            "start_ns": alone.start_ns, "shares": int(fills["size"].sum()), "cost": float((fills.price * fills["size"]).sum()), "worse": float(worse),
+            "start_ns": alone.start_ns, "shares": int(fills["size"].sum()), "cost": float((fills.price * fills["size"]).sum()),
+            "worse": float(worse),
             "first": float(fills.price.iloc[0]), "mid": mid(traded), "mid_without": mid(quiet),
         }  # fmt: skip
         (folder / "market.json").write_text(json.dumps(facts, indent=1) + "\n")
@@ -126,7 +127,8 @@ def run_replay(out: Path) -> None:
         assert round(last_mid, 4) == round(ours["mid_without"], 4), "the feed is the market without the agent"
         differences.append(ours_bps - replay_bps)
     error = stdev(differences) / sqrt(len(differences))
-    print(f"What the market's answer to the agent's own orders costs: {mean(differences):.2f} bps of the shares' price, standard error {error:.2f}")
+    cost_bps = mean(differences)
+    print(f"What the market's answer to the agent's own orders costs: {cost_bps:.2f} bps of the shares' price, standard error {error:.2f}")
 
 
 if __name__ == "__main__":
