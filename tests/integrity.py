@@ -9,6 +9,7 @@ about 20 s, with its 40 M orders about 40 s.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -230,11 +231,11 @@ EVERY_VENUE = {
 
 
 def violations(folder: Path, *, has_truth: bool = True, has_orders: bool = False, suffix: str = "", **asked: Any) -> dict[str, int]:
-    """Check name to the number of violations in a run's Parquet files; all 0 on a good run. ``asked``: see ``ask``."""
+    """Check name to the number of violations in a run's Parquet files; all 0 on a good run. ``asked``: see ``Asked``."""
     with duckdb.connect() as con:
         for name, table in table_names(has_truth, has_orders).items():
             _view(con, name, folder / f"equities_{table}{suffix}")
-        return ask(con, has_truth=has_truth, has_orders=has_orders, **asked)
+        return ask(con, Asked(has_truth=has_truth, has_orders=has_orders, **asked))
 
 
 def table_names(has_truth: bool, has_orders: bool) -> dict[str, str]:
@@ -242,41 +243,56 @@ def table_names(has_truth: bool, has_orders: bool) -> dict[str, str]:
     return {"md": "market_data", "tr": "trades"} | ({"th": "truth"} if has_truth else {}) | ({"od": "orders"} if has_orders else {})
 
 
-def ask(
-    con: duckdb.DuckDBPyConnection, *, levels: int, listing: Mapping[str, str], sessions: Sequence[tuple[int, int]], has_truth: bool,
-    has_orders: bool, rates: tuple[int, int, int, int] | None = None, every_venue: bool = False, offsession: bool = False,
-    tick_units: int | Mapping[str, int] = 100, day_starts: Sequence[int] = (),
-    starts_empty: bool = False, rates_from_ns: int = 0,
-) -> dict[str, int]:  # fmt: skip
-    """The same of tables that ``con`` has, by their short names.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the questions need to know of a run."""
 
-    ``listing``: symbol to venue. ``sessions``: open and close of the continuous sessions in the run, in ns and whole seconds; where
-    the run starts or ends inside one, give the part it covers. ``rates``: least and most book rows a second, least and most prints, from ``rates_from_ns`` on.
-    ``listing`` names every symbol of the run and no other. ``every_venue``: each symbol has a book row at each venue in each second (with 150 book rows a second and more).
-    ``offsession``: trades outside the sessions are allowed. ``tick_units``: in 0.0001 USD, of all symbols or by symbol.
-    ``day_starts``: when trading days begin, in ns; needed where there are rows of the night. ``starts_empty``: no background has
-    filled the books, so that a side may show nothing, and hidden orders may trade before a book has its first row.
-    """
-    numbers = {"levels": levels, "seeded": int(not starts_empty), "rates_from_s": rates_from_ns // 1_000_000_000}
+    levels: int
+    listing: Mapping[str, str]
+    """Symbol to venue: every symbol of the run and no other."""
+    sessions: Sequence[tuple[int, int]]
+    """Open and close of the continuous sessions in the run, in ns and whole seconds; where the run starts or ends inside one, the part
+    that it covers."""
+    has_truth: bool
+    has_orders: bool
+    rates: tuple[int, int, int, int] | None = None
+    """Least and most book rows a second, least and most prints, from ``rates_from_ns`` on."""
+    rates_from_ns: int = 0
+    every_venue: bool = False
+    """Each symbol has a book row at each venue in each second (with 150 book rows a second and more)."""
+    offsession: bool = False
+    """Trades outside the sessions are allowed."""
+    tick_units: int | Mapping[str, int] = 100
+    """In 0.0001 USD, of all symbols or by symbol."""
+    day_starts: Sequence[int] = ()
+    """When trading days begin, in ns; needed where there are rows of the night."""
+    starts_empty: bool = False
+    """No background has filled the books, so that a side may show nothing, and hidden orders may trade before a book has its first row."""
+
+
+def ask(con: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, int]:
+    """The same of tables that ``con`` has, by their short names."""
+    levels, has_truth, has_orders, rates = asked.levels, asked.has_truth, asked.has_orders, asked.rates
+    numbers = {"levels": levels, "seeded": int(not asked.starts_empty), "rates_from_s": asked.rates_from_ns // 1_000_000_000}
     if rates is not None:
         numbers |= dict(zip(("book_min", "book_max", "print_min", "print_max"), rates, strict=True))
     parts = (
-        (BASIC, True), (PHASE, not offsession), (TRUTH, has_truth), (ORDERS, has_orders), (ORDERS_AND_TRUTH, has_orders and has_truth),
-        (RATES, rates), (EVERY_VENUE, every_venue),
+        (BASIC, True), (PHASE, not asked.offsession), (TRUTH, has_truth), (ORDERS, has_orders), (ORDERS_AND_TRUTH, has_orders and has_truth),
+        (RATES, rates), (EVERY_VENUE, asked.every_venue),
     )  # fmt: skip
-    trading_day = " + ".join(f"(ts >= {start})::BIGINT" for start in day_starts) or NEW_YORK_DATE
-    con.execute(MACROS.format(trading_day=trading_day, on_grid=_on_grid(tick_units)))
+    trading_day = " + ".join(f"(ts >= {start})::BIGINT" for start in asked.day_starts) or NEW_YORK_DATE
+    con.execute(MACROS.format(trading_day=trading_day, on_grid=_on_grid(asked.tick_units)))
     places = " UNION ALL ".join(f"SELECT ts, filename, file_row_number, date, hour FROM {name}" for name in table_names(has_truth, has_orders))
     con.execute(f"CREATE VIEW places AS {places}")
     con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")
     con.execute("CREATE TABLE listing (symbol VARCHAR, venue VARCHAR)")
-    for table, rows in (("sessions", sessions), ("listing", listing.items())):
+    for table, rows in (("sessions", asked.sessions), ("listing", asked.listing.items())):
         if rows:
             con.execute(f"INSERT INTO {table} VALUES {', '.join(['(?, ?)'] * len(rows))}", [value for row in rows for value in row])
     for setup, wanted in ((DUE, True), (ACTIONS, has_truth), (SHOWN, has_truth), (PRICES, has_truth), (SECONDS, rates)):
         if wanted:
             con.execute(setup.format(**numbers))
-    found = _book_rows(con, book_row_checks(levels, 0 if starts_empty else 1))
+    found = _book_rows(con, book_row_checks(levels, 0 if asked.starts_empty else 1))
     for checks, wanted in parts:
         for name, sql in checks.items() if wanted else ():
             ((found[name],),) = con.execute(sql.format(**numbers)).fetchall()

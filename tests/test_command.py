@@ -11,7 +11,7 @@ import pytest
 
 from scenarios.launcher.flags import GROUPS, QUESTDB_FLAGS, Flags, parse_flags
 from scenarios.launcher.main import main
-from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.manifest import Ended, build_manifest
 from scenarios.launcher.plan import Plan, make_plan
 from scenarios.launcher.repeat import DECIDED
 from simulator.errors import InputError
@@ -121,7 +121,7 @@ def test_help_explains_each_flag_with_its_default(capsys: pytest.CaptureFixture[
 
 def keep(plan: Plan, folder: Path, **changes: Any) -> Path:
     """What the run would leave in its folder."""
-    text = json.loads(build_manifest(plan, reason=None).to_json())
+    text = json.loads(build_manifest(plan, Ended(reason=None)).to_json())
     for name, value in changes.items():
         text["record"][name] = value
     (folder / "manifest.json").write_text(json.dumps(text))

@@ -5,6 +5,9 @@ The package itself, which pins numpy, has a venv of its own: ``pytest -m hour te
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -237,6 +240,19 @@ def test_conversion_and_several_processes_give_the_same_bytes(opening: Made, wri
     assert command_line(["convert", str(tmp_path), "--to", "hftbacktest", "--overwrite", "true", "--feeds", "l2", "--venue", "IEX"]) == 0
 
 
+def test_a_run_with_an_agent_writes_what_a_conversion_writes_its_latencies_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the command, in two processes and in one."""
+    monkeypatch.chdir(tmp_path)
+    common = ["run", "momentum", "--start_ts", "2025-07-01T14:00:00Z", "--end_ts", "2025-07-01T14:00:04Z", "--symbols", "AAPL,JPM"]
+    assert command_line([*common, "--out", "run", "--processes", "1", "--extra_tables", "orders"]) == 0
+    assert command_line([*common, "--out", "direct", "--processes", "2", "--writer", "hftbacktest"]) == 0
+    assert command_line(["convert", "run", "--to", "hftbacktest"]) == 0
+    found = contents(tmp_path / "direct" / "hftbacktest")
+    assert found == contents(tmp_path / "run" / "hftbacktest")
+    assert any("/latency_" in path for path in found)
+    assert command_line([*common, "--out", "direct", "--writer", "hftbacktest", "--overwrite", "true"]) == 0
+
+
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:
     sink = HftBacktestSink(tmp_path)
     sink.open(opening.info)
@@ -278,3 +294,15 @@ def test_hftbacktest_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes)
     said = in_venv("hftbacktest", ["hftbacktest"], "hftbacktest_books.py", str(tmp_path))
     assert said.splitlines()[-1] == "0 differences"
+
+
+@pytest.mark.hour
+def test_the_page_of_the_replay_can_be_followed(tmp_path: Path) -> None:
+    """Its rows move with the market's; that the first fill is the same and the feed that without the agent, the example checks itself."""
+    example = Path(__file__).parent.parent / "examples" / "replay" / "agent_or_replay.py"
+    subprocess.run([sys.executable, str(example), "market", str(tmp_path)], check=True)
+    said = in_venv("hftbacktest", ["hftbacktest"], str(example), "replay", str(tmp_path)).splitlines()
+    page = (example.parent.parent.parent / "docs" / "replay.md").read_text()
+    assert said[0] in page
+    assert len(said) == 11
+    assert float(re.findall(r"costs: (\S+) bps", said[-1])[0]) > 0.2

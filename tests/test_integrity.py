@@ -60,7 +60,7 @@ class Tape:
             maker = 1_000 + len(self.rows["truth"])
             self.rows["truth"].append((ts + n, *book, price * 100, size, hidden, refill, 1 - side, taker, maker, 3, 1, 0, 100.0))
             self.order(ts - 10 * MS, book, EventKind.ADD, maker, 1 - side, price, size + 7)
-            self.order(ts + n, book, EventKind.EXECUTE, maker, 1 - side, price, size, hidden, taker)
+            self.order(ts + n, book, EventKind.EXECUTE, maker, 1 - side, price, size, (hidden, taker))
             self.order(ts + 10 * MS, book, EventKind.CANCEL, maker, 1 - side, price, 7)
             left = levels.pop(price, 0) - (size - hidden) + refill
             if left:
@@ -82,10 +82,11 @@ class Tape:
         self.quote(ts + 1, book, BUY, 9_999, 150)
 
     def order(
-        self, ts: int, book: tuple[int, int], kind: EventKind, order: int, side: int, price: int, size: int, a: int = 0, b: int = 0
+        self, ts: int, book: tuple[int, int], kind: EventKind, order: int, side: int, price: int, size: int, told: tuple[int, int] = (0, 0)
     ) -> None:
+        """``told``: what else its kind says, as in ``EVENT_FIELDS``."""
         own = {"display": 0, "hidden_size": 0, "other_id": 0, "order_type": NOT_GIVEN, "imbalance": 0, "cross_kind": NOT_GIVEN}
-        own |= {name: value for name, value in zip(EVENT_FIELDS[kind], (a, b), strict=True) if name}
+        own |= {name: value for name, value in zip(EVENT_FIELDS[kind], told, strict=True) if name}
         self.rows["orders"].append((ts, *book, 1, kind, order, side, price * 100, size, *own.values()))
 
     def batches(self) -> list[Batch]:
@@ -132,7 +133,7 @@ def session() -> Tape:
     for n, book in enumerate(BOOKS):
         tape.quote(CLOSE + S + n, book, SELL, 10_009, 90)
     for order, kind, size, new in ((30, "ADD", 500, 0), (30, "REDUCE", 100, 0), (30, "REPLACE", 300, 31), (31, "EXPIRE", 300, 0)):
-        tape.order(OPEN + order * MS, (AAPL, NYSE), EventKind[kind], order, BUY, 9_000, size, 0, new)
+        tape.order(OPEN + order * MS, (AAPL, NYSE), EventKind[kind], order, BUY, 9_000, size, (0, new))
     return tape
 
 

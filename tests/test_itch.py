@@ -233,6 +233,10 @@ def test_what_does_not_fit_is_refused(opening: Made, tmp_path: Path) -> None:
     long = replace(opening.info, symbols=("AAPL", "NVDA", "JPM", "LONGERNAME"))
     with pytest.raises(InputError, match="at most 8 characters"):
         ItchSink(tmp_path).open(long)
+    dear_one = replace(opening.info, closes_usd=(200.0, 700_000.0, 200.0, 100.0))
+    with pytest.raises(InputError, match=r"price of NVDA: got 700000.0; ITCH's prices have four bytes: at most 429,496.7295 USD"):
+        ItchSink(tmp_path).open(dear_one)
+    ItchSink(tmp_path, symbols=("AAPL",)).open(dear_one)
     columns = {name: getattr(opening.orders, name) for name in opening.orders.__dataclass_fields__}
     dear = OrderBatch(**{**columns, "price": columns["price"].astype(np.int64) * 20_000})
     with pytest.raises(SinkError, match="does not fit ITCH's four bytes"):

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from simulator import testing
-from simulator.book.jit import entry
+from simulator.book.jit import entry, kernel
 from simulator.book.kernel_cache import COMPILED_FROM
 from simulator.book.limit_order_book import LimitOrderBook
+from simulator.book.parts import Part
 from simulator.book.state import FREE
 from simulator.records import I64, CrossKind, OrderType, Side
 
@@ -44,6 +46,30 @@ def test_an_index_out_of_range_raises_in_the_kernel_itself() -> None:
     book._books.head[0, FREE] = 5
     with pytest.raises(IndexError):
         book.add(Side.BUY, 100, 1)
+
+
+@kernel
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+@kernel
+def eightfold(number: int) -> int:
+    return doubled(doubled(doubled(number)))
+
+
+@compiled
+def test_a_kernel_is_only_a_part_of_what_calls_it() -> None:
+    """Of an entry, and of a function that somebody else compiles, which numba links in its own way."""
+    assert sixteenfold(3) == 48
+    assert numba.njit(lambda number: eightfold(number) + doubled(number))(3) == 30
+    for dispatcher in (doubled, eightfold):
+        assert [type(made.library) for made in dispatcher.overloads.values()] == [Part]  # type: ignore[attr-defined]
+
+
+@entry
+def sixteenfold(number: int) -> int:
+    return eightfold(doubled(number))
 
 
 def test_the_cache_is_keyed_by_every_file_with_compiled_code() -> None:
@@ -76,25 +102,27 @@ def random_command(rng: np.random.Generator) -> testing.Command:
     return testing.Command(name, {"cancel": (target,), "reduce": (target, size), "replace": (target, price, size)}[name])
 
 
-WITH_REFERENCE_COUNTS = """
+AS_NUMBA_HAS_IT = """
 import simulator.book.jit as jit
-jit.NO_REFERENCE_COUNTS = False
+jit.NO_REFERENCE_COUNTS = jit.MACHINE_CODE_ONCE = False
 from simulator.book import matching
+from simulator.book.parts import Part
 assert "_nrt" not in matching.add.targetoptions
 from test_kernel_hygiene import history
 print(hash(tuple(history(11, 600))))
+assert not any(isinstance(compiled.library, Part) for compiled in matching.add.overloads.values())
 """
 
 
 @compiled
-def test_reference_counts_change_nothing() -> None:
-    """``_nrt`` is private to numba: without it the books are the same, only slower."""
+def test_what_is_private_to_numba_changes_nothing() -> None:
+    """With reference counts, and each kernel compiled by itself, the books are the same: both only cost time."""
     from simulator.book import matching
 
     assert matching.add.targetoptions["_nrt"] is False  # type: ignore[attr-defined]
     paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-c", WITH_REFERENCE_COUNTS]
+    command = [sys.executable, "-c", AS_NUMBA_HAS_IT]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     here = history(11, 600)

@@ -220,6 +220,9 @@ def test_a_conversion_says_what_is_wrong(opening: Made, tmp_path: Path, capsys: 
     (tmp_path / "manifest.json").write_text(manifest.replace('"complete": true', '"complete": false'))
     assert command_line(["convert", run, "--to", "lobster"]) == 2
     assert "not complete" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text(manifest.replace('"rows": {}', '"rows": {"orders": 1000000000}'))
+    assert command_line(["convert", run, "--to", "lobster"]) == 2
+    assert "its manifest says 1,000,000,000 rows of orders, and its files have" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text(manifest)
     assert not (tmp_path / "lobster").exists()
     assert command_line(["convert", run, "--to", "lobster"]) == 0

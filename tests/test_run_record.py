@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scenarios.launcher.flags import parse_flags
-from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.manifest import Ended, build_manifest
 from scenarios.launcher.plan import History, Plan, make_plan
 from scenarios.launcher.recorded import Recorded
 from simulator.errors import InputError
@@ -234,7 +234,7 @@ def test_a_live_run_is_repeated_row_by_row(tmp_path: Path, now: str) -> None:
             market.refresh(refresh)
         market.run_until(at_ns)
     assert market.rows["market_data"] > 100
-    path = keep(build_manifest(live, end_ns=end_ns, reason=None, refreshes=[refresh]), tmp_path)
+    path = keep(build_manifest(live, Ended(end_ns=end_ns, reason=None), [refresh]), tmp_path)
     again = make_plan(parse_flags(["--repeat", str(path)]))
     assert again.scenario.offhours_quotes
     assert (again.scenario.start_ns, again.scenario.end_ns) == (start_ns, end_ns)
@@ -271,7 +271,7 @@ def test_a_run_whose_agents_have_changed_is_not_continued(home: Path) -> None:
 
 def test_a_complete_run_is_followed_by_another_and_an_incomplete_one_is_not_mixed(home: Path) -> None:
     """The same command, started again by a supervisor that was killed before its record was written, finds the run of before."""
-    before = build_manifest(plan_of("--symbols", "JPM", "--end_ts", "2025-07-01T14:00:00Z"), reason=None)
+    before = build_manifest(plan_of("--symbols", "JPM", "--end_ts", "2025-07-01T14:00:00Z"), Ended(reason=None))
     newest_ns = parse_ts("2025-07-01T13:59:59.5Z")
     line = ("--symbols", "JPM", "--seed", "9", "--start_ts", "2025-07-01T13:00:00Z", "--end_ts", "2025-07-01T15:00:00Z", "--host", "h", "--incremental", "true", "--prices", "builtin")
     for is_complete in (True, False):

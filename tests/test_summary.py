@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from scenarios.launcher.flags import parse_flags
+from scenarios.launcher.manifest import Ended
 from scenarios.launcher.plan import Plan, make_plan
 from scenarios.launcher.progress import Piece, ProgressLine, fit, state
 from scenarios.launcher.row_counts import Counts
@@ -42,7 +43,7 @@ def text(
     width: int, counts: Counts, chosen: Plan, *, end: str = "2025-07-02T00:00:00Z", terminal: bool = True, folder: Path | None = None
 ) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, no_color=True, color_system=None)
-    print_summary(console, chosen, counts, end_ns=parse_ts(end), digest="d" * 32, is_complete=True, folder=folder, wall_s=20.0)
+    print_summary(console, chosen, counts, Ended(end_ns=parse_ts(end), digest="d" * 32, reason=None, wall_s=20.0), folder=folder)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 

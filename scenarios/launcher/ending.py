@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from scenarios.launcher.manifest import build_manifest
+from scenarios.launcher.manifest import Ended, build_manifest
 from scenarios.launcher.own_writer import list_written
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.row_counts import Counts
@@ -105,11 +105,11 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     is_one_end = len(set(outcome.now_ns.values())) == 1  # real time in several workers, while the database held them back
     has_digest = is_whole and (is_one_end or not is_live_end) and not (plan.replays and scenario.start_ns > plan.run_start_ns)
     digest = combine(parts, [symbol.name for symbol in scenario.universe.symbols], scenario.tables) if has_digest else None
-    manifest = build_manifest(
-        plan, end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if has_digest else {},
-        reason=reason, processes=len(run.jobs), wall_s=wall_s,
-        refreshes=outcome.refreshes,
+    ended = Ended(
+        end_ns=end_ns, rows=counts.rows if counts else {}, digest=digest, digest_parts=parts if has_digest else {}, reason=reason,
+        processes=len(run.jobs), wall_s=wall_s,
     )  # fmt: skip
+    manifest = build_manifest(plan, ended, outcome.refreshes)
     agents = {name: result for done in outcome.done.values() for name, result in done.agents.items()}
     if run.rows is not None:
         with reasons.after("its manifest", run.signals):
@@ -127,7 +127,7 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         with reasons.after("its summary", run.signals):
             print_summary(
-                summary_console(), plan, counts, end_ns=reached_ns, digest=digest, is_complete=is_whole, folder=run.rows, wall_s=wall_s,
+                summary_console(), plan, counts, replace(ended, end_ns=reached_ns), folder=run.rows,
                 paces=paces(outcome, is_paced=is_paced), agents=agents, results=run.results,
             )  # fmt: skip
     if database is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from scenarios.launcher.manifest import Ended
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
@@ -37,31 +38,32 @@ FROM bars JOIN nbbo USING (symbol, minute) ORDER BY minute;"""
 
 
 def print_summary(
-    console: Console, plan: Plan, counts: Counts, *, end_ns: int, digest: str | None, is_complete: bool, folder: Path | None,
-    wall_s: float, paces: Sequence[str] = (), agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,
+    console: Console, plan: Plan, counts: Counts, ended: Ended, *, folder: Path | None, paces: Sequence[str] = (),
+    agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,
 ) -> None:  # fmt: skip
     """On ``console``: the query, and below it what came of the run, so that this is what stays in sight. ``folder`` None: no files.
 
     ``results``: where those of the agents are, if they are kept.
     """
+    end_ns = plan.scenario.end_ns if ended.end_ns is None else ended.end_ns
     has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
     if folder is not None and plan.flags.writer == "parquet" and has_both:
         say(console, "One-minute bars with the NBBO, to paste into DuckDB (pip install duckdb; then duckdb.sql(...) in Python):")
         say(console, f"{bars_query(plan, folder)}\n")
     title = f"{new_york(plan.scenario.start_ns)} to {new_york(end_ns)} New York time · seed {plan.scenario.seed}"
-    say(console, title if is_complete else f"{title} · not complete")
+    say(console, title if ended.reason is None else f"{title} · not complete")
     print_table(console, *venue_rows(plan, counts), total=True, beside=(6, 8))
     if not counts.shares.sum() and (why := why_no_trades(plan.scenario, end_ns)):
         say(console, why)
     rows = sum(counts.rows.values())
-    say(console, f"{rows:,} rows in {wall_s:.1f} s, {rows / max(wall_s, 1e-9):,.0f} rows/s")
+    say(console, f"{rows:,} rows in {ended.wall_s:.1f} s, {rows / max(ended.wall_s, 1e-9):,.0f} rows/s")
     median = counts.spread_usd_median
     if median is not None:
         say(console, f"Median spread {_usd(median)} USD (over book rows)")
     for note in (*paces, *plan.notes):
         say(console, note)
-    if digest is not None:
-        say(console, f"Digest {digest}")
+    if ended.digest is not None:
+        say(console, f"Digest {ended.digest}")
     if folder is not None:
         files, size = folder_size(folder)
         say(console, f"Written to {folder}: {files} files, {_bytes(size)}")

@@ -7,28 +7,30 @@ know something (Glosten and Milgrom 1985). The lean is the reservation price of 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.agents.interface import Fill, MarketView, OrderEntry, Trade
 from simulator.records import OrderType, Side
 
 
+@dataclass
 class MarketMaker:
     """Two-sided quotes in one symbol on one venue."""
 
-    def __init__(
-        self, symbol: str, venue: str, size: int = 100, half_spread_ticks: float = 2.0, lean_ticks: float = 0.5, learn_ticks: float = 0.2,
-        most_shares: int = 2_000, patience_ns: int = 1_000_000_000, start_ticks: int = 0,
-    ) -> None:  # fmt: skip
-        """``lean_ticks``: by how much each ``size`` held moves its quotes against it; ``learn_ticks``: by how much each 100 shares
-        printed move its belief. It stops buying at ``most_shares`` held, and selling at as many short. ``start_ticks``: its belief
-        where nobody quotes yet; 0: it waits for others.
-        """
-        self.symbol, self.venue = symbol, venue
-        self.size, self.most_shares = size, most_shares
-        self.half_spread_ticks, self.lean_ticks, self.learn_ticks = half_spread_ticks, lean_ticks, learn_ticks
-        self.patience_ns = patience_ns
-        self.start_ticks = start_ticks
+    symbol: str
+    venue: str
+    size: int = 100
+    half_spread_ticks: float = 2.0
+    lean_ticks: float = 0.5
+    """By how much each ``size`` held moves its quotes against it."""
+    learn_ticks: float = 0.2
+    """By how much each 100 shares printed move its belief."""
+    most_shares: int = 2_000
+    """Held, it stops buying; as many short, it stops selling."""
+    patience_ns: int = 1_000_000_000
+    start_ticks: int = 0
+    """Its belief where nobody quotes yet; 0: it waits for others."""
 
     def run(self, market: MarketView, orders: OrderEntry, rng: Any) -> Generator[Any, Any, None]:
         belief = float(self.start_ticks)

@@ -12,6 +12,7 @@ from numba.cpython.unsafe.numbers import leading_zeros as _leading_zeros
 from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
 
 from simulator.book.kernel_cache import KernelCache
+from simulator.book.parts import PartCompiler, WholeCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,8 +20,12 @@ NO_REFERENCE_COUNTS = True
 """``_nrt=False`` is private to numba and makes the flow about twice as fast (``tests/bench/kernel.py --nrt`` shows it).
 Functions under it must not allocate. Turn it off here if a numba release drops it; the rows are the same."""
 
-OPTIMIZATION = type(numba.config.OPT)(1)
-"""LLVM's level. The flow is as fast as at numba's own 3, and compiles in five sixths of the time; at 0 it is 23 times slower.
+MACHINE_CODE_ONCE = True
+"""Kernels are optimised and made machine code in the entries that call them (``simulator.book.parts``), which numba has private classes
+for. Off, numba makes each of them machine code too, with all that it calls, which nobody uses; the rows are the same."""
+
+OPTIMIZATION = type(numba.config.OPT)(2)
+"""LLVM's level. At numba's own 3 the flow is no faster, at 1 an eighth slower; compiling takes as long at each.
 ``NUMBA_OPT`` in the environment wins."""
 
 
@@ -32,8 +37,7 @@ def kernel(func: F) -> F:
 def inlined(func: F) -> F:
     """As ``kernel``, put in line where it is called: for the large functions that are called from one place.
 
-    A call passes every field of every array, some 400 words; without these the flow takes 1.3 times as long. Putting all
-    functions in line halves the time again and doubles that of compilation.
+    A call passes every field of every array that its function has a use for.
     """
     return _compile(func, True)
 
@@ -42,6 +46,8 @@ def _compile(func: F, in_line: bool) -> F:
     options: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": in_line}
     if NO_REFERENCE_COUNTS:
         options["_nrt"] = False
+    if MACHINE_CODE_ONCE:
+        options["pipeline_class"] = PartCompiler
     compiled: F = _widening(numba.njit(**options)(func))
     return compiled
 
@@ -66,9 +72,10 @@ def _widening(dispatcher: Any) -> Any:
 
 def entry(func: F) -> F:
     """Compile a function that Python calls; kept on disk, together with all it calls."""
-    compiled: F = _at_our_level(numba.njit(error_model="numpy")(func))
+    options = {"pipeline_class": WholeCompiler} if MACHINE_CODE_ONCE else {}
+    compiled: F = _at_our_level(numba.njit(error_model="numpy", **options)(func))
     if hasattr(compiled, "_cache"):  # not with ``NUMBA_DISABLE_JIT``
-        compiled._cache = KernelCache(func, f"reference counts {not NO_REFERENCE_COUNTS}")
+        compiled._cache = KernelCache(func, f"reference counts {not NO_REFERENCE_COUNTS}, machine code once {MACHINE_CODE_ONCE}")
     return compiled
 
 

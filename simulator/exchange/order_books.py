@@ -161,6 +161,10 @@ class Exchange:
             facts[SYMBOL], facts[VENUE], facts[TICK_UNITS] = i, b % self.venues, universe.symbols[i].tick_units
             facts[TAPE_TICK] = universe.symbols[i].tick_units // scenario.price_scales[i]
         self._got = np.zeros(6, np.int64)
+        # A number of an array costs a third through a memoryview, and agents look often.
+        self._facts = self.columns.facts.data
+        self._ring_ts = self.columns.ring_ts.data
+        self._ring_best = self.columns.ring_quotes[:, :, :, 0].data
         self._symbol_names = [universe.symbols[i].name for i in self.symbols]
         self._venue_names = [venue.name for venue in universe.venues]
         self.make_room: Callable[[], object] = lambda: None
@@ -288,16 +292,23 @@ class Exchange:
 
     def row_at(self, b: int, ts_ns: int) -> int:
         """Ring place of the newest book row of ``b`` stamped at or before ``ts_ns``; -1 if the day has none yet."""
-        return self._newest(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
+        stamps, count = self._ring_ts, self._facts[b, RING_ROWS]
+        size = stamps.shape[1]  # type: ignore[index]
+        for back in range(1, min(count, size) + 1):
+            r = (count - back) % size
+            if stamps[b, r] <= ts_ns:
+                return r
+        if count > size:
+            raise self._overrun(self.columns.ring_ts[b], count, ts_ns, b)
+        return -1
 
     def quote_at(self, b: int, ts_ns: int) -> tuple[int, int, int, int, int]:
         """Stamp, bid in ticks, its shares, ask in ticks, its shares as of ``ts_ns``; a side that shows nothing is 0."""
         r = self.row_at(b, ts_ns)
         if r < 0:
             return NO_QUOTE
-        top = self.columns.ring_quotes[b, r, :, 0].tolist()
-        units = int(self.columns.facts[b, TAPE_TICK])
-        return int(self.columns.ring_ts[b, r]), top[0] // units, top[1], top[2] // units, top[3]
+        best, units = self._ring_best, self._facts[b, TAPE_TICK]
+        return self._ring_ts[b, r], best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]
 
     def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
         """(price in ticks, shares) of the best displayed levels as of ``ts_ns``."""

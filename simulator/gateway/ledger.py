@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,18 @@ ORDER_COLUMNS = (
 )  # fmt: skip
 """``answered_ns``: the venue's stamp of acceptance or refusal; ``closed_ns``: of what left nothing of it. -1: not yet."""
 FILL_COLUMNS = ("ts_ns", "ref", "book", "side", "price_ticks", "size", "liquidity")
+
+
+class Sent(NamedTuple):
+    """An order as it was sent; the columns after its references."""
+
+    book: int
+    side: Side
+    type: OrderType
+    price_ticks: int
+    size: int
+    display: int
+    now_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +61,10 @@ class Ledger:
         self._fills: Mapping[str, array[int]] = {name: array("q") for name in FILL_COLUMNS}
         self._accounts: dict[int, list[int]] = {}
 
-    def ordered(
-        self, ref: int, replaces: int, book: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, now_ns: int
-    ) -> None:
+    def ordered(self, ref: int, replaces: int, sent: Sent) -> None:
         """Orders come with the references 1, 2, 3 ..., which are their places."""
         if self.keep:
-            row = (ref, replaces, book, side, kind, price_ticks, size, display, now_ns, NOT_YET, NOT_YET, 0, 0, 0, 0)
+            row = (ref, replaces, *sent, NOT_YET, NOT_YET, 0, 0, 0, 0)
             for column, value in zip(self._orders.values(), row, strict=True):
                 column.append(max(-(2**63), min(int(value), 2**63 - 1)))  # more is refused by the venue all the same
 

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from simulator.agents.interface import Accepted, Cancelled, CancelRejected, Expired, Fill, Message, OwnOrder, Rejected
 from simulator.errors import AgentError
 from simulator.exchange.order_messages import ADD, REPLACE, Answer, Command
-from simulator.gateway.ledger import Ledger
+from simulator.gateway.ledger import Ledger, Sent
 from simulator.gateway.reach import Reach
 from simulator.records import Liquidity, OrderType, Phase, Side
 
@@ -80,9 +80,8 @@ class OwnOrders:
         self._books.append(order.book)
         self._orders[ref] = order
         shown = order.size if order.display is None else min(order.display, order.size) if replaces else order.display
-        self.ledger.ordered(
-            ref, replaces, order.book, order.side, order.type, order.price_ticks, order.size, shown, self._reach.now_ns
-        )  # fmt: skip
+        sent = Sent(order.book, order.side, order.type, order.price_ticks, order.size, shown, self._reach.now_ns)
+        self.ledger.ordered(ref, replaces, sent)
         return ref
 
     def known(self, ref: int) -> Order | None:

@@ -8,12 +8,13 @@ fill of a sweep) may be overtaken by another book's, and moves back the few plac
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.book.codes import CROSS, EXECUTE, EXPIRE, REFILL, REJECT
-from simulator.book.jit import entry, kernel
+from simulator.book.jit import kernel
 from simulator.book.matching import begin_action
 from simulator.book.state import (
     ACTIONS,
@@ -363,25 +364,20 @@ def has_room(bk: Books, out: Columns) -> bool:
     )
 
 
-@entry
 def keep_rest(out: Columns, md: int, tr: int, orders: int, th: int) -> None:
-    """Forget the first rows of each table, which have been written, and move the others to the front."""
-    used = out.used
-    for i in range(md, used[ROWS_MD]):
-        out.md_ts[i - md] = out.md_ts[i]
-        out.md_key[i - md] = out.md_key[i]
-        out.md_quotes[i - md] = out.md_quotes[i]
-    for i in range(tr, used[ROWS_TR]):
-        out.tr_ts[i - tr] = out.tr_ts[i]
-        out.tr[i - tr] = out.tr[i]
-    for i in range(orders, used[ROWS_OR]):
-        out.or_ts[i - orders] = out.or_ts[i]
-        out.orders[i - orders] = out.orders[i]
-    for i in range(th, used[ROWS_TH]):
-        out.th_ts[i - th] = out.th_ts[i]
-        out.truth[i - th] = out.truth[i]
-        out.th_price[i - th] = out.th_price[i]
-    used[ROWS_MD] -= md
-    used[ROWS_TR] -= tr
-    used[ROWS_OR] -= orders
-    used[ROWS_TH] -= th
+    """Forget the first rows of each table, which have been written, and move the others to the front.
+
+    Not compiled: numpy moves rows as fast, and assigning slices is a tenth of all compilation.
+    """
+    tables: tuple[tuple[int, int, tuple[NDArray[Any], ...]], ...] = (
+        (ROWS_MD, md, (out.md_ts, out.md_key, out.md_quotes)),
+        (ROWS_TR, tr, (out.tr_ts, out.tr)),
+        (ROWS_OR, orders, (out.or_ts, out.orders)),
+        (ROWS_TH, th, (out.th_ts, out.truth, out.th_price)),
+    )
+    for counter, gone, arrays in tables:
+        used = int(out.used[counter])
+        if gone and used > gone:
+            for array in arrays:
+                array[: used - gone] = array[gone:used]
+        out.used[counter] = used - gone

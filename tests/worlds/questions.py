@@ -16,7 +16,7 @@ from simulator.inputs.sessions import continuous_days, trading_days
 from simulator.market import Market
 from simulator.records import Batch, MarketDataBatch, OrderBatch
 from simulator.testing import TwinBook
-from tests.integrity import ask, table_names, violations
+from tests.integrity import Asked, ask, table_names, violations
 from tests.replay import replay
 from tests.worlds.draw import S, World
 from writers.parquet import ParquetSink
@@ -43,7 +43,7 @@ def ask_integrity(world: World, scenario: Scenario, market: Market) -> None:
             con.execute("SET threads = 1")
             for name, table in table_names(options["has_truth"], options["has_orders"]).items():
                 register(con, name, market.arrow(table))
-            found = ask(con, **options)
+            found = ask(con, Asked(**options))
     bad = {name: count for name, count in found.items() if count}
     for name in forgiven(world, scenario):
         bad.pop(name, None)

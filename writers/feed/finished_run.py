@@ -39,6 +39,11 @@ def run_info(folder: Path, *, needs_orders: bool = True) -> RunInfo:
     if not any(_files(folder, run, table) for table in tables):
         limit = f"its manifest names the table{'s' * (len(tables) > 1)} {', '.join(tables)}, and there are no files of it"
         raise InputError(explain("The run", str(folder), limit, "Name the folder of a run written with --writer parquet."))
+    for table in tables:
+        said, there = manifest.rows.get(table, 0), sum(pq.read_metadata(path).num_rows for path in _files(folder, run, table))
+        if there < said:
+            limit = f"its manifest says {said:,} rows of {table}, and its files have {there:,}"
+            raise InputError(explain("The run", str(folder), limit, "Bring back the hours that are missing, or run it again."))
     return run
 
 

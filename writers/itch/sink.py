@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.sessions import TradingDay
-from simulator.records import I64, CrossKind
+from simulator.records import I64, PRICE_UNITS_PER_USD, CrossKind
 from simulator.tape.sink import RunInfo
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
@@ -52,7 +52,11 @@ class ItchSink(FeedSink):
         self._last_ns: dict[int, int] = {}
 
     def check(self, run: RunInfo) -> None:
-        """Refuse names that do not fit."""
+        """Refuse names and prices that do not fit. A price that grows too large is told when it comes."""
+        for name, close in zip(run.symbols, run.closes_usd, strict=False):
+            if close * PRICE_UNITS_PER_USD > PRICE_MAX and name in (self.symbols or run.symbols):
+                limit = f"ITCH's prices have four bytes: at most {PRICE_MAX / PRICE_UNITS_PER_USD:,.4f} USD"
+                raise InputError(explain(f"price of {name}", close, limit, "Leave it out with --symbols, or choose another format."))
         for name in self.symbols or run.symbols:
             if len(name) > STOCK_LENGTH:
                 limit = f"ITCH names a share by at most {STOCK_LENGTH} characters"
