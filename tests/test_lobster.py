@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from formats import Levels, Made, contents, day_scenario, differences, opening
+from peers import in_venv
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
@@ -250,3 +251,12 @@ def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
             assert printed == list(zip(trades.ts_ns.tolist(), trades.size.tolist(), trades.price.tolist(), strict=True))
             compared += len(books)
     assert compared == len(made.books) > 100_000
+
+
+@pytest.mark.hour
+def test_lobster_reconstructor_sees_our_books_after_every_message(opening: Made, tmp_path: Path) -> None:
+    """``pytest -m hour tests/test_lobster.py``: all ten levels after each message over the opening cross, all symbols and venues."""
+    opening.write(LobsterSink(tmp_path, levels=10, all_messages=True, **WHOLE_DAY))
+    said = in_venv("lobster", ["lobster-reconstructor"], "lobster_books.py", str(tmp_path)).splitlines()
+    assert len(said) == 1 + len(opening.info.symbols) * len(opening.info.venues)
+    assert said[-1] == "0 differences"
