@@ -20,6 +20,7 @@ import pytest
 from formats import Levels, Made, closing, contents, day_scenario, differences, opening
 from peers import in_venv
 
+from scenarios.launcher.catalog import find_scenario
 from scenarios.launcher.main import command_line
 from simulator import InputError
 from writers.hftbacktest.events import EVENT
@@ -250,7 +251,13 @@ def test_a_run_with_an_agent_writes_what_a_conversion_writes_its_latencies_too(t
     found = contents(tmp_path / "direct" / "hftbacktest")
     assert found == contents(tmp_path / "run" / "hftbacktest")
     assert any("/latency_" in path for path in found)
-    assert command_line([*common, "--out", "direct", "--writer", "hftbacktest", "--overwrite", "true"]) == 0
+    own = "extra_tables: [orders]\nwriter: {use: 'writers.hftbacktest.sink:HftBacktestSink', with: {feeds: [l2], venues: [NASDAQ]}}\n"
+    (tmp_path / "mine.yaml").write_text(f"{find_scenario('momentum').read_text()}{own}")
+    for _ in range(2):  # the second takes the first one's files, the latencies too
+        assert command_line(["run", "mine.yaml", *common[2:], "--out", "used", "--processes", "2", "--overwrite", "true"]) == 0
+    used = contents(tmp_path / "used" / "hftbacktest")
+    assert used.keys() == {path for path in found if path.startswith("NASDAQ/") and ".l3." not in path} | {path for path in found if "latency" in path}
+    assert all(found[path] == content for path, content in used.items())
 
 
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:

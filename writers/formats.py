@@ -67,6 +67,11 @@ def make_sink(name: str, folder: Path, worker: int = 0, **arguments: Any) -> Any
     return getattr(import_module(chosen.module), chosen.sink)(folder, worker, **arguments)
 
 
+def format_of(writer: str) -> str | None:
+    """The format that a writer's name means: its own, or ``module:callable`` of its sink."""
+    return next((name for name, each in FORMATS.items() if writer in (name, f"{each.module}:{each.sink}")), None)
+
+
 def after_run(name: str, folder: Path, results: Path, run: RunInfo) -> None:
     """What a format makes of a run's agents, whose results are below ``results``. Raises ``SinkError``."""
     module, _, function = FORMATS[name].after.partition(":")

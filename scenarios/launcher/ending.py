@@ -26,7 +26,7 @@ from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 from simulator.tape.digest import combine
-from writers.formats import FORMATS, after_run
+from writers.formats import after_run, format_of
 
 if TYPE_CHECKING:
     from scenarios.launcher.questdb_session import Database  # with psycopg: only for those who use it
@@ -114,15 +114,16 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     if run.rows is not None:
         with reasons.after("its manifest", run.signals):
             write_manifest(run.rows, manifest)
-        if ":" in plan.flags.writer:
-            with reasons.after("listing what its writer wrote", run.signals):
-                list_written(run.rows)
     if run.results is not None:
         with reasons.after("keeping the agents' results", run.signals):
             write_results(run.results, agents)
-        if plan.flags.writer in FORMATS and run.rows is not None and is_whole:
+        format = format_of(plan.flags.writer)
+        if format is not None and run.rows is not None and is_whole:
             with reasons.after("what its format makes of the agents", run.signals):
-                after_run(plan.flags.writer, run.rows, run.results, run_info(run.jobs[0]))
+                after_run(format, run.rows, run.results, run_info(run.jobs[0]))
+    if run.rows is not None and ":" in plan.flags.writer:
+        with reasons.after("listing what its writer wrote", run.signals):
+            list_written(run.rows)
     if counts is not None:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         with reasons.after("its summary", run.signals):
