@@ -12,12 +12,15 @@ if TYPE_CHECKING:
         CancelRejected,
         Expired,
         Fill,
+        Imbalance,
         MarketView,
         OrderEntry,
         OwnOrder,
         PhaseChange,
         Quote,
         Rejected,
+        SipQuote,
+        Status,
         Trade,
         Wait,
     )
@@ -31,19 +34,21 @@ if TYPE_CHECKING:
     from simulator.inputs.sessions import format_ts, parse_ts
     from simulator.inputs.universe import load_universe
     from simulator.market import Market, Result, simulate
+    from simulator.notices import StatusReason
     from simulator.records import Cond, CrossKind, Event, EventKind, OrderType, Phase, Reject, Side
     from simulator.tape.sink import NullSink, RunInfo, Sink
 
 _HOMES = {
     "agents": (
-        "Accepted", "CancelRejected", "Cancelled", "Expired", "Fill", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange",
-        "Quote", "Rejected", "Trade", "Wait",
+        "Accepted", "CancelRejected", "Cancelled", "Expired", "Fill", "Imbalance", "MarketView", "OrderEntry", "OwnOrder", "PhaseChange",
+        "Quote", "Rejected", "SipQuote", "Status", "Trade", "Wait",
     ),
     "book.limit_order_book": ("LimitOrderBook",),
     "inputs.config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
     "analysis.impact": ("Impact", "with_and_without"),
     "market": ("Market", "Result", "simulate"),
+    "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),
     "records": ("Cond", "CrossKind", "Event", "EventKind", "OrderType", "Phase", "Reject", "Side"),
     "analysis.agent_result": ("AgentResult", "Position"),
@@ -67,6 +72,7 @@ __all__ = [
     "Expired",
     "Fees",
     "Fill",
+    "Imbalance",
     "Impact",
     "InputError",
     "LimitError",
@@ -92,6 +98,9 @@ __all__ = [
     "Side",
     "Sink",
     "SinkError",
+    "SipQuote",
+    "Status",
+    "StatusReason",
     "Trade",
     "Wait",
     "format_ts",

@@ -4,7 +4,8 @@ Before the next Python event, at time t, is processed, the flow runs all its eve
 hear of something; then an earlier Python event may have come up, and the clock looks again.
 
 Ties at one instant are decided by rule, through SimPy's priorities: phase changes, then crosses, then messages to venues (each
-venue sorts its own by agent name and sequence), then the agents wake in order of name, and the background is last.
+venue sorts its own by agent name and sequence), then what venues tell of their crosses, then the agents wake in order of name, and
+the background is last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from simulator.interrupts import Interrupt
 
 DAY, PHASE, CROSS, MESSAGE = -4, -3, -2, -1
 """Priorities; SimPy's own URGENT and NORMAL, 0 and 1, come after them."""
+NOTICE = 2
+"""What venues tell of their crosses."""
 AGENT = 16
 """The first agent, by name, wakes with this priority, the next one with one more."""
 CANCELLED_MIN = 64

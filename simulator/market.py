@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from simulator.agents.auction_crosser import auction_crosser
 from simulator.analysis.agent_result import AgentResult, agent_result
-from simulator.clock import CROSS, DAY, Clock, check_ns
+from simulator.auctions import Auctions
+from simulator.clock import DAY, Clock, check_ns
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
 from simulator.exchange.book_view import BookView
-from simulator.exchange.order_books import Exchange, dollars_to_ticks
+from simulator.exchange.notice_board import NoticeBoard
+from simulator.exchange.order_books import Exchange
 from simulator.exchange.venue import Crossing, Inbox, Venue
 from simulator.flow import NEVER_NS, Flow, NoFlow
 from simulator.gateway.admission import admit
 from simulator.gateway.agent_process import Engine
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Traded
-from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
+from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
 from simulator.inputs.config import Refresh, Scenario
-from simulator.inputs.sessions import continuous_days, new_york, require_session, trading_days
-from simulator.records import PRICE_UNITS_PER_USD, Batch, CrossKind, Liquidity, Phase
+from simulator.inputs.lots import round_lot
+from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
+from simulator.notices import SipBatch
+from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase
 from simulator.tape.columns import (
     NOTIFY_BOOK,
     NOTIFY_CROSSED,
@@ -38,7 +42,9 @@ from simulator.tape.columns import (
     NOTIFY_TAKEN,
     NOTIFY_TRADE,
     NOTIFY_TS,
+    TAPE_TICK,
 )
+from simulator.tape.consolidated import SIP_LEVELS, Consolidator
 from simulator.tape.digest import Digest
 from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
@@ -122,14 +128,19 @@ class Market:
         self._digest = Digest(self.run_info)
         self._clock.process(self._run_days())
         self._inbox = Inbox(self._clock)
-        self._venues = [Venue(v, self._clock, self._exchange, self._flow, self._days, scenario) for v in range(len(universe.venues))]
+        self._board = NoticeBoard(
+            self._symbols, len(universe.venues), self._exchange.columns.facts[:, TAPE_TICK].tolist(), scenario.extra_tables
+        )
+        self._consolidator = Consolidator(self._symbols, self._exchange.sip_delays_ns) if SipBatch.table in scenario.extra_tables else None
+        parts = (self._clock, self._exchange, self._flow)
+        self._venues = [Venue(v, *parts, self._days, scenario, self._board) for v in range(len(universe.venues))]
         self._inbox.venues = self._venues
-        if scenario.session_pacing:
-            crosser = auction_crosser(self._days, scenario.start_ns, lambda t: self._clock.at(t, CROSS), self._call_cross)
-            self._clock.process(crosser)
+        self._auctions = Auctions(*parts, self._venues, self._days, scenario, self._board)
         for refresh in scenario.refreshes:
             self.refresh(refresh)
         self._subscriptions = Subscriptions(self._exchange)
+        self._board.on_status = partial(self._subscriptions.notify, STATUSES)
+        self._board.on_imbalance = partial(self._subscriptions.notify, IMBALANCES)
         self._interrupt = self._clock.interrupt
         self._watchdog = Watchdog(self._interrupt)
         self._own_orders = self._admit_agents()
@@ -315,7 +326,7 @@ class Market:
             venues=tuple(venue.name for venue in universe.venues),
             listings=tuple(universe.listing_index(i) for i in self._symbols),
         )
-        engine = Engine(self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog)
+        engine = Engine(self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog, self._board)
         if not self.scenario.agents:
             return []
         with self._watchdog.watching():
@@ -330,8 +341,17 @@ class Market:
             if n:
                 self._end_agents_orders(start_ns)
                 self._exchange.reset_day()
+                self._board.start_day()
             self._digest.day(day.date.isoformat())
+            self._start_lots(day)
             self._flow.start_day(day, start_ns)
+
+    def _start_lots(self, day: TradingDay) -> None:
+        """Round lots go by the date, and the consolidated quote begins anew."""
+        names = [self.scenario.universe.symbols[i].name for i in self._symbols]
+        self._exchange.lots = [round_lot(day.date, self.scenario.prices[name].close) for name in names]
+        if self._consolidator is not None:
+            self._consolidator.start_day(self._exchange.lots)
 
     def _end_agents_orders(self, ts_ns: int) -> None:
         """The day's books are gone, and all that stood in them."""
@@ -347,24 +367,6 @@ class Market:
                     answer = self._exchange.cancel(b, ts_ns, slot, order_id)
                     own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
                     self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
-
-    def _call_cross(self, kind: CrossKind) -> None:
-        """Cross every symbol at its listing venue."""
-        universe = self.scenario.universe
-        for k, i in enumerate(self._symbols):
-            v = universe.listing_index(i)
-            self._venues[v].cross(k * len(universe.venues) + v, kind, self._reference_ticks(k, v))
-
-    def _reference_ticks(self, k: int, listing: int) -> int:
-        """The midpoint at the listing venue, else at another, else the efficient price, else the bracket's close."""
-        venues = self._exchange.venues
-        for v in [listing, *(v for v in range(venues) if v != listing)]:
-            bid, ask = self._exchange.best_now(k * venues + v)
-            if bid and ask:
-                return (bid + ask) // 2
-        symbol = self.scenario.universe.symbols[self._symbols[k]]
-        price = self._flow.efficient_price(k) or self.scenario.prices[symbol.name].close
-        return max(1, dollars_to_ticks(price, symbol.tick_units))
 
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""
@@ -393,13 +395,22 @@ class Market:
     def _flush_before(self, ts_ns: int) -> bool:
         """Hand on the rows stamped before ``ts_ns``; returns whether there were any."""
         batches = self._exchange.drain(ts_ns)
-        for batch in batches:
+        for batch in [*batches, *self._board.drain(ts_ns), *self._consolidated(ts_ns)]:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)
             (self._memory if self._sink is None else self._sink).write(batch)
         if batches:
             self._exchange.forget(batches)
         return bool(batches)
+
+    def _consolidated(self, ts_ns: int) -> Sequence[Batch]:
+        """Rows of the consolidated quote published before ``ts_ns``; book rows stamped before it are still in the columns."""
+        if self._consolidator is None:
+            return ()
+        if rows := self._exchange.rows_before(ts_ns, SIP_LEVELS):
+            self._consolidator.take(rows)
+        published = self._consolidator.due(ts_ns)
+        return () if published is None else (published,)
 
     def _next_python_ns(self) -> int:
         """No Python event comes before this."""

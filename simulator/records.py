@@ -1,4 +1,4 @@
-"""Every record that crosses a boundary: units, enums, columns. Imports numpy only.
+"""Every record that crosses a boundary: units, enums, columns; what else is published is in ``notices``. Imports numpy only.
 
 Times are int64 nanoseconds since the epoch, UTC. Prices leave the engine as int32 units of 0.0001 USD
 (as ITCH and LOBSTER have them), those of a symbol too dear for that in ticks: a batch's price times the
@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulator.notices import NOTICE_TYPES, Notice
 
 I8 = NDArray[np.int8]
 I32 = NDArray[np.int32]
@@ -90,6 +92,11 @@ class CrossKind(IntEnum):
     RESUME = 2
     """After a halt: takes the on-open orders too."""
 
+    @property
+    def cond(self) -> Cond:
+        """Of its print."""
+        return Cond(self + 1)
+
 
 class EventKind(IntEnum):
     """What a book reports. A command yields, in this order:
@@ -145,6 +152,8 @@ class Reject(IntEnum):
     """More messages in one second than the agent may send (``AgentSpec.max_messages_per_s``)."""
     NO_CROSS = 13
     """An on-open or on-close order whose cross is over, or on a day without one: it would wait for nothing."""
+    CUT_OFF = 14
+    """An on-open or on-close order, or a change of one, later than its venue allows before the cross."""
 
 
 class Liquidity(IntEnum):
@@ -427,10 +436,12 @@ class TruthBatch:
 NOT_GIVEN = -1
 """In a column of enums: the row has none."""
 
-Batch = MarketDataBatch | TradeBatch | OrderBatch | TruthBatch
-BATCH_TYPES: dict[str, type] = {b.table: b for b in (MarketDataBatch, TradeBatch, OrderBatch, TruthBatch)}
+Batch = MarketDataBatch | TradeBatch | OrderBatch | TruthBatch | Notice
+BATCH_TYPES: dict[str, type] = {b.table: b for b in (MarketDataBatch, TradeBatch, OrderBatch, TruthBatch, *NOTICE_TYPES)}
 TABLES = tuple(BATCH_TYPES)
-EXTRA_TABLES = ("orders", "truth")
+"""All that a run can write, in the order in which they are told, digested and shown."""
+BASE_TABLES, EXTRA_TABLES = TABLES[:2], TABLES[2:]
+"""Those of every run, and those that are written when they are asked for."""
 
 
 def columns(batch: Batch) -> list[tuple[str, NDArray[np.generic]]]:

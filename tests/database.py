@@ -16,7 +16,9 @@ from typing import Any
 import duckdb
 import psycopg
 
+from simulator.records import EXTRA_TABLES
 from tests import in_process
+from writers.questdb.schema import KEYS, ORDINAL, TableDef, ddl
 from writers.questdb.server import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent
@@ -26,12 +28,11 @@ WINDOW = ("--start_ts", "2025-07-01T13:29:40Z", "--end_ts", "2025-07-01T13:31:10
 SMALL = (*FIVE, *RATES, *WINDOW)
 """A minute and a half around the open, five symbols, some 10,000 rows."""
 COLUMNS = {
-    "market_data": "symbol, venue, bids, asks",
-    "trades": "symbol, venue, price, size, side, cond",
-    "orders": "symbol, venue, action, kind, order_id, side, price, size, display, hidden_size, other_id, order_type, imbalance, cross_kind",
-    "truth": "symbol, venue, price, size, hidden_size, refill_size, resting_side, taker_order, maker_order, taker, maker, parent, "
-    "efficient_price",
+    each.name.removeprefix("equities_"): ", ".join(name for name, _ in each.columns[1:] if name != ORDINAL)
+    for each in ddl(extra_tables=EXTRA_TABLES, views=False)
+    if isinstance(each, TableDef)
 }
+"""By table, but for the time."""
 
 
 def at(server: EmbeddedServer) -> tuple[str, ...]:
@@ -92,8 +93,8 @@ def connect(server: EmbeddedServer) -> Any:
 
 def rows(pg: Any, table: str, suffix: str = "") -> list[tuple[Any, ...]]:
     """All rows in order, times as whole ns and books as lists; ties of extra tables by their ordinal."""
-    ordinal = ", ordinal" if table in ("orders", "truth") else ""
-    query = f"SELECT timestamp_ns::long, {COLUMNS[table]} FROM equities_{table}{suffix} ORDER BY timestamp_ns, symbol, venue{ordinal}"
+    keys = [name for name in KEYS if name in COLUMNS[table].split(", ")] + [ORDINAL] * (table in EXTRA_TABLES)
+    query = f"SELECT timestamp_ns::long, {COLUMNS[table]} FROM equities_{table}{suffix} ORDER BY timestamp_ns, {', '.join(keys)}"
     return [tuple(row) for row in pg.execute(query).fetchall()]
 
 
@@ -103,7 +104,7 @@ def parquet_rows(folder: Path, table: str) -> list[tuple[Any, ...]]:
         found = con.execute(
             f"SELECT epoch_ns(timestamp_ns) AS ns, {COLUMNS[table]} FROM "
             f"read_parquet('{folder}/equities_{table}/*/*/*.parquet', file_row_number = true, filename = true) "
-            "ORDER BY ns, symbol, venue, filename, file_row_number"
+            f"ORDER BY ns, symbol{', venue' * ('venue' in COLUMNS[table].split(', '))}, filename, file_row_number"
         )
         return [tuple(row) for row in found.fetchall()]
 

@@ -93,6 +93,8 @@ class Tape:
         """The rows in time order, table by table."""
         made: list[Batch] = []
         for table, kind in BATCH_TYPES.items():
+            if not self.rows[table]:
+                continue
             values = zip(*sorted(self.rows[table], key=lambda row: row[:3]), strict=True)
             made.append(kind(**{f.name: np.array(v, DTYPES[str(f.type)]) for f, v in zip(fields(kind), values, strict=True)}))
         return made

@@ -23,12 +23,12 @@ from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import parse_ts
 from simulator.inputs.universe import load_universe
 from simulator.market import Market, simulate
-from simulator.records import Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
+from simulator.records import EXTRA_TABLES, TABLES, Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
 from simulator.tape.columns import WATCH
 from simulator.tape.sink import NullSink
 from writers.memory import MemorySink
 
-EXTRA = ("orders", "truth")
+EXTRA = EXTRA_TABLES
 
 
 def poller(market: MarketView, orders: OrderEntry, rng: np.random.Generator, every_ns: int) -> Generator[Wait, Any, None]:
@@ -94,9 +94,10 @@ def test_a_market_without_a_sink_gives_its_rows_as_a_sink_in_memory_does() -> No
             ask()
 
 
-@pytest.mark.parametrize("levels", [4, 40])
+@pytest.mark.parametrize("levels", [1, 40])
 def test_the_number_of_levels_moves_no_row(levels: int) -> None:
-    ten, other = run(scenario()).tape(), run(scenario(levels=levels)).tape()
+    ten, other = (run(scenario(levels=n, extra_tables=("sip",))).tape() for n in (10, levels))
+    assert len(ten["sip"]) > 100
     shared = min(levels, 10)
     for table in ten:
         for name, column in columns(ten[table]):
@@ -114,8 +115,8 @@ def test_some_symbols_alone_have_the_rows_of_the_full_run() -> None:
     parts = full.result().digest_parts
     wanted = {key: part for key, part in parts.items() if key[1] in ("XOM", "AAPL")}
     assert some.result().digest_parts == wanted
-    assert len(wanted) == 2 * 4
-    assert len(parts) == 4 * 4
+    assert len(wanted) == 2 * len(TABLES)
+    assert len(parts) == 4 * len(TABLES)
 
 
 def test_dealing_the_symbols_to_workers_changes_no_part_of_the_digest() -> None:

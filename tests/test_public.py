@@ -92,11 +92,11 @@ def test_no_circle_of_imports() -> None:
 
 
 BELOW = {
-    "records": (), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
-    "agents": ("records", "errors", "inputs"), "tape": ("records", "errors", "book", "inputs"),
+    "notices": (), "records": ("notices",), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
+    "agents": ("records", "notices", "errors", "inputs"), "tape": ("records", "notices", "errors", "book", "inputs"),
     "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "interrupts": (), "clock": ("errors", "flow", "interrupts"),
-    "exchange": ("records", "errors", "book", "clock", "flow", "inputs", "tape"),
-    "gateway": ("records", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
+    "exchange": ("records", "notices", "errors", "book", "clock", "flow", "inputs", "tape"),
+    "gateway": ("records", "notices", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
 }  # fmt: skip
 """What each room of ``simulator`` may import besides itself. ``market``, ``analysis`` and ``testing`` stand above all of these."""
 
@@ -112,7 +112,7 @@ def test_a_room_imports_only_those_below_it(room: str) -> None:
 def test_import_directions() -> None:
     for path in SOURCES:
         parts = path.relative_to(ROOT).parts
-        if parts[:2] in (("simulator", "records.py"), ("simulator", "errors.py")):
+        if parts[:2] in (("simulator", "notices.py"), ("simulator", "errors.py")):
             assert not ours(path), path
         if parts[1] == "book":
             assert ours(path) <= {"book", "records", "errors"}, path

@@ -17,6 +17,7 @@ import pytest
 
 from simulator.errors import InputError, SinkError
 from simulator.inputs.run_record import FORMAT, Manifest, read_manifest, record_run
+from simulator.notices import StatusReason
 from simulator.records import (
     BATCH_TYPES,
     NOT_GIVEN,
@@ -28,11 +29,12 @@ from simulator.records import (
     EventKind,
     MarketDataBatch,
     OrderType,
+    Phase,
     Side,
     columns,
     slice_batch,
 )
-from simulator.tape.arrow import to_table
+from simulator.tape.arrow import PRICES_OR_NULL, to_table
 from simulator.tape.sink import RunInfo
 from tests.helpers import scenario
 from writers.memory import MemorySink, estimate_bytes
@@ -46,7 +48,11 @@ NOON_NS = 1_751_371_200_000_000_000
 RUN = RunInfo(
     symbols=("AAPL", "JPM", "XOM"), venues=("NASDAQ", "NYSE"), levels=LEVELS, tables=TABLES, agents=dict(enumerate(("cross", "maker", "depth", "taker", "mine"))),
 )  # fmt: skip
-BOUNDS = {"order_type": 9, "cross_kind": 3, "symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5}
+BOUNDS = {
+    "order_type": 9, "cross_kind": 3, "symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5,
+    "phase": 6, "reason": 4, "cross": 3, "imbalance_side": 2, "bid_venue": 2, "ask_venue": 2,
+}  # fmt: skip
+MAY_BE_NONE = ("order_type", "cross_kind", "phase", "imbalance_side", "bid_venue", "ask_venue")
 
 
 def random_batch(table: str, rows: int, *, seed: int = 1, start_ns: int = NOON_NS, span_ns: int = NS_PER_HOUR, full: bool = False) -> Batch:
@@ -61,12 +67,15 @@ def random_batch(table: str, rows: int, *, seed: int = 1, start_ns: int = NOON_N
         quotes[:, 2:4] *= np.arange(LEVELS) < counts[:, 1:, None]
         batch["quotes"] = quotes
     wide = {"size", "hidden_size", "refill_size", "action", "order_id", "display", "other_id", "imbalance", "taker_order", "maker_order", "parent"}
+    wide |= {"paired_size", "imbalance_size", "bid_size", "ask_size"}
     for name in (field.name for field in fields(BATCH_TYPES[table])):
         if name == "efficient_price":
             batch[name] = rng.random(rows) * 100
         elif name not in batch:
-            low = NOT_GIVEN if name in ("order_type", "cross_kind") else 0
+            low = NOT_GIVEN if name in MAY_BE_NONE or (table, name) == ("status", "venue") else 0
             batch[name] = rng.integers(low, BOUNDS.get(name, 2_000_000), rows).astype(np.int64 if name in wide else np.int32)
+            if name in PRICES_OR_NULL:
+                batch[name][rng.random(rows) < 0.3] = 0
     made: Batch = BATCH_TYPES[table](**batch)
     return made
 
@@ -91,6 +100,10 @@ def expected_rows(batch: Batch, run: RunInfo) -> list[dict[str, Any]]:
     names = {"symbol": run.symbols, "venue": run.venues, "side": "BS", "resting_side": "BS", "cond": "TOCH", "maker": run.agents}
     names |= {"taker": run.agents, "kind": [kind.name for kind in EventKind]}
     names |= {"order_type": [*(kind.name for kind in OrderType), ""], "cross_kind": [*(kind.name for kind in CrossKind), ""]}
+    names |= {"phase": [*(phase.name for phase in Phase), ""], "reason": [reason.name for reason in StatusReason], "cross": "OCH"}
+    names |= {"imbalance_side": ["B", "S", ""], "bid_venue": [*run.venues, ""], "ask_venue": [*run.venues, ""]}
+    if batch.table == "status":
+        names["venue"] = [*run.venues, ""]
     rows = []
     for i in range(len(batch)):
         if isinstance(batch, MarketDataBatch):
@@ -107,6 +120,8 @@ def expected_rows(batch: Batch, run: RunInfo) -> list[dict[str, Any]]:
                 value: Any = column[i].item()
                 if name in names:
                     value = names[name][value]
+                elif name in PRICES_OR_NULL:
+                    value = value / 10_000 if value else None
                 elif name == "price":
                     value = value / 10_000
                 row["timestamp_ns" if name == "ts_ns" else name] = value
@@ -405,7 +420,8 @@ def test_memory_gives_back_all_rows_in_every_form() -> None:
         for side in {"bids", "asks"} & set(frame.columns):
             assert all(levels.ndim == 2 and levels.dtype == np.float64 for levels in frame[side])
             frame[side] = [levels.tolist() for levels in frame[side]]
-        assert frame.to_dict("records") == expected_rows(batch, RUN)
+        rows = [{name: None if value != value else value for name, value in row.items()} for row in frame.to_dict("records")]  # NaN is null
+        assert rows == expected_rows(batch, RUN)
 
 
 def test_memory_has_empty_tables_of_the_same_schema() -> None:
@@ -434,7 +450,7 @@ def test_memory_is_estimated_to_the_byte_and_refused_beyond_the_limit() -> None:
 def test_null_counts() -> None:
     sink = NullSink()
     run_through(sink, [random_batch("trades", 5), random_batch("trades", 6)])
-    assert sink.rows == {"market_data": 0, "trades": 11, "orders": 0, "truth": 0}
+    assert sink.rows == dict.fromkeys(TABLES, 0) | {"trades": 11}
 
 
 def test_a_folder_that_is_gone_is_not_called_complete(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from simulator.errors import InputError, explain
 from simulator.inputs.config import SEED_MAX, SEED_MIN, OffsessionTrades, Rates, Scenario
 from simulator.inputs.strict_yaml import must
+from simulator.records import EXTRA_TABLES
 from writers.formats import FORMATS
 
 PROGRAM = "python -m scenarios.full_day"
@@ -137,7 +138,7 @@ class Flags(BaseModel):
     out: str = Field("out", description="Folder for the files; given, also for the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
-    extra_tables: Names | None = Field(None, description="More tables, as a comma list: orders, truth (default: none).")
+    extra_tables: Names | None = Field(None, description=f"More tables, as a comma list: {', '.join(EXTRA_TABLES)} (default: none).")
     memory_limit: ByteSize = Field(
         ByteSize(2_000_000_000), description="Bytes that --writer memory may hold, such as 500MB or 2GB (default 2GB)."
     )

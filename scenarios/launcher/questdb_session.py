@@ -22,7 +22,7 @@ from simulator.errors import InputError, SinkError, explain
 from simulator.flow import NEVER_NS
 from simulator.inputs.run_record import Manifest
 from simulator.inputs.sessions import format_ts
-from simulator.records import I64, NS_PER_S
+from simulator.records import BASE_TABLES, I64, NS_PER_S
 from writers.questdb import resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
@@ -40,7 +40,6 @@ TCP_COMMITS_WITHIN_S = 8.0
 LOOK_EVERY_S = 0.1
 LAST_WORD_WITHIN_S = 2.0
 """A run that ends early says so to the database, and lets go of the tables, if it answers that soon."""
-BASE_TABLES = ("market_data", "trades")
 
 
 @contextmanager

@@ -15,7 +15,8 @@ Everything it sees is the past, by its latency to the venue; everything it sends
 ticks, sizes in shares, times in ns since the epoch (UTC).
 
 What reaches an agent at one instant has reached it before it wakes at that instant. Where several things end a wait at one
-instant, it gets the first of: a message (by arrival), a change of phase, a trade, a quote; the time limit comes last, and gives None.
+instant, it gets the first of: a message (by arrival), a change of phase, of a status, an imbalance, a trade, a quote; the time limit
+comes last, and gives None.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from simulator.records import OrderType, Phase, Reject, Side
+from simulator.notices import StatusReason
+from simulator.records import CrossKind, OrderType, Phase, Reject, Side
 
 BEST = "BEST"
 """In place of a venue: the one with the best displayed price (see ``OrderEntry``)."""
@@ -141,6 +143,59 @@ class PhaseChange(NamedTuple):
     venue: str
 
 
+class Status(NamedTuple):
+    """What a symbol may do at a venue: its phase there, and its price bands in the whole market."""
+
+    ts_ns: int
+    """Of the last change."""
+    phase: Phase
+    """That of the venue, but for a symbol that is halted, or waits for its opening cross."""
+    reason: StatusReason
+    """Of the last change: SESSION, LULD, MWCB or REGULATORY."""
+    reference_ticks: int
+    """The bands' reference; this and the bands are 0 where there are none."""
+    lower_ticks: int
+    upper_ticks: int
+    symbol: str
+    venue: str
+
+
+class Imbalance(NamedTuple):
+    """What the listing venue tells of a symbol's coming cross. Prices are 0 where there is none."""
+
+    ts_ns: int
+    cross: CrossKind
+    paired: int
+    """Shares of orders for the cross that would trade at ``reference_ticks``."""
+    imbalance: int
+    """Shares of them left over there, on ``side``."""
+    side: Side | None
+    """None without an imbalance."""
+    reference_ticks: int
+    """Within the venue's quote."""
+    near_ticks: int
+    """At which the cross would take place now; 0 in a venue's early messages."""
+    far_ticks: int
+    """At which it would if the orders for it were alone; 0 in a venue's early messages."""
+    symbol: str
+    venue: str
+
+
+class SipQuote(NamedTuple):
+    """The national best bid and offer of round lots as the consolidated feed has it; 0, and no venue, where there is none."""
+
+    ts_ns: int
+    """When the processor published the newest row of a venue that is in it."""
+    bid_ticks: int
+    bid_size: int
+    """Shares, in whole round lots."""
+    bid_venue: str
+    ask_ticks: int
+    ask_size: int
+    ask_venue: str
+    symbol: str
+
+
 class OwnOrder(NamedTuple):
     """An own order as the agent knows it from the messages that have arrived."""
 
@@ -171,6 +226,9 @@ class _Wait(NamedTuple):
     trades: tuple[int, ...]
     phases: tuple[int, ...]
     """Venues."""
+    statuses: tuple[int, ...]
+    """Books."""
+    imbalances: tuple[int, ...]
 
 
 class Wait(_Wait):
@@ -179,22 +237,22 @@ class Wait(_Wait):
     __slots__ = ()
 
     def __new__(cls, *args: object, **kwargs: object) -> Wait:
-        raise TypeError("a Wait is not made by hand: use market.wait, until, message, quote, trade, phase_change or any_of")
+        raise TypeError("a Wait is not made by hand: use market.wait, until, message, quote, trade and so on, or any_of")
 
     @classmethod
     def made(
         cls, owner: int, until_ns: int | None, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (),
-        trades: tuple[int, ...] = (), phases: tuple[int, ...] = (),
+        trades: tuple[int, ...] = (), phases: tuple[int, ...] = (), statuses: tuple[int, ...] = (), imbalances: tuple[int, ...] = (),
     ) -> Wait:  # fmt: skip
         """For the gateway, which knows what its numbers mean."""
-        return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases))
+        return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases, statuses, imbalances))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a Wait cannot be changed: make another one")
 
     def __repr__(self) -> str:
         parts = [] if self.kinds is None else [" or ".join(k.__name__ for k in self.kinds) or "any message"]
-        parts += [name for name in ("quotes", "trades", "phases") if getattr(self, name)]
+        parts += [name for name in ("quotes", "trades", "phases", "statuses", "imbalances") if getattr(self, name)]
         parts += [] if self.until_ns is None else [f"until {self.until_ns} ns"]
         return f"<Wait: {', '.join(parts)}>"
 
@@ -225,6 +283,21 @@ class MarketView(Protocol):
         """Up to ``count`` of the day's last prints, the newest first; at most as many as the scenario's ``history`` keeps."""
 
     def phase(self, venue: str) -> Phase: ...
+
+    def status(self, symbol: str, venue: str) -> Status:
+        """What the symbol may do there, as told."""
+
+    def last_imbalance(self, symbol: str) -> Imbalance | None:
+        """The day's last of what the listing venue tells of a coming cross; None before the first.
+
+        An agent gets what is told from when it first asks, here or by ``imbalance``.
+        """
+
+    def sip(self, symbol: str) -> SipQuote:
+        """The consolidated quote: what the processor has published, and what has reached the agent of that.
+
+        The processor stands at the symbol's listing venue, so an agent is that venue's latency away from it.
+        """
 
     def own_orders(self, symbol: str | None = None, venue: str | None = None) -> list[OwnOrder]:
         """The orders that are alive, or on their way to the venue, in the order in which they were sent."""
@@ -261,6 +334,12 @@ class MarketView(Protocol):
 
     def phase_change(self, venue: str, limit_ns: int | None = None) -> Wait:
         """For the next phase; gives the ``PhaseChange``, or None after ``limit_ns``."""
+
+    def status_change(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
+        """For the next change of the symbol's status at a venue (None: at any); gives the ``Status``, or None after ``limit_ns``."""
+
+    def imbalance(self, symbol: str, limit_ns: int | None = None) -> Wait:
+        """For the listing venue's next message on the symbol's coming cross; gives the ``Imbalance``, or None after ``limit_ns``."""
 
     def any_of(self, *waits: Wait, limit_ns: int | None = None) -> Wait:
         """For whatever of these comes first, at most for ``limit_ns``; gives what that wait gives. None: the time is over."""

@@ -47,6 +47,7 @@ from simulator.records import (
     Cond,
     CrossKind,
     Indication,
+    MarketDataBatch,
     OrderType,
     Reject,
     Side,
@@ -72,6 +73,7 @@ from simulator.tape.columns import (
     keep_rest,
     make_columns,
 )
+from simulator.tape.consolidated import PROCESSOR_NS, SIP_LEVELS, best_quotes, round_lot_quotes
 
 DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)
 GOT_REASON, GOT_ID, GOT_SLOT, GOT_EXECUTED, GOT_TAKEN_OFF, GOT_HAPPENED = range(6)
@@ -141,12 +143,14 @@ class Exchange:
         self.symbols = list(symbols)
         self.venues = len(universe.venues)
         count = len(self.symbols) * self.venues
+        self._levels = scenario.levels
+        sees_sip = "sip" in scenario.extra_tables or scenario.agents  # whose quotes do not hang on the levels that are shown
         self._window = scenario.price_window
         self._max_orders = scenario.max_orders
         self.books = make_books(count, max_orders=scenario.max_orders, price_window=scenario.price_window)
         self.columns = make_columns(
             count,
-            levels=scenario.levels,
+            levels=max(scenario.levels, SIP_LEVELS) if sees_sip else scenario.levels,
             # Rows of one instant cannot be drained before it is over, and agents may send many orders at once.
             rows=(16384 if scenario.levels <= 20 else 8192) * (4 if scenario.agents else 1),
             orders="orders" in scenario.extra_tables,
@@ -160,6 +164,10 @@ class Exchange:
             facts = self.columns.facts[b]
             facts[SYMBOL], facts[VENUE], facts[TICK_UNITS] = i, b % self.venues, universe.symbols[i].tick_units
             facts[TAPE_TICK] = universe.symbols[i].tick_units // scenario.price_scales[i]
+        self.sip_delays_ns = [venue.sip_delay_ns + PROCESSOR_NS for venue in universe.venues]
+        """By venue: from a change of its book until the consolidated quote that has it is published."""
+        self.lots = [1] * len(self.symbols)
+        """Round lot of each symbol today; set by the market."""
         self._got = np.zeros(6, np.int64)
         # A number of an array costs a third through a memoryview, and agents look often.
         self._facts = self.columns.facts.data
@@ -247,8 +255,9 @@ class Exchange:
         """The rows stamped before ``before_ns``, as views that hold until ``forget`` is called with them."""
         out, used = self.columns, self.columns.used
         batches: list[Batch] = []
+        if rows := self.rows_before(before_ns, self._levels):
+            batches.append(rows)
         for stamps, place, make in (
-            (out.md_ts, ROWS_MD, market_data_batch),
             (out.tr_ts, ROWS_TR, trade_batch),
             (out.or_ts, ROWS_OR, order_batch),
             (out.th_ts, ROWS_TH, truth_batch),
@@ -257,6 +266,11 @@ class Exchange:
             if n:
                 batches.append(make(out, n))
         return batches
+
+    def rows_before(self, before_ns: int, levels: int) -> MarketDataBatch | None:
+        """The book rows stamped before ``before_ns``, as ``drain`` gives them, with so many levels; None without any."""
+        n = int(np.searchsorted(self.columns.md_ts[: self.columns.used[ROWS_MD]], before_ns))
+        return market_data_batch(self.columns, n, levels) if n else None
 
     def forget(self, batches: Sequence[Batch]) -> None:
         """Make room: the rows of ``drain``'s batches have been written."""
@@ -315,9 +329,26 @@ class Exchange:
         r = self.row_at(b, ts_ns)
         if r < 0:
             return []
-        prices, sizes = self.columns.ring_quotes[b, r, 2 * side : 2 * side + 2, :count].tolist()
+        prices, sizes = self.columns.ring_quotes[b, r, 2 * side : 2 * side + 2, : min(count, self._levels)].tolist()
         units = int(self.columns.facts[b, TAPE_TICK])
         return [(price // units, size) for price, size in zip(prices, sizes, strict=True) if size]
+
+    def sip_at(self, k: int, heard_ns: int) -> list[int]:
+        """The consolidated quote of the ``k``-th symbol, as published by ``heard_ns``: stamp, bid, shares, venue, ask, shares, venue.
+
+        In ticks, 0 where there is none, as ``consolidated.best_quotes`` has them; the stamp is that of the newest row of a venue in it.
+        """
+        quotes = np.zeros((self.venues, 4, SIP_LEVELS), np.int32)
+        stamp = 0
+        for v, delay_ns in enumerate(self.sip_delays_ns):
+            b = k * self.venues + v
+            r = self.row_at(b, heard_ns - delay_ns)
+            if r >= 0:
+                quotes[v] = self.columns.ring_quotes[b, r, :, :SIP_LEVELS]
+                stamp = max(stamp, int(self.columns.ring_ts[b, r]) + delay_ns)
+        found = best_quotes(round_lot_quotes(quotes, np.full(self.venues, self.lots[k], np.int64))[None])[0].tolist()
+        units = int(self.columns.facts[k * self.venues, TAPE_TICK])
+        return [stamp, found[0] // units, *found[1:3], found[3] // units, *found[4:]]
 
     def trade_at(self, b: int, ts_ns: int) -> list[int] | None:
         """(stamp, price in ticks, shares, aggressor) of the last print as of ``ts_ns``."""

@@ -7,12 +7,14 @@ from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from simulator.clock import MESSAGE, PHASE, Clock
+from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Command, refusal
 from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
-from simulator.records import Cond, CrossKind, OrderType, Phase, Reject
+from simulator.notices import StatusReason
+from simulator.records import CrossKind, OrderType, Phase, Reject
 
 ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)
 FOR_A_CROSS = (*ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
@@ -71,8 +73,10 @@ class Venue:
         flow: Flow,
         days: Sequence[TradingDay],
         scenario: Scenario,
+        board: NoticeBoard,
     ) -> None:
         self.index = index
+        self.name = scenario.universe.venues[index].name
         self.phase = Phase.CLOSED
         self.phases: list[tuple[int, Phase]] = []
         """(since, phase) of the run's changes, for agents who see them late."""
@@ -83,6 +87,7 @@ class Venue:
         self._clock = clock
         self._exchange = exchange
         self._flow = flow
+        self._board = board
         self._days = days
         self._day: TradingDay | None = None
         universe = scenario.universe
@@ -112,15 +117,15 @@ class Venue:
         trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase not in (Phase.CLOSED, Phase.HALTED))
         for b in self.books:
             self._exchange.set_trading(b, trades)
+            self._board.tell_phase(self._clock.now, b, phase, StatusReason.SESSION)
         for hear in self.on_phase:
             hear(self, self._clock.now)
 
     def cross(self, book: int, kind: CrossKind, reference_ticks: int) -> None:
         """Carry out the cross of one book now."""
-        cond = {CrossKind.OPEN: Cond.OPEN, CrossKind.CLOSE: Cond.CLOSE, CrossKind.RESUME: Cond.HALT_RESUME}[kind]
         symbol = book // self._exchange.venues
         price, shares = self._exchange.cross(
-            book, self._clock.now, kind, reference_ticks, cond, self._flow.efficient_price(symbol)
+            book, self._clock.now, kind, reference_ticks, kind.cond, self._flow.efficient_price(symbol)
         )  # fmt: skip
         if shares:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))

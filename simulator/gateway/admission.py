@@ -21,7 +21,8 @@ from simulator.rng import stream
 
 VIEW = (
     "best", "depth", "nbbo", "last_trade", "last_trades", "phase", "own_orders", "own_order", "position", "cash_ticks", "read", "wait",
-    "until", "message", "quote", "trade", "phase_change", "any_of", "symbols", "venues",
+    "until", "message", "quote", "trade", "phase_change", "status", "status_change", "last_imbalance", "imbalance", "sip", "any_of",
+    "symbols", "venues",
 )  # fmt: skip
 ENTRY = ("buy", "sell", "add", "cancel", "cancel_all", "reduce", "replace")
 
@@ -70,7 +71,7 @@ def admit(specs: Sequence[AgentSpec], numbers: Mapping[str, int], seed: int, tra
             continue
         reach = Reach(spec, numbers[spec.name], engine.clock, traded)
         own = OwnOrders(reach)
-        view = LatentMarketView(reach, own, engine.exchange, engine.venues)
+        view = LatentMarketView(reach, own, engine.exchange, engine.venues, engine.board)
         entry = LatentOrderEntry(reach, own, engine.exchange, engine.inbox)
         agent = _make(spec, Port(view, VIEW, now), Port(entry, ENTRY, now), stream(seed, "agent", spec.name), engine.watchdog)
         AgentProcess(agent, reach, own, view, engine, AGENT + len(admitted))

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
-from simulator.agents.interface import PhaseChange, Wait
+from simulator.agents.interface import PhaseChange, Status, Wait
 from simulator.clock import Alarm, Clock
 from simulator.errors import AgentError, MarketSimError
+from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.venue import Inbox, Venue
 from simulator.flow import NEVER_NS
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach
-from simulator.gateway.subscriptions import PHASES, QUOTES, TRADES, Subscriptions
+from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck, Watchdog
 from simulator.inputs.sessions import new_york
@@ -37,6 +38,7 @@ class Engine(NamedTuple):
     inbox: Inbox
     subscriptions: Subscriptions
     watchdog: Watchdog
+    board: NoticeBoard
 
 
 class AgentProcess:
@@ -70,7 +72,7 @@ class AgentProcess:
     def on_event(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
         wait = self._wait
-        if wait is None or index not in (wait.phases, wait.trades, wait.quotes)[kind]:
+        if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes)[kind]:
             return  # watched for an earlier wait
         arrival_ns = ts_ns + self._latency(kind, index)
         self._due[kind, index] = arrival_ns
@@ -196,14 +198,20 @@ class AgentProcess:
         """What has just arrived."""
         if kind == PHASES:
             return PhaseChange(*self._view.phase_of(index), self._view.venues[index])
+        if kind == STATUSES:
+            return Status(*self._view.status_of(index), *self._reach.named(index))
+        if kind == IMBALANCES:
+            return self._view.imbalance_of(index)
         return self._view.quote_of(index) if kind == QUOTES else self._view.trade_of(index)
 
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
-        if not (wait.quotes or wait.trades or wait.phases):
+        if not (wait.quotes or wait.trades or wait.phases or wait.statuses or wait.imbalances):
             return
-        for kind, indices in ((QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases)):
+        for kind, indices in (
+            (QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases), (STATUSES, wait.statuses), (IMBALANCES, wait.imbalances),
+        ):  # fmt: skip
             for index in indices:
                 coming_ns = self._on_its_way(kind, index)
                 if coming_ns is None:
@@ -218,8 +226,12 @@ class AgentProcess:
             return self._exchange.next_row_after(index, seen_ns)
         if kind == TRADES:
             return self._exchange.next_trade_after(index, seen_ns)
+        if kind == PHASES:
+            changes = [since_ns for since_ns, _ in reversed(self._venues[index].phases)]
+        else:
+            changes = [notice.ts_ns for notice in self._view.notices_of(index, imbalances=kind == IMBALANCES)]
         coming = None
-        for since_ns, _ in reversed(self._venues[index].phases):
+        for since_ns in changes:
             if since_ns <= seen_ns:
                 break
             coming = since_ns

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import repeat
 
-from simulator.agents.interface import Message, OwnOrder, Quote, Trade, Wait
+from simulator.agents.interface import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade, Wait
 from simulator.errors import AgentError
+from simulator.exchange.notice_board import NO_STATUS, ImbalanceNotice, NoticeBoard, StatusNotice
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.venue import Venue
 from simulator.gateway.own_orders import OwnOrders
@@ -19,7 +20,7 @@ SIDES = tuple(Side)
 class LatentMarketView:
     """The past, by the agent's latency to each venue."""
 
-    def __init__(self, reach: Reach, own: OwnOrders, exchange: Exchange, venues: Sequence[Venue]) -> None:
+    def __init__(self, reach: Reach, own: OwnOrders, exchange: Exchange, venues: Sequence[Venue], board: NoticeBoard) -> None:
         self.symbols = reach.symbols
         self.venues = reach.venues
         self._reach = reach
@@ -29,6 +30,9 @@ class LatentMarketView:
         self._own = own
         self._exchange = exchange
         self._venues = venues
+        self._board = board
+        self._listens_from: dict[int, int] = {}
+        """By book: since when it gets imbalances."""
 
     @property
     def now_ns(self) -> int:
@@ -61,6 +65,21 @@ class LatentMarketView:
     def phase(self, venue: str) -> Phase:
         v = self._reach.venue(venue)
         return self.phase_of(v)[1]
+
+    def status(self, symbol: str, venue: str) -> Status:
+        book = self._reach.find(symbol, venue)
+        return Status(*self.status_of(book), *self._reach.named(book))
+
+    def last_imbalance(self, symbol: str) -> Imbalance | None:
+        book = self._listen(symbol)
+        return self.imbalance_of(book)
+
+    def sip(self, symbol: str) -> SipQuote:
+        k = self._reach.symbol(symbol)
+        heard_ns = self._reach.now_ns - self._latency_ns[self._reach.listings[k]]
+        ts_ns, bid, bid_size, bid_venue, ask, ask_size, ask_venue = self._exchange.sip_at(k, heard_ns)
+        names = (*self.venues, "")  # NOBODY is the last
+        return SipQuote(ts_ns, bid, bid_size, names[bid_venue], ask, ask_size, names[ask_venue], symbol)
 
     def own_orders(self, symbol: str | None = None, venue: str | None = None) -> list[OwnOrder]:
         k = None if symbol is None else self._reach.symbol(symbol)
@@ -104,6 +123,12 @@ class LatentMarketView:
     def phase_change(self, venue: str, limit_ns: int | None = None) -> Wait:
         return Wait.made(self._reach.number, self._limit(limit_ns), phases=(self._reach.venue(venue),))
 
+    def status_change(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
+        return Wait.made(self._reach.number, self._limit(limit_ns), statuses=self._reach.find_all(symbol, venue))
+
+    def imbalance(self, symbol: str, limit_ns: int | None = None) -> Wait:
+        return Wait.made(self._reach.number, self._limit(limit_ns), imbalances=(self._listen(symbol),))
+
     def any_of(self, *waits: Wait, limit_ns: int | None = None) -> Wait:
         for wait in waits:
             if type(wait) is not Wait or wait.owner != self._reach.number:
@@ -119,7 +144,17 @@ class LatentMarketView:
             tuple(dict.fromkeys(b for w in waits for b in w.quotes)),
             tuple(dict.fromkeys(b for w in waits for b in w.trades)),
             tuple(dict.fromkeys(v for w in waits for v in w.phases)),
+            tuple(dict.fromkeys(b for w in waits for b in w.statuses)),
+            tuple(dict.fromkeys(b for w in waits for b in w.imbalances)),
         )
+
+    def _listen(self, symbol: str) -> int:
+        """The book at the listing venue, whose imbalances the agent gets from now on at the latest."""
+        k = self._reach.symbol(symbol)
+        book = k * len(self.venues) + self._reach.listings[k]
+        self._listens_from.setdefault(book, self._reach.now_ns)
+        self._board.listeners.add(book)
+        return book
 
     def _limit(self, limit_ns: int | None) -> int | None:
         return None if limit_ns is None else self._reach.now_ns + whole("limit_ns", limit_ns, 0)
@@ -141,3 +176,22 @@ class LatentMarketView:
         """(since, phase) of a venue as it has reached the agent."""
         seen_ns = self._reach.now_ns - self._reach.latency_ns[venue]
         return next((change for change in reversed(self._venues[venue].phases) if change[0] <= seen_ns), (0, Phase.CLOSED))
+
+    def status_of(self, book: int) -> StatusNotice:
+        """The status of a book as it has reached the agent."""
+        statuses = self._board.statuses[book]
+        seen_ns = self._reach.seen_ns(book)
+        return next((status for status in reversed(statuses) if status.ts_ns <= seen_ns), NO_STATUS)
+
+    def imbalance_of(self, book: int) -> Imbalance | None:
+        """The last imbalance that has reached the agent, of those told since it listens."""
+        from_ns, seen_ns = self._listens_from[book], self._reach.seen_ns(book)
+        heard = (told for told in reversed(self._board.imbalances[book]) if from_ns <= told.ts_ns <= seen_ns)
+        last = next(heard, None)
+        return None if last is None else Imbalance(*last, *self._reach.named(book))
+
+    def notices_of(self, book: int, *, imbalances: bool) -> Sequence[StatusNotice | ImbalanceNotice]:
+        """All that the agent gets of a book, the newest first, whether or not it has reached it yet."""
+        if not imbalances:
+            return tuple(reversed(self._board.statuses[book]))
+        return tuple(told for told in reversed(self._board.imbalances[book]) if told.ts_ns >= self._listens_from[book])

@@ -1,4 +1,4 @@
-"""Who waits for the next row or print of which book, or for the next phase of which venue."""
+"""Who waits for the next row, print, status or imbalance of which book, or for the next phase of which venue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from simulator.exchange.order_books import Exchange
 from simulator.tape.columns import WATCH_QUOTES, WATCH_TRADES
 
-PHASES, TRADES, QUOTES = range(3)
+PHASES, STATUSES, IMBALANCES, TRADES, QUOTES = range(5)
 """What can be waited for, in the order in which an agent gets them at one instant."""
 FLAGS = {QUOTES: WATCH_QUOTES, TRADES: WATCH_TRADES}
 
@@ -16,7 +16,7 @@ class Waiter(Protocol):
     """Whoever waits."""
 
     def on_event(self, kind: int, index: int, ts_ns: int) -> None:
-        """The next one has happened: of a book (QUOTES, TRADES) or at a venue (PHASES)."""
+        """The next one has happened: at a venue (PHASES), or of a book (all others)."""
 
 
 class Subscriptions:

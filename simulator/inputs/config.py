@@ -16,6 +16,7 @@ from simulator.inputs.universe import Universe
 from simulator.records import (
     BACKGROUND_NAMES,
     BACKGROUND_OWNERS,
+    BASE_TABLES,
     EXTRA_TABLES,
     GAP_TICKS_MAX,
     LEVELS_MAX,
@@ -311,4 +312,4 @@ class Scenario:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables that the run writes, in the order of ``records.TABLES``."""
-        return ("market_data", "trades", *(t for t in EXTRA_TABLES if t in self.extra_tables))
+        return (*BASE_TABLES, *(t for t in EXTRA_TABLES if t in self.extra_tables))

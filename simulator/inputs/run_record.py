@@ -28,6 +28,7 @@ from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.inputs.strict_yaml import YamlFile, why_invalid
 from simulator.inputs.universe import Name, Universe, check_universe
 from simulator.inputs.versions import versions
+from simulator.records import BASE_TABLES
 
 RECORD_VERSION = 2
 """Raised whenever a record of before would no longer say all that decides the rows."""
@@ -187,7 +188,7 @@ class RunRecord(_Strict):
     @property
     def tables(self) -> tuple[str, ...]:
         """As ``Scenario.tables``."""
-        return ("market_data", "trades", *self.extra_tables)
+        return (*BASE_TABLES, *self.extra_tables)
 
     @property
     def folder(self) -> Path | None:

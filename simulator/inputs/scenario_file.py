@@ -41,7 +41,7 @@ from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Brac
 from simulator.inputs.sessions import format_ts, parse_dates, parse_ts, require_session, run_bounds, trading_days
 from simulator.inputs.strict_yaml import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
 from simulator.inputs.universe import Universe, check_universe, load_universe
-from simulator.records import NS_PER_US
+from simulator.records import EXTRA_TABLES, NS_PER_US
 
 MODEL = "the file with everything in docs/scenarios.md"
 COPIES_MAX = 1_000
@@ -140,7 +140,7 @@ class ScenarioKeys(_Keys):
     background: bool = Field(True, description="false: no compiled flow; the agents are the market.")
     agents: list[AgentKeys] = Field(default_factory=list)
     fees: FeesKeys = FeesKeys()
-    extra_tables: list[str] | None = Field(None, description="orders, truth")
+    extra_tables: list[str] | None = Field(None, description=", ".join(EXTRA_TABLES))
     writer: Annotated[Annotated[str, Tag(NAMED)] | Annotated[UseKeys, Tag(INLINE)], Discriminator(_branch)] | None = Field(
         None, description="parquet, questdb, memory, null, or use: module:callable, called with (folder, worker, **with)."
     )

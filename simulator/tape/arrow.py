@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from simulator.notices import StatusBatch, StatusReason
 from simulator.records import (
     F64,
     I32,
@@ -19,6 +20,7 @@ from simulator.records import (
     EventKind,
     MarketDataBatch,
     OrderType,
+    Phase,
     Side,
     codes,
     columns,
@@ -31,7 +33,10 @@ TIME = pa.timestamp("ns", "UTC")
 """Of every time in them: frames that agree on it can be merged."""
 SIDES = ("side", "resting_side")
 AGENTS = ("maker", "taker")
-ENUMS: dict[str, type[IntEnum]] = {"order_type": OrderType, "cross_kind": CrossKind}
+ENUMS: dict[str, type[IntEnum]] = {"order_type": OrderType, "cross_kind": CrossKind, "phase": Phase, "reason": StatusReason}
+"""Shown by their names."""
+PRICES_OR_NULL = ("reference_price", "lower_band", "upper_band", "near_price", "far_price", "bid_price", "ask_price")
+"""Of notices: 0 is no price."""
 
 
 def to_table(batch: Batch, run: RunInfo) -> Any:
@@ -61,9 +66,11 @@ LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
 def _scalars(batch: Batch, run: RunInfo) -> dict[str, Any]:
     """All columns but a book row's levels, as Arrow arrays by name."""
     plain = {name: values for name, values in columns(batch) if name not in LEVEL_COLUMNS}
-    named = {(TIME_COLUMN if name == "ts_ns" else name): _column(name, values, run) for name, values in plain.items()}
-    if "price" in plain:
-        named["price"] = pa.array(run.usd(plain["price"], batch.symbol))
+    has_none = isinstance(batch, StatusBatch)  # a venue: the market as a whole
+    named = {(TIME_COLUMN if name == "ts_ns" else name): _column(name, values, run, has_none) for name, values in plain.items()}
+    for name in plain.keys() & {"price", *PRICES_OR_NULL}:
+        missing = plain[name] == 0 if name in PRICES_OR_NULL else None
+        named[name] = pa.array(run.usd(plain[name], batch.symbol), mask=missing)
     return named
 
 
@@ -76,22 +83,27 @@ def _matrices(values: F64, counts: I32) -> NDArray[Any]:
     return np.fromiter(rows, object, len(values))
 
 
-def _column(name: str, values: NDArray[Any], run: RunInfo) -> Any:
+def _column(name: str, values: NDArray[Any], run: RunInfo, has_none: bool) -> Any:
     if name == "ts_ns":
         return _times(values)
     if name == "symbol":
         return _words(values, run.symbols)
     if name == "venue":
-        return _words(values, run.venues)
+        return _words_or_none(values, run.venues) if has_none else _words(values, run.venues)
+    if name in ("bid_venue", "ask_venue"):
+        return _words_or_none(values, run.venues)
     if name in SIDES:
         return _words(values, codes(Side))
+    if name == "imbalance_side":
+        return _words_or_none(values, codes(Side))
+    if name == "cross":
+        return _words(values, [kind.cond.code for kind in CrossKind])  # as its print has it
     if name == "cond":
         return _words(values, codes(Cond))
     if name == "kind":
         return _words(values, [kind.name for kind in EventKind])
     if name in ENUMS:
-        words = [member.name for member in ENUMS[name]]
-        return _words(np.where(values < 0, len(words), values), [*words, ""])  # NOT_GIVEN is ""
+        return _words_or_none(values, [member.name for member in ENUMS[name]])
     if name in AGENTS:
         numbers = np.array(sorted(run.agents), np.int64)
         return _words(np.searchsorted(numbers, values), [run.agents[number] for number in numbers.tolist()])
@@ -104,6 +116,11 @@ def _times(ts_ns: NDArray[np.int64]) -> Any:
 
 def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
+
+
+def _words_or_none(indices: NDArray[Any], words: Sequence[str]) -> Any:
+    """``NOT_GIVEN`` and ``NOBODY`` are ""."""
+    return _words(np.where(indices < 0, len(words), indices), [*words, ""])
 
 
 def side_values(batch: MarketDataBatch, side: int, run: RunInfo) -> F64:

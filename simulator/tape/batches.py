@@ -42,16 +42,17 @@ from simulator.tape.columns import (
 )
 
 
-def market_data_batch(out: Columns, n: int) -> MarketDataBatch:
-    """The first ``n`` book rows, as views."""
+def market_data_batch(out: Columns, n: int, levels: int) -> MarketDataBatch:
+    """The first ``n`` book rows with up to ``levels`` of the levels kept, as views."""
     key = out.md_key[:n]
+    counts = key if levels >= out.md_quotes.shape[2] else np.minimum(key, levels)
     return MarketDataBatch(
         ts_ns=out.md_ts[:n],
         symbol=key[:, MD_SYMBOL],
         venue=key[:, MD_VENUE],
-        bid_count=key[:, MD_BIDS],
-        ask_count=key[:, MD_ASKS],
-        quotes=out.md_quotes[:n],
+        bid_count=counts[:, MD_BIDS],
+        ask_count=counts[:, MD_ASKS],
+        quotes=out.md_quotes[:n, :, :levels],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError, explain
-from simulator.records import BATCH_TYPES, Batch, columns
+from simulator.records import BATCH_TYPES, EXTRA_TABLES, Batch, columns
 from simulator.tape.sink import RunInfo
 
 DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
@@ -39,7 +39,8 @@ class MemoryRows:
     def numpy(self, table: str) -> Batch:
         """All rows of a table as one batch, which is the sink's own: copy it before you change it."""
         if table not in self._batches:
-            raise InputError(explain("table", table, f"the run has {', '.join(self._batches)}", "orders and truth are extra tables."))
+            remedy = f"Extra tables are {', '.join(EXTRA_TABLES)}."
+            raise InputError(explain("table", table, f"the run has {', '.join(self._batches)}", remedy))
         batches = self._batches[table]
         if len(batches) != 1:  # put together once, so that the rows are not held twice
             parts = batches or [empty_batch(table, self._told.levels)]

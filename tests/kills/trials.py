@@ -24,6 +24,7 @@ from typing import Any
 import duckdb
 
 from scenarios.launcher import main
+from simulator.records import BASE_TABLES, EXTRA_TABLES, TABLES
 from tests import in_process
 from tests.database import COLUMNS, at, connect
 from writers.questdb import schema
@@ -40,7 +41,6 @@ LATER = ("--start_ts", f"{DAY}T13:59:50Z", "--end_ts", f"{DAY}T14:00:20Z")
 """Of a second run into the same tables; over the end of an hour."""
 PART = re.compile(r"part-\d+\.parquet")
 """A file that says it is whole: one of an early end is called ``part-0.unfinished.parquet``."""
-TABLES = ("market_data", "trades", "orders", "truth")
 VIEWS = ("top_of_book_1s", "nbbo_1s", "trades_ohlcv_1s", "nbbo_1m", "trades_ohlcv_1m")
 RUN_S = 1.5
 DATABASE_KINDS = ("parent", "worker", "group", "server", "before_the_first_row", "in_ddl", "between_views", "second_run")
@@ -173,7 +173,7 @@ class Harness:
         protocol = rng.choice(("http", "http", "tcp"))
         views = {"between_views": "after"}.get(trial.kind, rng.choice(("true", "after")))
         processes = "2" if trial.kind == "worker" else rng.choice(("1", "2"))
-        extra = ("--extra_tables", "orders,truth") if rng.random() < 0.3 else ()
+        extra = ("--extra_tables", ",".join(EXTRA_TABLES)) if rng.random() < 0.3 else ()
         place = (*at(self.server), "--suffix", suffix, "--create_views", views, *extra)
         first, second = (*BASE, *WINDOW), (*BASE, *LATER, "--seed", "7")
         command = first
@@ -307,7 +307,7 @@ class Harness:
                 run = Run((*command, *place, *self._pace()), self._log(suffix))
                 assert run.wait() == 0, run.said
                 self.took_s = self.took_s or time.monotonic() - run.began_s
-            names = (*TABLES[: 4 if extra else 2], *VIEWS)
+            names = (*(TABLES if extra else BASE_TABLES), *VIEWS)
             self._references[key] = self._read_database(suffix, names)
         return self._references[key]
 
@@ -378,7 +378,7 @@ def read_files(out: Path) -> dict[str, str]:
 def start_over(server: EmbeddedServer, suffix: str) -> None:
     """Drop a trial's tables and views, newest first."""
     with connect(server) as pg:
-        for each in reversed(schema.ddl(suffix, extra_tables=("orders", "truth"))):
+        for each in reversed(schema.ddl(suffix, extra_tables=EXTRA_TABLES)):
             what = "MATERIALIZED VIEW" if isinstance(each, schema.ViewDef) else "TABLE"
             with suppress(Exception):
                 pg.execute(f"DROP {what} IF EXISTS {each.name}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from simulator.records import EXTRA_TABLES
 from tests.database import SMALL, command, connect, digest_of
 from writers.questdb.server import EmbeddedServer
 
@@ -42,9 +43,9 @@ def suffix() -> str:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Folder and digest of the small run as Parquet, with both extra tables."""
+    """Folder and digest of the small run as Parquet, with all extra tables."""
     folder = tmp_path_factory.mktemp("small") / "out"
-    done = command(*SMALL, "--extra_tables", "orders,truth", "--out", str(folder))
+    done = command(*SMALL, "--extra_tables", ",".join(EXTRA_TABLES), "--out", str(folder))
     return folder, digest_of(done)
 
 

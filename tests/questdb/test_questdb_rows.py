@@ -8,21 +8,20 @@ from typing import Any
 import duckdb
 import pytest
 
+from simulator.records import EXTRA_TABLES, TABLES
 from tests.database import SMALL, at, command, digest_of, read_back
 from writers.questdb import schema
 from writers.questdb.server import EmbeddedServer
-
-ALL = ("market_data", "trades", "orders", "truth")
 
 
 @pytest.mark.parametrize(("protocol", "processes"), [("http", 1), ("http", 2), ("tcp", 1), ("tcp", 3)])
 def test_rows_equal_the_files(server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str], protocol: str, processes: int) -> None:
     folder, digest = small
-    flags = ("--protocol", protocol, "--processes", str(processes), "--suffix", suffix, "--extra_tables", "orders,truth")
+    flags = ("--protocol", protocol, "--processes", str(processes), "--suffix", suffix, "--extra_tables", ",".join(EXTRA_TABLES))
     done = command(*SMALL, *at(server), *flags, "--create_views", "false")
     assert digest_of(done) == digest
     assert f"FROM equities_trades{suffix}" in done.stdout  # a query read back
-    read_back(pg, folder, suffix, ALL)
+    read_back(pg, folder, suffix, TABLES)
 
 
 def test_a_value_changed_or_a_row_lost_would_be_seen(server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str]) -> None:

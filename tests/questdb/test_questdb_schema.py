@@ -9,7 +9,7 @@ import pytest
 
 from simulator.errors import InputError
 from simulator.inputs.sessions import parse_ts
-from simulator.records import NS_PER_HOUR
+from simulator.records import EXTRA_TABLES, NS_PER_HOUR
 from tests.database import SMALL, at, command
 from writers.questdb import schema
 from writers.questdb.schema import ORDINAL, TableDef, ViewDef
@@ -24,19 +24,21 @@ TYPES = {
 }  # fmt: skip
 PARTITIONS = {
     "equities_market_data": "HOUR", "equities_trades": "DAY", "equities_orders": "HOUR", "equities_truth": "DAY",
+    "equities_status": "DAY", "equities_imbalances": "DAY", "equities_sip": "HOUR",
     "top_of_book_1s": "HOUR", "nbbo_1s": "HOUR", "trades_ohlcv_1s": "HOUR", "nbbo_1m": "DAY", "trades_ohlcv_1m": "DAY",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("short_ttl", [False, True])
 def test_everything_is_as_the_specification_has_it(pg: Any, suffix: str, short_ttl: bool) -> None:
-    schema.create(pg, schema.ddl(suffix, short_ttl, ("orders", "truth")))
+    schema.create(pg, schema.ddl(suffix, short_ttl, EXTRA_TABLES))
     for name, columns in TYPES.items():
         found = pg.execute(f"SELECT \"column\", type, upsertKey FROM table_columns('{name}{suffix}')").fetchall()
         assert found == columns
-    for name in ("equities_orders", "equities_truth"):
+    for table in EXTRA_TABLES:
+        name = f"equities_{table}"
         keys = pg.execute(f"SELECT \"column\" FROM table_columns('{name}{suffix}') WHERE upsertKey").fetchall()
-        assert {key for (key,) in keys} == {"timestamp_ns", "symbol", "venue", ORDINAL}
+        assert {key for (key,) in keys} == {"timestamp_ns", "symbol", "venue", ORDINAL} - ({"venue"} if table == "sip" else set())
     capacities = pg.execute(f"SELECT symbolCapacity FROM table_columns('equities_trades{suffix}') WHERE type = 'SYMBOL'").fetchall()
     assert [capacity for (capacity,) in capacities[:2]] == [256, 32]
     for name, partition in PARTITIONS.items():
@@ -50,7 +52,7 @@ def test_everything_is_as_the_specification_has_it(pg: Any, suffix: str, short_t
     views = {name: (kind, every, str(unit)) for name, kind, every, unit, status in pg.execute(query).fetchall() if status == "valid"}
     assert {name for name, (kind, *_) in views.items() if kind == "immediate"} == {f"{n}{suffix}" for n in ("top_of_book_1s", "nbbo_1s", "trades_ohlcv_1s")}
     assert {(name, every, unit) for name, (kind, every, unit) in views.items() if kind == "timer"} == {(f"{n}{suffix}", 1, "MINUTE") for n in ("nbbo_1m", "trades_ohlcv_1m")}
-    assert schema.compare(pg, schema.ddl(suffix, short_ttl, ("orders", "truth"))) == []
+    assert schema.compare(pg, schema.ddl(suffix, short_ttl, EXTRA_TABLES)) == []
 
 
 def test_the_specifications_own_text_makes_the_same_objects(pg: Any, suffix: str) -> None:

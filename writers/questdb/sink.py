@@ -92,7 +92,8 @@ class QuestDBSink:
         assert self._run is not None
         frame = to_frame(batch, self._run)
         if batch.table in EXTRA_TABLES:
-            frame[ORDINAL] = frame.groupby(list(KEYS), observed=True, sort=False).cumcount()
+            keys = [name for name in KEYS if name in frame.columns]
+            frame[ORDINAL] = frame.groupby(keys, observed=True, sort=False).cumcount()
         done = 0
         while done < len(batch):
             request = self._filling.get(batch.table)

@@ -186,8 +186,8 @@ def check_memory(plan: Plan) -> None:
     if plan.flags.total_market_data_events is not None:
         books = min(books, plan.flags.total_market_data_events)
     trades = int(seconds * part * (rates.trades_min_eps + rates.trades_max_eps) / 2)
-    rows = {"market_data": books, "trades": trades, "orders": 6 * books, "truth": trades}
-    needed = estimate_bytes(scenario.levels, {table: rows[table] for table in scenario.tables})
+    rows = {"market_data": books, "trades": trades, "orders": 6 * books, "truth": trades, "sip": books}  # the others are few
+    needed = estimate_bytes(scenario.levels, {table: rows.get(table, 0) for table in scenario.tables})
     if needed > plan.flags.memory_limit:
         limit = f"the rows are estimated at {needed:,} bytes"
         raise InputError(explain("--memory_limit", plan.flags.memory_limit, limit, "Raise it, shorten the run, or use --writer parquet."))

@@ -1,0 +1,118 @@
+"""``Auctions``: when each symbol crosses at its listing venue, what the venue tells of it before, and the price it is held against."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+from simulator.agents.auction_crosser import Cross, auction_crosser
+from simulator.clock import CROSS, NOTICE, Clock
+from simulator.exchange.auction_rules import auction, information_times
+from simulator.exchange.imbalances import tell
+from simulator.exchange.notice_board import ImbalanceNotice, NoticeBoard
+from simulator.exchange.order_books import Exchange, dollars_to_ticks
+from simulator.exchange.venue import Venue
+from simulator.flow import Flow
+from simulator.inputs.config import Scenario
+from simulator.inputs.sessions import TradingDay
+from simulator.records import NS_PER_MS, CrossKind
+from simulator.rng import of_symbol, stream
+
+SESSION_CROSSES = (CrossKind.OPEN, CrossKind.CLOSE)
+
+
+class Auctions:
+    """A worker's, of all its symbols: two processes in the clock, one for the crosses and one for what is told of them."""
+
+    def __init__(
+        self, clock: Clock, exchange: Exchange, flow: Flow, venues: Sequence[Venue], days: Sequence[TradingDay], scenario: Scenario,
+        board: NoticeBoard,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._exchange = exchange
+        self._flow = flow
+        self._venues = venues
+        self._board = board
+        self._scenario = scenario
+        self._days = [day for day in days if day.is_session]
+        universe = scenario.universe
+        self._symbols = [universe.symbols[i] for i in exchange.symbols]
+        self._listings = [universe.listing_index(i) for i in exchange.symbols]
+        clock.process(auction_crosser(self._to_come(), lambda ts_ns: clock.at(ts_ns, CROSS), self._call))
+        if board.has_imbalances or scenario.agents:
+            clock.process(self._inform())
+
+    def crosses(self, day: TradingDay) -> list[Cross]:
+        """Those of a day, in order of time."""
+        found = []
+        for kind, bell_ns in zip(SESSION_CROSSES, (day.open_ns, day.close_ns), strict=True):
+            found += [Cross(bell_ns + self._delay_ns(day, k, kind), k, kind) for k in range(len(self._symbols))]
+        return sorted(found)
+
+    def _delay_ns(self, day: TradingDay, k: int, kind: CrossKind) -> int:
+        return 0 * cross_delay_ns(self._scenario.seed, day.date, self._symbols[k].name, self._symbols[k].listing, kind) # XXX
+
+    def _to_come(self) -> Iterator[Cross]:
+        """All of the run."""
+        for day in self._days:
+            yield from (cross for cross in self.crosses(day) if cross.ts_ns >= self._scenario.start_ns)
+
+    def _call(self, k: int, kind: CrossKind) -> None:
+        v = self._listings[k]
+        self._venues[v].cross(k * self._exchange.venues + v, kind, self.reference_ticks(k))
+
+    def reference_ticks(self, k: int) -> int:
+        """The midpoint at the listing venue, else at another, else the efficient price, else the bracket's close."""
+        venues, listing = self._exchange.venues, self._listings[k]
+        for v in [listing, *(v for v in range(venues) if v != listing)]:
+            bid, ask = self._exchange.best_now(k * venues + v)
+            if bid and ask:
+                return (bid + ask) // 2
+        price = self._flow.efficient_price(k) or self._scenario.prices[self._symbols[k].name].close
+        return max(1, dollars_to_ticks(price, self._symbols[k].tick_units))
+
+    # --- what is told --------------------------------------------------------------------------------------------------
+
+    def _inform(self) -> Generator[Any, Any, None]:
+        """Imbalances, at the venues' own times, after the messages of that instant."""
+        for day in self._days:
+            cross_ns = {(k, kind): ts_ns for ts_ns, k, kind in self.crosses(day)}
+            told = []
+            for v in sorted(set(self._listings)):
+                name = self._venues[v].name
+                late_ns = int(stream(self._scenario.seed, day.date.isoformat(), "cross", name).integers(NS_PER_MS // 10, 3 * NS_PER_MS))
+                for kind, bell_ns in zip(SESSION_CROSSES, (day.open_ns, day.close_ns), strict=True):
+                    last_ns = max(cross_ns[k, kind] for k, listing in enumerate(self._listings) if listing == v)
+                    told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns)]
+            for (ts_ns, kind, rule), v in sorted(told):
+                if ts_ns < self._scenario.start_ns:
+                    continue
+                yield self._clock.at(ts_ns, NOTICE)
+                for k, listing in enumerate(self._listings):
+                    book = k * self._exchange.venues + v
+                    if listing == v and ts_ns < cross_ns[k, kind] and (self._board.has_imbalances or book in self._board.listeners):
+                        notice = self.imbalance(k, kind, is_full=rule.is_full)
+                        if not (rule.if_changed and self._is_known(book, notice)):
+                            self._board.tell_imbalance(book, notice)
+
+    def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> ImbalanceNotice:
+        """What the listing venue would tell now of the symbol's cross."""
+        book = k * self._exchange.venues + self._listings[k]
+        quote = self._exchange.best_now(book)
+        return tell(self._exchange.books, book, self._clock.now, kind, quote, self.reference_ticks(k), is_full=is_full)
+
+    def _is_known(self, book: int, notice: ImbalanceNotice) -> bool:
+        """Whether it says what the last one said; while nothing waits for the cross, its reference price does not count."""
+        past = self._board.imbalances[book]
+        fields = slice(1, None if notice.paired or notice.imbalance else 5)
+        return bool(past) and past[-1][fields] == notice[fields]
+
+
+def cross_delay_ns(seed: int, date: dt.date, symbol: str, venue: str, kind: CrossKind) -> int:
+    """From the bell to the symbol's cross at its listing ``venue``: of these alone, and never a whole number of milliseconds."""
+    least_ns, median_ns, sigma, most_ns = auction(venue, kind).delay
+    drawn = stream(seed, date.isoformat(), of_symbol(symbol), "cross", kind.name).lognormal(0.0, sigma)
+    delay_ns = min(max(int(median_ns * drawn), least_ns), most_ns)
+    rest_ns = int(stream(seed, date.isoformat(), of_symbol(symbol), "cross ns", kind.name).integers(1, NS_PER_MS))
+    return delay_ns - delay_ns % NS_PER_MS + rest_ns
