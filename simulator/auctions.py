@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.agents.auction_crosser import Cross, auction_crosser
 from simulator.clock import CROSS, NOTICE, Clock
-from simulator.exchange.auction_rules import auction, information_times
+from simulator.exchange.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.exchange.imbalances import tell
 from simulator.exchange.notice_board import ImbalanceNotice, NoticeBoard
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
@@ -16,7 +16,7 @@ from simulator.exchange.venue import Venue
 from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
-from simulator.records import NS_PER_MS, CrossKind
+from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, Side
 from simulator.rng import of_symbol, stream
 
 SESSION_CROSSES = (CrossKind.OPEN, CrossKind.CLOSE)
@@ -39,6 +39,12 @@ class Auctions:
         universe = scenario.universe
         self._symbols = [universe.symbols[i] for i in exchange.symbols]
         self._listings = [universe.listing_index(i) for i in exchange.symbols]
+        self._cross_times: dict[tuple[int, int], int] = {}
+        """By bell and symbol, those that have been asked for."""
+        self._late_reference: dict[tuple[int, CrossKind], int] = {}
+        """By book and cross: the reference price when late orders began."""
+        for venue in venues:
+            venue.desk = self
         clock.process(auction_crosser(self._to_come(), lambda ts_ns: clock.at(ts_ns, CROSS), self._call))
         if board.has_imbalances or scenario.agents:
             clock.process(self._inform())
@@ -46,12 +52,19 @@ class Auctions:
     def crosses(self, day: TradingDay) -> list[Cross]:
         """Those of a day, in order of time."""
         found = []
-        for kind, bell_ns in zip(SESSION_CROSSES, (day.open_ns, day.close_ns), strict=True):
-            found += [Cross(bell_ns + self._delay_ns(day, k, kind), k, kind) for k in range(len(self._symbols))]
+        for kind in SESSION_CROSSES:
+            found += [Cross(self._cross_ns(day, k, kind), k, kind) for k in range(len(self._symbols))]
         return sorted(found)
 
-    def _delay_ns(self, day: TradingDay, k: int, kind: CrossKind) -> int:
-        return 0 * cross_delay_ns(self._scenario.seed, day.date, self._symbols[k].name, self._symbols[k].listing, kind) # XXX
+    def cross_ns(self, day: TradingDay, book: int, kind: CrossKind) -> int:
+        """When the cross takes place at the book's listing venue; for the venues."""
+        return self._cross_ns(day, book // self._exchange.venues, kind)
+
+    def _cross_ns(self, day: TradingDay, k: int, kind: CrossKind) -> int:
+        bell_ns, symbol = bell_of(day, kind), self._symbols[k]
+        if (bell_ns, k) not in self._cross_times:
+            self._cross_times[bell_ns, k] = bell_ns + cross_delay_ns(self._scenario.seed, day.date, symbol.name, symbol.listing, kind)
+        return self._cross_times[bell_ns, k]
 
     def _to_come(self) -> Iterator[Cross]:
         """All of the run."""
@@ -82,25 +95,50 @@ class Auctions:
             for v in sorted(set(self._listings)):
                 name = self._venues[v].name
                 late_ns = int(stream(self._scenario.seed, day.date.isoformat(), "cross", name).integers(NS_PER_MS // 10, 3 * NS_PER_MS))
-                for kind, bell_ns in zip(SESSION_CROSSES, (day.open_ns, day.close_ns), strict=True):
+                for kind in SESSION_CROSSES:
+                    bell_ns = bell_of(day, kind)
                     last_ns = max(cross_ns[k, kind] for k, listing in enumerate(self._listings) if listing == v)
                     told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns)]
-            for (ts_ns, kind, rule), v in sorted(told):
+                    if (from_s := auction(name, kind).is_late_from_s) < ALWAYS_S:
+                        told.append((Told(bell_ns + from_s * NS_PER_S, kind, None), v))
+            for (ts_ns, kind, rule), v in sorted(told, key=lambda each: (each[0].ts_ns, each[1])):
                 if ts_ns < self._scenario.start_ns:
                     continue
                 yield self._clock.at(ts_ns, NOTICE)
-                for k, listing in enumerate(self._listings):
-                    book = k * self._exchange.venues + v
-                    if listing == v and ts_ns < cross_ns[k, kind] and (self._board.has_imbalances or book in self._board.listeners):
-                        notice = self.imbalance(k, kind, is_full=rule.is_full)
-                        if not (rule.if_changed and self._is_known(book, notice)):
-                            self._board.tell_imbalance(book, notice)
+                for k in (k for k, listing in enumerate(self._listings) if listing == v):
+                    self._tell(k, kind, rule, is_over=ts_ns >= cross_ns[k, kind])
+
+    def _tell(self, k: int, kind: CrossKind, rule: Information | None, *, is_over: bool) -> None:
+        """One symbol's message, if anybody wants it; without a rule its reference price for late orders."""
+        book = k * self._exchange.venues + self._listings[k]
+        if rule is None:
+            self._late_reference[book, kind] = self.imbalance(k, kind).reference_ticks
+        elif not is_over and (self._board.has_imbalances or book in self._board.listeners):
+            notice = self.imbalance(k, kind, is_full=rule.is_full)
+            if not (rule.if_changed and self._is_known(book, notice)):
+                self._board.tell_imbalance(book, notice)
 
     def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> ImbalanceNotice:
         """What the listing venue would tell now of the symbol's cross."""
         book = k * self._exchange.venues + self._listings[k]
         quote = self._exchange.best_now(book)
         return tell(self._exchange.books, book, self._clock.now, kind, quote, self.reference_ticks(k), is_full=is_full)
+
+    def offsets(self, book: int, kind: CrossKind, side: Side) -> bool:
+        """Whether an order of ``side`` is against the imbalance as it is now; for the venues."""
+        imbalance = self.imbalance(book // self._exchange.venues, kind)
+        return imbalance.side is not None and imbalance.side != side
+
+    def late_bound_ticks(self, book: int, kind: CrossKind, side: Side) -> int:
+        """The most aggressive limit of a late order: the reference price of the cut-off, or, where it counts, the previous close."""
+        k, v = divmod(book, self._exchange.venues)
+        reference = self._late_reference.get((book, kind)) or self.imbalance(k, kind).reference_ticks  # a run may start after the cut-off
+        if not auction(self._venues[v].name, kind).late_counts_close:
+            return reference
+        symbol, i = self._symbols[k], self._exchange.symbols[k]
+        closes = [cross.price_ticks for cross in self._venues[v].crosses if cross.symbol == i and cross.kind == CrossKind.CLOSE]
+        close = closes[-1] if closes else dollars_to_ticks(self._scenario.prices[symbol.name].close, symbol.tick_units)
+        return (max if side == Side.BUY else min)(reference, close)
 
     def _is_known(self, book: int, notice: ImbalanceNotice) -> bool:
         """Whether it says what the last one said; while nothing waits for the cross, its reference price does not count."""
@@ -116,3 +154,8 @@ def cross_delay_ns(seed: int, date: dt.date, symbol: str, venue: str, kind: Cros
     delay_ns = min(max(int(median_ns * drawn), least_ns), most_ns)
     rest_ns = int(stream(seed, date.isoformat(), of_symbol(symbol), "cross ns", kind.name).integers(1, NS_PER_MS))
     return delay_ns - delay_ns % NS_PER_MS + rest_ns
+
+
+def bell_of(day: TradingDay, kind: CrossKind) -> int:
+    """The open or the close."""
+    return day.open_ns if kind == CrossKind.OPEN else day.close_ns

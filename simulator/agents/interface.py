@@ -48,6 +48,10 @@ HINTS: Mapping[Reject, str] = {
     ),
     Reject.BAD_DISPLAY: "display must be 0 to size; only type=OrderType.LIMIT and POST_ONLY may show less than all of it",
     Reject.NO_CROSS: "on-open and on-close orders wait for a cross that is still to come, at the listing venue: give venue=\"BEST\"",
+    Reject.CUT_OFF: (
+        "orders for a cross are taken until: NASDAQ 09:28 (MARKET_ON_OPEN), 09:29:30 (LIMIT_ON_OPEN), 15:55 (MARKET_ON_CLOSE), 15:58 "
+        "(LIMIT_ON_CLOSE); NYSE 15:50 on close, later against the imbalance; sooner by as much as the close is early"
+    ),
     Reject.RATE_LIMIT: "wait between messages, or raise max_messages_per_s",
 }
 """What to do about some reasons."""

@@ -100,7 +100,8 @@ class Told(NamedTuple):
 
     ts_ns: int
     kind: CrossKind
-    rule: Information
+    rule: Information | None
+    """None: nothing is told, only the reference price of late orders is fixed."""
 
 
 def information_times(venue: str, kind: CrossKind, bell_ns: int, until_ns: int, late_ns: int) -> Sequence[Told]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from simulator.clock import MESSAGE, PHASE, Clock
+from simulator.exchange.auction_rules import auction
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Command, refusal
@@ -14,9 +15,10 @@ from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
 from simulator.notices import StatusReason
-from simulator.records import CrossKind, OrderType, Phase, Reject
+from simulator.records import NS_PER_S, PRICE_TICKS_MAX, CrossKind, OrderType, Phase, Reject, Side
 
 ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)
+AT_MARKET = (OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE)
 FOR_A_CROSS = (*ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
 
 
@@ -30,6 +32,32 @@ class Crossing(NamedTuple):
     kind: CrossKind
     price_ticks: int
     size: int
+
+
+class AuctionDesk(Protocol):
+    """Whoever runs the auctions of the venues' listings. Books are numbered as in the ``Exchange``."""
+
+    def cross_ns(self, day: TradingDay, book: int, kind: CrossKind) -> int:
+        """When the cross takes place at the book's listing venue."""
+
+    def offsets(self, book: int, kind: CrossKind, side: Side) -> bool:
+        """Whether an order of ``side`` is against the imbalance."""
+
+    def late_bound_ticks(self, book: int, kind: CrossKind, side: Side) -> int:
+        """The most aggressive limit of an order that comes late."""
+
+
+class NoAuctions:
+    """Crosses at the bell, and nothing is told of them."""
+
+    def cross_ns(self, day: TradingDay, book: int, kind: CrossKind) -> int:
+        return day.open_ns if kind == CrossKind.OPEN else day.close_ns
+
+    def offsets(self, book: int, kind: CrossKind, side: Side) -> bool:
+        return False
+
+    def late_bound_ticks(self, book: int, kind: CrossKind, side: Side) -> int:
+        return PRICE_TICKS_MAX if side == Side.BUY else 1
 
 
 class Inbox:
@@ -97,6 +125,10 @@ class Venue:
         self._start_ns = scenario.start_ns
         self._offsession = scenario.offsession_trades
         self._offhours_quotes = scenario.offhours_quotes
+        self._waits: dict[int, int] = {}
+        """Books that trade again after their cross, and when that is: at the bell others open, or go over to the evening."""
+        self.desk: AuctionDesk = NoAuctions()
+        """Set by whoever runs the auctions, before anything happens."""
         clock.process(self._run())
 
     def _run(self) -> Generator[Any, Any, None]:
@@ -114,12 +146,30 @@ class Venue:
             phase = Phase.CLOSED
         self.phase = phase
         self.phases.append((self._clock.now, phase))
-        trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase not in (Phase.CLOSED, Phase.HALTED))
+        self._waits = self._coming_crosses()
         for b in self.books:
-            self._exchange.set_trading(b, trades)
-            self._board.tell_phase(self._clock.now, b, phase, StatusReason.SESSION)
+            self._let_trade(b)
         for hear in self.on_phase:
             hear(self, self._clock.now)
+
+    def _coming_crosses(self) -> dict[int, int]:
+        """The books whose cross belongs to the bell that has just rung, and is to come yet."""
+        kind = {Phase.CONTINUOUS: CrossKind.OPEN, Phase.POST_CLOSE: CrossKind.CLOSE}.get(self.phase)
+        if kind is None or self._day is None:
+            return {}
+        times = {b: self.desk.cross_ns(self._day, b, kind) for b in self._listed}
+        return {b: ts_ns for b, ts_ns in times.items() if ts_ns > self._clock.now}
+
+    def _let_trade(self, b: int) -> None:
+        """As the venue's phase has it, unless the book waits for its cross."""
+        phase = self.phase
+        trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase not in (Phase.CLOSED, Phase.HALTED))
+        self._exchange.set_trading(b, trades and b not in self._waits)
+        self._board.tell_phase(self._clock.now, b, self.phase_of(b), StatusReason.SESSION)
+
+    def phase_of(self, book: int) -> Phase:
+        """The venue's; of a book that waits for its opening cross, still that of the morning."""
+        return Phase.PRE_OPEN if book in self._waits and self.phase == Phase.CONTINUOUS else self.phase
 
     def cross(self, book: int, kind: CrossKind, reference_ticks: int) -> None:
         """Carry out the cross of one book now."""
@@ -129,24 +179,32 @@ class Venue:
         )  # fmt: skip
         if shares:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
+        if self._waits.pop(book, None) is not None:
+            self._let_trade(book)
         self._clock.on_notification()
 
     def carry_out(self, command: Command) -> None:
         """A command has arrived."""
         owner, exchange, now = command.owner, self._exchange, self._clock.now
         efficient_price = self._flow.efficient_price(command.book // exchange.venues)
+        price_ticks = command.price_ticks
         if command.is_over_rate:
             answer = refusal(now, Reject.RATE_LIMIT)
         elif self.phase == Phase.CLOSED and command.verb != CANCEL:
             answer = refusal(now, Reject.CLOSED)
         elif command.verb == ADD:
-            if command.kind in FOR_A_CROSS and not self._has_cross_for(command):
-                answer = refusal(now, Reject.NO_CROSS)
+            reason = Reject.NONE
+            if command.kind in FOR_A_CROSS:
+                reason, price_ticks = self._admit(command)
+            if reason:
+                answer = refusal(now, reason)
             else:
                 answer = exchange.submit(
-                    command.book, now, command.side, command.kind, command.price_ticks, command.size, command.display, owner.number,
+                    command.book, now, command.side, command.kind, price_ticks, command.size, command.display, owner.number,
                     efficient_price,
                 )  # fmt: skip
+        elif command.verb in (CANCEL, REDUCE) and command.kind in FOR_A_CROSS and self._is_frozen(command):
+            answer = refusal(now, Reject.CUT_OFF)
         else:
             order_id, slot = owner.resting(command.old_ref)
             if command.verb == CANCEL:
@@ -157,16 +215,37 @@ class Venue:
                 answer = exchange.replace(
                     command.book, now, slot, order_id, command.price_ticks, command.size, owner.number, efficient_price
                 )  # fmt: skip
-        owner.on_answer(command, answer, self.index, self.phase)
+        owner.on_answer(command, answer, self.index, self.phase_of(command.book))
         self._clock.on_notification()
         if answer.executed:
             self._flow.on_agent_trade(command.book, now, int(owner.side_of(command.ref)), answer.executed)
 
-    def _has_cross_for(self, command: Command) -> bool:
-        """Whether the cross that an order is for is still to come today, in this book. (A halt ends with one for on-open orders.)"""
+    def _admit(self, command: Command) -> tuple[Reject, int]:
+        """Whether an order for a cross may come now, and with which limit. (A halt ends with a cross for on-open orders.)"""
         if self.phase == Phase.HALTED and command.kind in ON_OPEN:
-            return True
-        day = self._day
-        if day is None or not day.is_session or command.book not in self._listed:
+            return Reject.NONE, command.price_ticks
+        day, kind, now = self._day, _cross_of(command.kind), self._clock.now
+        if day is None or not day.is_session or command.book not in self._listed or now >= self.desk.cross_ns(day, command.book, kind):
+            return Reject.NO_CROSS, 0
+        rules, since_bell_ns = auction(self.name, kind), now - (day.open_ns if kind == CrossKind.OPEN else day.close_ns)
+        is_at_market = command.kind in AT_MARKET
+        if since_bell_ns >= NS_PER_S * (rules.at_market_until_s if is_at_market else rules.limit_until_s):
+            offsets = since_bell_ns < NS_PER_S * rules.offsetting_until_s and self.desk.offsets(command.book, kind, command.side)
+            return Reject.NONE if offsets else Reject.CUT_OFF, command.price_ticks
+        if is_at_market or since_bell_ns < NS_PER_S * rules.is_late_from_s or command.price_ticks < 1:
+            return Reject.NONE, command.price_ticks
+        bound = self.desk.late_bound_ticks(command.book, kind, command.side)
+        return Reject.NONE, (min if command.side == Side.BUY else max)(command.price_ticks, bound)
+
+    def _is_frozen(self, command: Command) -> bool:
+        """Whether it is too late to cancel or reduce an order for a cross."""
+        day, kind = self._day, _cross_of(command.kind)
+        is_here = command.book in self._listed and command.owner.resting(command.old_ref)[0] != 0
+        if day is None or not day.is_session or not is_here or self.phase == Phase.HALTED:
             return False
-        return self._clock.now < (day.open_ns if command.kind in ON_OPEN else day.close_ns)
+        bell_ns = day.open_ns if kind == CrossKind.OPEN else day.close_ns
+        return self._clock.now >= bell_ns + NS_PER_S * auction(self.name, kind).cancel_until_s
+
+
+def _cross_of(kind: OrderType) -> CrossKind:
+    return CrossKind.OPEN if kind in ON_OPEN else CrossKind.CLOSE

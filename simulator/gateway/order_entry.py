@@ -82,7 +82,8 @@ class LatentOrderEntry:
 
     def _about(self, ref: int, size: int) -> Order:
         """What a cancel or a reduce tells its venue of an order."""
-        return Order(self._own.book_of(ref), self._own.side_of(ref), OrderType.LIMIT, 0, size, None)
+        book, order = self._own.book_of(ref), self._own.known(ref)
+        return Order(book, self._own.side_of(ref), OrderType.LIMIT if order is None else order.type, 0, size, None)
 
     def _send(self, verb: Verb, ref: int, old_ref: int, order: Order, display: int) -> None:
         now, spec = self._reach.now_ns, self._reach.spec
