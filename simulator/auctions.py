@@ -19,6 +19,7 @@ from simulator.inputs.sessions import TradingDay
 from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, Side
 from simulator.rng import of_symbol, stream
 
+REOPENS_WITHIN_NS = 300 * NS_PER_MS
 SESSION_CROSSES = (CrossKind.OPEN, CrossKind.CLOSE)
 
 
@@ -123,6 +124,16 @@ class Auctions:
         book = k * self._exchange.venues + self._listings[k]
         quote = self._exchange.best_now(book)
         return tell(self._exchange.books, book, self._clock.now, kind, quote, self.reference_ticks(k), is_full=is_full)
+
+    def would_cross_at(self, k: int, kind: CrossKind) -> int:
+        """The price in ticks of a cross of the symbol now, 0 if nothing would trade."""
+        book = k * self._exchange.venues + self._listings[k]
+        return self._exchange.indicative(book, kind, self.reference_ticks(k)).price_ticks
+
+    def reopening_delay_ns(self, k: int) -> int:
+        """From the end of a halt that begins now to the symbol's cross: of seed, symbol and time alone."""
+        name, now = self._symbols[k].name, self._clock.now
+        return int(stream(self._scenario.seed, of_symbol(name), "halt", now).integers(NS_PER_MS, REOPENS_WITHIN_NS))
 
     def offsets(self, book: int, kind: CrossKind, side: Side) -> bool:
         """Whether an order of ``side`` is against the imbalance as it is now; for the venues."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.auctions import Auctions
-from simulator.clock import DAY, Clock, check_ns
+from simulator.clock import DAY, PHASE, Clock, check_ns
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
 from simulator.exchange.book_view import BookView
 from simulator.exchange.notice_board import NoticeBoard
@@ -23,10 +23,11 @@ from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
+from simulator.halts import PAUSE_NS, Halts
 from simulator.inputs.config import Refresh, Scenario
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
-from simulator.notices import SipBatch
+from simulator.notices import SipBatch, StatusReason
 from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase
 from simulator.tape.columns import (
     NOTIFY_BOOK,
@@ -136,6 +137,8 @@ class Market:
         self._venues = [Venue(v, *parts, self._days, scenario, self._board) for v in range(len(universe.venues))]
         self._inbox.venues = self._venues
         self._auctions = Auctions(*parts, self._venues, self._days, scenario, self._board)
+        listings = [universe.listing_index(i) for i in self._symbols]
+        self._halts = Halts(self._clock, self._venues, listings, self._auctions, self._board)
         for refresh in scenario.refreshes:
             self.refresh(refresh)
         self._subscriptions = Subscriptions(self._exchange)
@@ -226,6 +229,20 @@ class Market:
             self._clock.process(self._refresh_at(refresh))
             self._unfinished = ""
 
+    def halt(self, symbol: str, at_ns: int | None = None, reason: StatusReason = StatusReason.REGULATORY, for_ns: int = PAUSE_NS) -> None:
+        """Halt a symbol at all venues at ``at_ns``, now if None, for ``for_ns`` at least; then its listing venue reopens it with a cross.
+
+        Raises ``ScheduleError`` for a time that is over, ``InputError`` for a symbol that this market does not simulate.
+        """
+        self._check_whole()
+        k = self._symbol_place(symbol)
+        if at_ns is None:
+            self._halts.halt(k, reason, for_ns)
+            return
+        event = self._clock.at(at_ns, PHASE)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _event: self._halts.halt(k, reason, for_ns))
+
     def _refresh_at(self, refresh: Refresh) -> Generator[Any, Any, None]:
         names = [self.scenario.universe.symbols[i].name for i in self._symbols]
         yield self._clock.at(refresh.ts_ns, DAY)
@@ -235,13 +252,17 @@ class Market:
 
     def book(self, symbol: str, venue: str) -> BookView:
         """A book, as it is now. Raises ``InputError`` for names unknown, or a symbol that this market does not simulate."""
+        place = self._symbol_place(symbol)
+        return BookView(self._exchange, place * self._exchange.venues + self.scenario.universe.venue_index(venue))
+
+    def _symbol_place(self, symbol: str) -> int:
+        """Among those simulated. Raises ``InputError``."""
         universe = self.scenario.universe
         index = universe.symbol_index(symbol)
         if index not in self._symbols:
             simulated = ", ".join(universe.symbols[i].name for i in self._symbols)
             raise InputError(explain("symbol", symbol, f"this market simulates {simulated}", "Name one of them, or widen only=."))
-        place = self._symbols.index(index)
-        return BookView(self._exchange, place * len(universe.venues) + universe.venue_index(venue))
+        return self._symbols.index(index)
 
     def tape(self) -> dict[str, Batch]:
         """All rows so far by table, as numpy columns. Tables without a row are left out. Raises ``InputError`` as ``arrow`` does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from simulator.clock import MESSAGE, PHASE, Clock
@@ -127,6 +127,10 @@ class Venue:
         self._offhours_quotes = scenario.offhours_quotes
         self._waits: dict[int, int] = {}
         """Books that trade again after their cross, and when that is: at the bell others open, or go over to the evening."""
+        self._halted: dict[int, StatusReason] = {}
+        """By book: why it is halted."""
+        self.on_cross: list[Callable[[int, CrossKind], None]] = []
+        """Called with (book, kind) after each cross."""
         self.desk: AuctionDesk = NoAuctions()
         """Set by whoever runs the auctions, before anything happens."""
         clock.process(self._run())
@@ -160,19 +164,33 @@ class Venue:
         times = {b: self.desk.cross_ns(self._day, b, kind) for b in self._listed}
         return {b: ts_ns for b, ts_ns in times.items() if ts_ns > self._clock.now}
 
-    def _let_trade(self, b: int) -> None:
-        """As the venue's phase has it, unless the book waits for its cross."""
+    def _let_trade(self, b: int, reason: StatusReason = StatusReason.SESSION) -> None:
+        """As the venue's phase has it, unless the book is halted or waits for its cross."""
         phase = self.phase
-        trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase not in (Phase.CLOSED, Phase.HALTED))
-        self._exchange.set_trading(b, trades and b not in self._waits)
-        self._board.tell_phase(self._clock.now, b, self.phase_of(b), StatusReason.SESSION)
+        trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase != Phase.CLOSED)
+        self._exchange.set_trading(b, trades and b not in self._waits and b not in self._halted)
+        self._board.tell_phase(self._clock.now, b, self.phase_of(b), self._halted.get(b, reason))
+
+    def halt(self, book: int, reason: StatusReason) -> None:
+        """It trades no more, until ``resume`` or its day's end; orders that would not trade come in, and on-open ones for its reopening."""
+        self._halted[book] = reason
+        self._let_trade(book)
+
+    def resume(self, book: int) -> None:
+        """It trades again, if the venue's phase has it."""
+        self._let_trade(book, self._halted.pop(book))
 
     def phase_of(self, book: int) -> Phase:
-        """The venue's; of a book that waits for its opening cross, still that of the morning."""
+        """The venue's; HALTED for a book that is; for one that waits for its opening cross, still that of the morning."""
+        if book in self._halted and self.phase != Phase.CLOSED:
+            return Phase.HALTED
         return Phase.PRE_OPEN if book in self._waits and self.phase == Phase.CONTINUOUS else self.phase
 
     def cross(self, book: int, kind: CrossKind, reference_ticks: int) -> None:
-        """Carry out the cross of one book now."""
+        """Carry out the cross of one book now; a halted symbol does not open."""
+        if kind == CrossKind.OPEN and book in self._halted:
+            self._waits.pop(book, None)
+            return
         symbol = book // self._exchange.venues
         price, shares = self._exchange.cross(
             book, self._clock.now, kind, reference_ticks, kind.cond, self._flow.efficient_price(symbol)
@@ -182,6 +200,8 @@ class Venue:
         if self._waits.pop(book, None) is not None:
             self._let_trade(book)
         self._clock.on_notification()
+        for hear in self.on_cross:
+            hear(book, kind)
 
     def carry_out(self, command: Command) -> None:
         """A command has arrived."""
@@ -222,7 +242,7 @@ class Venue:
 
     def _admit(self, command: Command) -> tuple[Reject, int]:
         """Whether an order for a cross may come now, and with which limit. (A halt ends with a cross for on-open orders.)"""
-        if self.phase == Phase.HALTED and command.kind in ON_OPEN:
+        if command.kind in ON_OPEN and command.book in self._halted and command.book in self._listed:
             return Reject.NONE, command.price_ticks
         day, kind, now = self._day, _cross_of(command.kind), self._clock.now
         if day is None or not day.is_session or command.book not in self._listed or now >= self.desk.cross_ns(day, command.book, kind):
@@ -241,7 +261,7 @@ class Venue:
         """Whether it is too late to cancel or reduce an order for a cross."""
         day, kind = self._day, _cross_of(command.kind)
         is_here = command.book in self._listed and command.owner.resting(command.old_ref)[0] != 0
-        if day is None or not day.is_session or not is_here or self.phase == Phase.HALTED:
+        if day is None or not day.is_session or not is_here or (kind == CrossKind.OPEN and command.book in self._halted):
             return False
         bell_ns = day.open_ns if kind == CrossKind.OPEN else day.close_ns
         return self._clock.now >= bell_ns + NS_PER_S * auction(self.name, kind).cancel_until_s
