@@ -62,8 +62,8 @@ class ImbalanceBatch:
     ts_ns: I64
     symbol: I32
     venue: I32
-    cross: I32
-    """As ``CrossKind``."""
+    cond: I32
+    """Of the cross's print, as ``Cond``: OPEN, CLOSE or HALT_RESUME."""
     paired_size: I64
     """Shares that would trade at the reference price."""
     imbalance_size: I64

@@ -97,7 +97,7 @@ def test_the_listing_venue_tells_of_the_coming_reopening(halted: tuple[Market, l
     rows = halted[0].pandas("imbalances")
     assert set(rows.symbol) == {"AAPL"}
     assert set(rows.venue) == {"NASDAQ"}
-    assert set(rows.cross) == {"H"}
+    assert set(rows.cond) == {"H"}
     assert 299 <= len(rows) <= 301
     last = rows.iloc[-1]
     assert (last.paired_size, last.imbalance_size, last.imbalance_side, last.near_price) == (200, 100, "B", 200.10)

@@ -99,13 +99,13 @@ def test_imbalances_say_what_waits_and_at_what_price(closing: Market) -> None:
     rows = closing.pandas("imbalances")
     rows["s"] = (rows.timestamp_ns.astype("int64") - CLOSE_NS) / NS_PER_S
     aapl, jpm = (rows[rows.symbol == symbol] for symbol in ("AAPL", "JPM"))
-    early, full = aapl[aapl.s < -300], aapl[aapl.s > -300]
+    early, full = aapl[aapl.s < -300], aapl[(aapl.s > -300) & (aapl.s < 0)]
     assert len(early) == 30
     assert len(full) == 300
     assert early.near_price.isna().all()
     assert early.far_price.isna().all()
     assert set(aapl.venue) == {"NASDAQ"}
-    assert set(rows.cross) == {"C"}
+    assert set(rows.cond) == {"C"}
     for row in full.to_dict("records"):
         # 1,000 to buy at market, 700 and 200 to sell: within the quote of 99.90 to 100.10 the price that pairs most is 100.08 and above.
         assert (row["paired_size"], row["imbalance_size"], row["imbalance_side"], row["reference_price"]) == (900, 100, "B", 100.08)
@@ -202,7 +202,7 @@ def test_looking_at_any_time_shows_the_last_notice_that_has_arrived() -> None:
 
     def polls(market: Any, orders: Any, rng: Any) -> Any:
         while True:
-            seen.append((market.now_ns, market.last_imbalance("AAPL"), market.status("AAPL", "NASDAQ")))
+            seen.append((market.now_ns, market.last_imbalance("AAPL"), market.status("AAPL", "NYSE")))
             yield market.wait(3 * NS_PER_MS)
 
     poller = AgentSpec(name="poller", make=polls, latency_ns=LATE_NS)

@@ -50,7 +50,7 @@ RUN = RunInfo(
 )  # fmt: skip
 BOUNDS = {
     "order_type": 9, "cross_kind": 3, "symbol": 3, "venue": 2, "side": 2, "resting_side": 2, "cond": 4, "kind": 9, "maker": 5, "taker": 5,
-    "phase": 6, "reason": 4, "cross": 3, "imbalance_side": 2, "bid_venue": 2, "ask_venue": 2,
+    "phase": 6, "reason": 4, "imbalance_side": 2, "bid_venue": 2, "ask_venue": 2,
 }  # fmt: skip
 MAY_BE_NONE = ("order_type", "cross_kind", "phase", "imbalance_side", "bid_venue", "ask_venue")
 
@@ -100,7 +100,7 @@ def expected_rows(batch: Batch, run: RunInfo) -> list[dict[str, Any]]:
     names = {"symbol": run.symbols, "venue": run.venues, "side": "BS", "resting_side": "BS", "cond": "TOCH", "maker": run.agents}
     names |= {"taker": run.agents, "kind": [kind.name for kind in EventKind]}
     names |= {"order_type": [*(kind.name for kind in OrderType), ""], "cross_kind": [*(kind.name for kind in CrossKind), ""]}
-    names |= {"phase": [*(phase.name for phase in Phase), ""], "reason": [reason.name for reason in StatusReason], "cross": "OCH"}
+    names |= {"phase": [*(phase.name for phase in Phase), ""], "reason": [reason.name for reason in StatusReason]}
     names |= {"imbalance_side": ["B", "S", ""], "bid_venue": [*run.venues, ""], "ask_venue": [*run.venues, ""]}
     if batch.table == "status":
         names["venue"] = [*run.venues, ""]

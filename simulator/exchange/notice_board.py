@@ -102,7 +102,7 @@ class NoticeBoard:
             side = NOT_GIVEN if told.side is None else int(told.side)
             self._rows[ImbalanceBatch.table].append(
                 (
-                    told.ts_ns, self._symbols[k], v, int(told.cross), told.paired, told.imbalance, side,
+                    told.ts_ns, self._symbols[k], v, int(told.cross.cond), told.paired, told.imbalance, side,
                     told.reference_ticks * unit, told.near_ticks * unit, told.far_ticks * unit,
                 )
             )  # fmt: skip
@@ -146,6 +146,6 @@ def _status_batch(rows: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Stat
 def _imbalance_batch(rows: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> ImbalanceBatch:
     small = rows.astype(np.int32)
     return ImbalanceBatch(
-        ts_ns=rows[:, 0], symbol=small[:, 1], venue=small[:, 2], cross=small[:, 3], paired_size=rows[:, 4], imbalance_size=rows[:, 5],
+        ts_ns=rows[:, 0], symbol=small[:, 1], venue=small[:, 2], cond=small[:, 3], paired_size=rows[:, 4], imbalance_size=rows[:, 5],
         imbalance_side=small[:, 6], reference_price=small[:, 7], near_price=small[:, 8], far_price=small[:, 9],
     )  # fmt: skip

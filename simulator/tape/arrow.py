@@ -96,8 +96,6 @@ def _column(name: str, values: NDArray[Any], run: RunInfo, has_none: bool) -> An
         return _words(values, codes(Side))
     if name == "imbalance_side":
         return _words_or_none(values, codes(Side))
-    if name == "cross":
-        return _words(values, [kind.cond.code for kind in CrossKind])  # as its print has it
     if name == "cond":
         return _words(values, codes(Cond))
     if name == "kind":

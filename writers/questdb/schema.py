@@ -131,7 +131,7 @@ def ddl(suffix: str = "", short_ttl: bool = False, extra_tables: Sequence[str] =
         ),
         "imbalances": (
             (
-                *base, ("cross", WORD), ("paired_size", "LONG"), ("imbalance_size", "LONG"), ("imbalance_side", WORD),
+                *base, ("cond", WORD), ("paired_size", "LONG"), ("imbalance_size", "LONG"), ("imbalance_side", WORD),
                 ("reference_price", "DOUBLE"), ("near_price", "DOUBLE"), ("far_price", "DOUBLE"), (ORDINAL, "LONG"),
             ),
             "DAY",
