@@ -165,7 +165,7 @@ class Liquidity(IntEnum):
 
 
 class Phase(IntEnum):
-    """Of a venue's day. Crosses happen at the instant between two phases."""
+    """Of a venue's day. A symbol crosses at the change between two phases, or some time after it."""
 
     CLOSED = 0
     PRE_OPEN = 1

@@ -134,17 +134,19 @@ BASIC = {
         FROM md JOIN sessions ON ts >= open_ns AND ts < close_ns""",
     "crosses where listed": """
         SELECT count(*) FROM (SELECT symbol, venue FROM tr WHERE cond IN ('O', 'C')) ANTI JOIN listing USING (symbol, venue)""",
-    # One for each symbol in the second that an open or close begins, and none at another time.
+    # One for each symbol in the ten seconds that an open or close begins, and none at another time.
     "one cross each": """
         SELECT (SELECT count(*) FROM (SELECT 1 FROM due LEFT JOIN tr ON tr.symbol = due.symbol AND tr.cond = due.cond
-                                      AND tr.ts - due.ts BETWEEN 0 AND 999999999 GROUP BY due.symbol, due.ts HAVING count(tr.ts) <> 1))
+                                      AND tr.ts - due.ts BETWEEN 0 AND 9999999999 GROUP BY due.symbol, due.ts HAVING count(tr.ts) <> 1))
              + (SELECT count(*) FROM tr WHERE cond IN ('O', 'C') AND NOT EXISTS (
-                  FROM sessions WHERE tr.ts - CASE tr.cond WHEN 'O' THEN open_ns ELSE close_ns END BETWEEN 0 AND 999999999))""",
+                  FROM sessions WHERE tr.ts - CASE tr.cond WHEN 'O' THEN open_ns ELSE close_ns END BETWEEN 0 AND 9999999999))""",
 }
-# Where --offsession_trades is none.
+# Where --offsession_trades is none. A listing venue trades only after its opening cross.
 PHASE = {
     "trades in their phase": """
-        SELECT count(*) FROM tr WHERE cond NOT IN ('O', 'C') AND NOT EXISTS (FROM sessions WHERE tr.ts >= open_ns AND tr.ts < close_ns)""",
+        SELECT count(*) FROM tr WHERE cond NOT IN ('O', 'C') AND NOT EXISTS (FROM sessions WHERE tr.ts >= open_ns AND tr.ts < close_ns)
+            OR cond = 'T' AND EXISTS (FROM sessions JOIN tr AS o ON o.cond = 'O' AND o.ts BETWEEN open_ns AND close_ns
+                                      WHERE o.symbol = tr.symbol AND o.venue = tr.venue AND tr.ts BETWEEN open_ns AND o.ts)""",
 }
 # Prints against the books around them, with ``truth`` to tell what was hidden. Of places beyond its last level a full row tells nothing.
 TRUTH = {

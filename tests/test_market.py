@@ -207,7 +207,7 @@ def trader(market: MarketView, orders: OrderEntry, rng: np.random.Generator) -> 
 
 
 def test_crosses_print_at_the_listing_venue_only() -> None:
-    market = run(scenario("2025-07-01T13:00:00Z", "2025-07-01T13:30:02Z"))
+    market = run(scenario("2025-07-01T13:00:00Z", "2025-07-01T13:30:10Z"))
     trades = market.tape()["trades"]
     assert isinstance(trades, TradeBatch)
     opening = trades.cond == Cond.OPEN

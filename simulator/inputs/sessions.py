@@ -53,7 +53,7 @@ class TradingDay:
     end_ns: int
     is_session: bool
     open_ns: int
-    """Of the continuous phase; 0 when there is no session. The opening cross happens then, the closing cross at ``close_ns``."""
+    """Of the continuous phase; 0 when there is no session. Opening crosses follow it, closing crosses ``close_ns``."""
     close_ns: int
     segments: tuple[Segment, ...]
 
