@@ -11,7 +11,7 @@ from helpers import run, scenario
 
 from simulator.agents import Accepted, Cancelled, CancelRejected, Rejected
 from simulator.auctions import cross_delay_ns
-from simulator.inputs.config import AgentSpec
+from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.sessions import format_ts, parse_ts, trading_days
 from simulator.market import Market
 from simulator.records import NS_PER_MS, NS_PER_S, Cond, CrossKind, OrderBatch, OrderType, Phase, Reject, Side, TradeBatch
@@ -55,11 +55,11 @@ def test_the_listing_venue_trades_only_after_its_cross_and_the_others_before(kin
     bell_ns = DAY.open_ns if kind == OPEN else DAY.close_ns
     chosen = scenario(
         format_ts(bell_ns - 2 * NS_PER_S), format_ts(bell_ns + 10 * NS_PER_S), offsession_trades="full" if kind == CLOSE else "none",
-        extra_tables=("status",),
+        extra_tables=("status",), rates=Rates(),
     )  # fmt: skip
     market = run(chosen)
     statuses = market.pandas("status")
-    before_its_cross = 0
+    before_its_cross = after_it_at_home = 0
     for symbol, venue in LISTED.items():
         trades = prints(market, symbol)
         due_ns = bell_ns + cross_delay_ns(chosen.seed, DAY.date, symbol, venue, kind)
@@ -70,7 +70,7 @@ def test_the_listing_venue_trades_only_after_its_cross_and_the_others_before(kin
         plain = trades.cond == Cond.TRADE
         waited = (trades.ts_ns >= bell_ns) & (trades.ts_ns < crossed_ns)
         assert not (plain & waited & (trades.venue == listing)).any()
-        assert (plain & (trades.ts_ns > crossed_ns) & (trades.venue == listing)).any()
+        after_it_at_home += int((plain & (trades.ts_ns > crossed_ns) & (trades.venue == listing)).sum())
         before_its_cross += int((plain & waited).sum())
         rows = statuses[(statuses.symbol == symbol) & (statuses.timestamp_ns.astype("int64") >= bell_ns)]
         since = {v: int(t.value) for v, t in zip(rows.venue, rows.timestamp_ns, strict=True)}
@@ -78,6 +78,7 @@ def test_the_listing_venue_trades_only_after_its_cross_and_the_others_before(kin
         assert since.pop(venue) == (due_ns if kind == OPEN else bell_ns)
         assert set(since.values()) == {bell_ns}
     assert before_its_cross > 3
+    assert after_it_at_home > 3
 
 
 def test_a_run_that_starts_between_the_bell_and_a_cross_waits_for_it() -> None:

@@ -214,7 +214,7 @@ def test_looking_at_any_time_shows_the_last_notice_that_has_arrived() -> None:
         assert status.phase == (
             Phase.CLOSED if now_ns < chosen.start_ns + LATE_NS else Phase.PRE_OPEN if now_ns < OPEN_NS + LATE_NS else Phase.CONTINUOUS
         )
-    assert len({imbalance for _, imbalance, _ in seen}) == 3
+    assert len({imbalance for _, imbalance, _ in seen}) >= 3
 
 
 def test_an_agent_that_asks_gets_imbalances_from_then_on_whoever_else_listens() -> None:
