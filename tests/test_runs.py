@@ -17,6 +17,7 @@ import pytest
 from in_process import command
 
 from scenarios.launcher.main import main
+from simulator.records import EXTRA_TABLES, TABLES
 
 WINDOW = ("--start_ts", "2025-07-01T13:29:58Z", "--end_ts", "2025-07-01T13:30:06Z", "--symbols", "AAPL,NVDA,JPM,XOM,GS")
 RATES = ("--market_data_min_eps", "40", "--market_data_max_eps", "160", "--trades_min_eps", "8", "--trades_max_eps", "40")
@@ -40,13 +41,13 @@ def rows_of(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_processes_and_writers_move_no_row(tmp_path: Path) -> None:
-    flags = (*WINDOW, *RATES, "--extra_tables", "orders,truth")
+    flags = (*WINDOW, *RATES, "--extra_tables", ",".join(EXTRA_TABLES))
     digests, rows = [], []
     for n in (1, 2, 3):
         out = tmp_path / str(n)
         digests.append(digest_of(command(*flags, "--processes", str(n), "--out", str(out))))
         rows.append(rows_of(out))
-        assert len(list(out.rglob("part-*.parquet"))) == 4 * n
+        assert len(list(out.rglob("part-*.parquet"))) == len(TABLES) * n
     for writer in ("memory", "null"):
         digests.append(digest_of(command(*flags, "--processes", "2", "--writer", writer)))
     assert len(set(digests)) == 1

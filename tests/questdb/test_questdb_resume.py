@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from simulator.records import EXTRA_TABLES, TABLES
 from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, start
 from writers.questdb import schema
 from writers.questdb.server import EmbeddedServer
@@ -23,25 +24,27 @@ SLOWLY = ("--speed", "30")
 
 
 def test_killed_at_ten_random_moments_and_continued_each_time(
-    server: EmbeddedServer, pg: Any, suffix: str, plain: tuple[Path, str]
+    server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str]
 ) -> None:
-    folder, digest = plain
+    """All tables, the extra ones too."""
+    folder, digest = small
+    run = (*SMALL, "--extra_tables", ",".join(EXTRA_TABLES))
     place = (*at(server), "--suffix", suffix, *PLAIN, "--processes", "2", "--speed", "8")
     moments = random.Random(20251123)
     seen = {0}
     for n in range(10):
-        flags = (*SMALL, *place) if n == 0 else (*place, "--incremental", "true")
+        flags = (*run, *place) if n == 0 else (*place, "--incremental", "true")
         running = start(*flags)
         wait_for_rows(pg, suffix, more_than=max(seen))
         time.sleep(moments.uniform(0.0, 0.8))
         kill(running)
-        schema.wait_applied(pg, [f"equities_market_data{suffix}", f"equities_trades{suffix}"])
+        schema.wait_applied(pg, [f"equities_{table}{suffix}" for table in TABLES])
         seen.add(count(pg, suffix))
     assert len(seen) == 11, "the moments were not all in the middle of the run"
-    done = command(*SMALL, *at(server), "--suffix", suffix, *PLAIN, "--incremental", "true", "--processes", "3")
+    done = command(*run, *at(server), "--suffix", suffix, *PLAIN, "--incremental", "true", "--processes", "3")
     assert digest_of(done) == digest
     assert "Continues the run" in done.stdout
-    read_back(pg, folder, suffix)
+    read_back(pg, folder, suffix, TABLES)
 
 
 @contextmanager
