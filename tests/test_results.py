@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirteen seconds around the open, with three agents, as Parquet."""
     out = tmp_path_factory.mktemp("results")
     agents = (
-        AgentSpec(name="one", make=crosser, arguments={"symbol": "AAPL"}),
+        AgentSpec(name="one", make=crosser, arguments={"symbol": "XOM"}),
         AgentSpec(name="two o'clock", make=crosser, arguments={"symbol": "JPM"}, latency_ns={"NYSE": 1, "*": 3 * MS}),
         AgentSpec(name="watcher", make=lambda market, orders, rng: idle(market)),
     )
@@ -115,7 +115,7 @@ def test_a_share_too_many_in_the_tables_is_noticed(folder: Path, tmp_path: Path)
     """The check above compares two things, not one with itself."""
     (tmp_path / "equities_truth").mkdir()
     wrong = "CASE WHEN row_number() OVER () = 1 THEN size + 1 ELSE size END"
-    rows = f"SELECT * REPLACE ({wrong} AS size) FROM read_parquet('{folder}/equities_truth/**/*.parquet') WHERE maker = 'one'"
+    rows = f"SELECT * REPLACE ({wrong} AS size) FROM read_parquet('{folder}/equities_truth/**/*.parquet') WHERE maker = 'one' AND taker = 'taker'"
     changed = {}
     for name, query in (("wrong", rows), ("right", rows.replace("size + 1", "size"))):
         duckdb.sql(f"COPY ({query}) TO '{tmp_path}/equities_truth/part-0.parquet'")
