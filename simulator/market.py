@@ -414,9 +414,9 @@ class Market:
             )
 
     def _flush_before(self, ts_ns: int) -> bool:
-        """Hand on the rows stamped before ``ts_ns``; returns whether there were any."""
+        """Hand on the rows stamped before ``ts_ns``; returns whether there were any. Notices come before orders."""
         batches = self._exchange.drain(ts_ns)
-        for batch in [*batches, *self._board.drain(ts_ns), *self._consolidated(ts_ns)]:
+        for batch in [*self._board.drain(ts_ns), *batches, *self._consolidated(ts_ns)]:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)
             (self._memory if self._sink is None else self._sink).write(batch)

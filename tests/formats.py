@@ -16,7 +16,8 @@ from simulator import Market, OrderType, Rates, Side
 from simulator.agents import MarketView, OrderEntry, Wait
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.run_record import FORMAT, Manifest, record_run
-from simulator.records import EXTRA_TABLES, Batch, MarketDataBatch, OrderBatch, TradeBatch, slice_batch
+from simulator.records import EXTRA_TABLES, NS_PER_S, Batch, MarketDataBatch, OrderBatch, Phase, TradeBatch, slice_batch
+from writers.feed.notices import NOTICE_TABLES
 from writers.feed.sink import FeedSink
 from writers.parquet import ParquetSink, write_manifest
 
@@ -30,12 +31,18 @@ def busy(market: MarketView, orders: OrderEntry, rng: Any, symbol: str) -> Gener
         orders.buy(symbol, None, 0, 300, type=OrderType.MARKET_ON_OPEN), orders.buy(symbol, None, 90, 300, type=OrderType.LIMIT_ON_OPEN),
     ]  # fmt: skip
     orders.reduce(at_open[0], 40)
+    just_before_ns = market.now_ns + 9 * NS_PER_S
     while True:
         for venue in market.venues:
             yield market.wait(150_000_000)
             bid, ask = market.best(symbol, venue).bid_ticks, market.best(symbol, venue).ask_ticks
             if not bid or not ask:
                 continue
+            if just_before_ns and market.now_ns > just_before_ns and venue == "NASDAQ":
+                just_before_ns = 0
+                if market.phase(venue) == Phase.PRE_OPEN:  # stands in the book, displayed, when the cross comes
+                    orders.buy(symbol, venue, ask - 1, 200)
+                    continue
             reserve = orders.buy(symbol, venue, bid, 1_000, display=120)
             hidden = orders.sell(symbol, venue, ask, 700, display=0)
             plain = orders.sell(symbol, venue, ask + 2, 400)
@@ -93,7 +100,12 @@ class Made:
         """All rows into a sink, in batches of an odd number."""
         rows = orders or self.orders
         sink.open(self.info)
-        sink.write_all(slice_batch(rows, n, min(n + 7_919, len(rows))) for n in range(0, len(rows), 7_919))  # type: ignore[misc]
+        pieces = (slice_batch(rows, n, min(n + 7_919, len(rows))) for n in range(0, len(rows), 7_919))
+        sink.write_all(pieces, self.notices())  # type: ignore[arg-type]
+
+    def notices(self, workers: int = 1, worker: int = 0) -> list[Any]:
+        """What is told beside the orders of a worker's symbols."""
+        return [batch for batch in self.batches(workers, worker) if batch.table in NOTICE_TABLES]
 
     def write_parts(self, make: Callable[[int], FeedSink], workers: int = 2) -> None:
         """As a run of several processes would: a sink a worker, each with its own symbols; then the merge."""
@@ -103,12 +115,13 @@ class Made:
             sink.open(replace(info, worker=worker, workers=workers))
             mine = self.orders.symbol % workers == worker
             rows = OrderBatch(**{name: getattr(self.orders, name)[mine] for name in self.orders.__dataclass_fields__})
-            sink.write_all(slice_batch(rows, n, min(n + 1_013, len(rows))) for n in range(0, len(rows), 1_013))  # type: ignore[misc]
+            pieces = (slice_batch(rows, n, min(n + 1_013, len(rows))) for n in range(0, len(rows), 1_013))
+            sink.write_all(pieces, self.notices(workers, worker))  # type: ignore[arg-type]
         make(0).merge(replace(info, worker=0, workers=workers), True)
 
     def batches(self, workers: int = 1, worker: int = 0) -> Iterator[Batch]:
-        """All rows of a worker's symbols, in pieces of an odd number."""
-        for batch in self.tape.values():
+        """All rows of a worker's symbols, in pieces of an odd number; what is told beside the orders before them, as from a market."""
+        for _, batch in sorted(self.tape.items(), key=lambda item: item[0] not in NOTICE_TABLES):
             mine = batch.symbol % workers == worker
             rows = type(batch)(**{name: getattr(batch, name)[mine] for name in batch.__dataclass_fields__})  # type: ignore[arg-type]
             yield from (slice_batch(rows, n, min(n + 3_001, len(rows))) for n in range(0, len(rows), 3_001))
@@ -128,7 +141,7 @@ class Made:
         self.parquet(folder, workers, self.batches)
 
     def parquet(self, folder: Path, workers: int = 2, batches: Callable[[int, int], Iterable[Batch]] | None = None) -> None:
-        """The finished run, with its manifest and, unless ``batches`` has more, its orders."""
+        """The finished run, with its manifest and, unless ``batches`` has more, its orders and what is told beside them."""
         for worker in range(workers):
             sink = ParquetSink(folder)
             sink.open(replace(self.info, worker=worker, workers=workers))
@@ -137,6 +150,8 @@ class Made:
                     sink.write(batch)
                 sink.close(True)
                 continue
+            for batch in self.notices(workers, worker):
+                sink.write(batch)
             mine = self.orders.symbol % workers == worker
             sink.write(OrderBatch(**{name: getattr(self.orders, name)[mine] for name in self.orders.__dataclass_fields__}))
             sink.close(True)

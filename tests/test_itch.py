@@ -113,7 +113,7 @@ def test_meatpy_writes_the_same_bytes_again(written: Path, tmp_path: Path) -> No
             bodies = [message.to_bytes() for message in reader]
         assert b"".join(len(body).to_bytes(2, "big") + body for body in bodies) == path.read_bytes()
         types |= {chr(body[0]) for body in bodies}
-    assert types == set("SRHYAECXDUPQ")
+    assert types == set("SRHYAECXDUPQI")
 
 
 def test_every_layout_has_the_length_of_the_specification() -> None:
@@ -260,7 +260,7 @@ def test_a_run_of_two_processes_writes_what_a_conversion_writes(tmp_path: Path, 
     monkeypatch.chdir(tmp_path)
     common = ["--start_ts", "2025-07-01T13:29:58Z", "--end_ts", "2025-07-01T13:30:02Z", "--symbols", "AAPL,JPM",
               "--market_data_min_eps", "40", "--market_data_max_eps", "100", "--trades_min_eps", "8", "--trades_max_eps", "20"]  # fmt: skip
-    assert main([*common, "--out", "run", "--processes", "1", "--extra_tables", "orders"]) == 0
+    assert main([*common, "--out", "run", "--processes", "1", "--extra_tables", "orders,status,imbalances"]) == 0
     assert main([*common, "--out", "direct", "--processes", "2", "--writer", "itch", "--venue", "NASDAQ,IEX"]) == 0
     assert command_line(["convert", "run", "--to", "itch", "--venue", "NASDAQ,IEX"]) == 0
     assert contents(tmp_path / "direct" / "itch") == contents(tmp_path / "run" / "itch")

@@ -32,27 +32,35 @@ class Format:
     """Whether its sink is told how many levels to show."""
     after: str = ""
     """What is called with (folder, the run's folder, ``RunInfo``) when the results of the run's agents are there."""
-    needs_orders: bool = True
-    """Whether it is made of the table ``orders``, order by order; else of all tables, as they are."""
+    tables: tuple[str, ...] = ("orders",)
+    """That it is made of: ``orders``, and what it tells beside them if the run has it; none: all tables, as they are."""
+
+    @property
+    def needs_orders(self) -> bool:
+        """Whether it is made order by order."""
+        return bool(self.tables)
 
 
 FORMATS: Mapping[str, Format] = {
     "arrow": Format(
-        "writers.tables.arrow_files", "ArrowSink", rf"{TABLE}-{DATE}\.arrow", ("tables", "compression"), needs_orders=False,
+        "writers.tables.arrow_files", "ArrowSink", rf"{TABLE}-{DATE}\.arrow", ("tables", "compression"), tables=(),
     ),
-    "csv": Format("writers.tables.csv_files", "CsvSink", rf"{TABLE}-{DATE}\.csv(\.gz)?", ("tables", "gzip"), needs_orders=False),
+    "csv": Format("writers.tables.csv_files", "CsvSink", rf"{TABLE}-{DATE}\.csv(\.gz)?", ("tables", "gzip"), tables=()),
     "databento": Format(
         "writers.databento.sink", "DatabentoSink",
-        r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades|definition|status|statistics)\.dbn\.zst", ("schemas",),
+        r"[a-z]+-[a-z]+-\d{8}\.(mbo|mbp-10|mbp-1|trades|definition|status|statistics|imbalance)\.dbn\.zst", ("schemas",),
+        tables=("orders", "status", "imbalances"),
     ),
     "hftbacktest": Format(
         "writers.hftbacktest.sink", "HftBacktestSink", rf"{NAME}/({NAME}_\d{{8}}\.l[23]|latency_[^/]+)\.npz(\.rows)?",
         ("feeds", "agent", "feed_latency_ns", "trade_delay_ns"), after="writers.hftbacktest.latency:write_order_latencies",
     ),
-    "itch": Format("writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?", ("gzip",)),
+    "itch": Format(
+        "writers.itch.sink", "ItchSink", rf"\d{{8}}\.{NAME}_ITCH50(\.gz)?", ("gzip",), tables=("orders", "status", "imbalances"),
+    ),
     "lobster": Format(
         "writers.lobster", "LobsterSink", rf"{NAME}/{NAME}_{DATE}_\d+_\d+_(message|orderbook)_\d+\.csv", ("hours", "all_messages"),
-        has_levels=True,
+        has_levels=True, tables=("orders", "status"),
     ),
     "nautilus": Format(
         "writers.nautilus.sink", "NautilusSink",

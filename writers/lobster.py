@@ -27,6 +27,7 @@ from simulator.tape.sink import RunInfo
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
+from writers.feed.notices import StatusTold
 from writers.feed.sink import FeedSink, by_book, midnight_ns
 
 LEVELS_DEFAULT = 10
@@ -37,6 +38,7 @@ NO_ASK, NO_BID = 9_999_999_999, -9_999_999_999
 SUBMISSION, PARTIAL_CANCEL, DELETION, EXECUTION, HIDDEN_EXECUTION, CROSS, HALT = range(1, 8)
 TYPES = np.array([SUBMISSION, EXECUTION, PARTIAL_CANCEL, HIDDEN_EXECUTION, PARTIAL_CANCEL, DELETION, 0, CROSS], np.int64)
 """By kind of message; a fill in a cross that leaves nothing is a deletion."""
+SHOWN = (k.ASK_PRICE, k.ASK_SIZE, k.BID_PRICE, k.BID_SIZE)
 OPTIONS = pcsv.WriteOptions(include_header=False, quoting_style="none")
 
 
@@ -118,14 +120,31 @@ class LobsterSink(FeedSink):
             pair.abandon()
         self._pairs = {}
 
-    def _write_book(self, book: int, columns: I64, levels: I64) -> None:
+    def write_halt(self, told: StatusTold, halts: bool) -> None:
+        """Type 7, with the book as it stands: price -1 when trading stops, 1 when it goes on."""
+        start_ns, end_ns = (self._midnight_ns + ms * NS_PER_MS for ms in self._hours)
+        if not start_ns <= told.ts_ns < end_ns:
+            return
+        pair = self._pair(told.book)
+        pair.rows += 1
+        one = np.ones(1, np.int64)
+        self._put(pair, {
+            "time": seconds(one * (told.ts_ns - self._midnight_ns)), "type": one * HALT, "order_id": one * 0, "size": one * 0,
+            "price": -one if halts else one, "direction": -one,
+        }, pair.last[:, :, SHOWN])  # fmt: skip
+
+    def _pair(self, book: int) -> _Pair:
         pair = self._pairs.get(book)
         if pair is None:
             symbol, venue = self.books[book]
             stem = f"{self.run.symbols[symbol]}_{self._date}_{self._hours[0]}_{self._hours[1]}"
             pair = self._pairs[book] = _Pair(self.folder / self.run.venues[venue] / stem, self.levels)
-        sizes = levels[:, :, (k.ASK_PRICE, k.ASK_SIZE, k.BID_PRICE, k.BID_SIZE)]
-        before = np.concatenate((pair.last[:, :, (k.ASK_PRICE, k.ASK_SIZE, k.BID_PRICE, k.BID_SIZE)], sizes[:-1]))
+        return pair
+
+    def _write_book(self, book: int, columns: I64, levels: I64) -> None:
+        pair = self._pair(book)
+        sizes = levels[:, :, SHOWN]
+        before = np.concatenate((pair.last[:, :, SHOWN], sizes[:-1]))
         pair.last = levels[-1:].copy()
         types = TYPES[columns[k.KIND]]
         types[(columns[k.KIND] == k.CROSS_FILL) & (columns[k.LEFT] == 0)] = DELETION
@@ -138,18 +157,18 @@ class LobsterSink(FeedSink):
         pair.rows += len(chosen)
         columns, types, sizes = columns[:, chosen], types[chosen], sizes[chosen]
         is_cross = types == CROSS
-        pcsv.write_csv(
-            pa.table({
-                "time": seconds(columns[k.TS] - self._midnight_ns),
-                "type": types,
-                "order_id": columns[k.REF],
-                "size": columns[k.SIZE],
-                "price": np.where((types == EXECUTION) | is_cross, columns[k.PRINT], columns[k.PRICE]),
-                "direction": np.where(is_cross, -1, 1 - 2 * columns[k.SIDE]),
-            }),
-            pair.message.file,
-            OPTIONS,
-        )  # fmt: skip
+        self._put(pair, {
+            "time": seconds(columns[k.TS] - self._midnight_ns),
+            "type": types,
+            "order_id": columns[k.REF],
+            "size": columns[k.SIZE],
+            "price": np.where((types == EXECUTION) | is_cross, columns[k.PRINT], columns[k.PRICE]),
+            "direction": np.where(is_cross, -1, 1 - 2 * columns[k.SIDE]),
+        }, sizes)  # fmt: skip
+
+    def _put(self, pair: _Pair, messages: dict[str, Any], sizes: I64) -> None:
+        """Rows of both files; ``sizes`` [n, levels, 4] may be changed."""
+        pcsv.write_csv(pa.table(messages), pair.message.file, OPTIONS)
         sizes[:, :, 0][sizes[:, :, 1] == 0] = NO_ASK
         sizes[:, :, 2][sizes[:, :, 3] == 0] = NO_BID
         flat = np.ascontiguousarray(sizes.reshape(len(sizes), -1).T)

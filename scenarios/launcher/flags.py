@@ -228,9 +228,11 @@ def check_flags(values: dict[str, Any]) -> Flags:
         name = str(first["loc"][0])
         raise InputError(explain(f"--{name}", first["input"], must(first), _remedy(name))) from None
     _check_together(flags)
-    if flags.writer in FORMATS and FORMATS[flags.writer].needs_orders and "orders" not in (flags.extra_tables or ()):
+    given = flags.extra_tables or ()
+    missing = tuple(table for table in (FORMATS[flags.writer].tables if flags.writer in FORMATS else ()) if table not in given)
+    if missing:  # a format has what it is made of without being told
         kept = flags.model_fields_set
-        flags = flags.model_copy(update={"extra_tables": (*(flags.extra_tables or ()), "orders")})
+        flags = flags.model_copy(update={"extra_tables": (*given, *missing)})
         flags.model_fields_set.intersection_update(kept)
     return flags
 

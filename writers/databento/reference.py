@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 from simulator.inputs.sessions import TradingDay
-from simulator.records import I64, CrossKind, Phase
+from simulator.notices import StatusReason
+from simulator.records import I64, Cond, CrossKind, Phase
 from simulator.tape.sink import RunInfo
 from writers.databento.kernel import NO_PRICE, PRICE_SCALE
 from writers.feed import kernel as k
+from writers.feed.notices import ImbalanceTold, StatusTold, Told
 
-SCHEMAS = ("definition", "status", "statistics")
+SCHEMAS = ("definition", "status", "statistics", "imbalance")
 ROUND_LOT = 100
 NO_QUANTITY = 2**63 - 1
 
 
+def _joined(make: Callable[..., Iterator[bytes]]) -> Callable[..., bytes]:
+    @wraps(make)
+    def whole(*arguments: Any) -> bytes:
+        return b"".join(make(*arguments))
+
+    return whole
+
+
+@_joined
 def definitions(run: RunInfo, symbols: list[int], dataset: str, publisher: int, ts_ns: int) -> Iterator[bytes]:
     """One record per symbol (index into the run's), at the start of the day."""
     dbn = _dbn()
-
     for symbol in symbols:
         yield bytes(dbn.InstrumentDefMsg(
             publisher_id=publisher, instrument_id=symbol + 1, raw_instrument_id=symbol + 1, ts_event=ts_ns, ts_recv=ts_ns,
@@ -37,34 +48,62 @@ def phases(day: TradingDay, start_ns: int, is_paced: bool) -> list[tuple[int, Ph
     return [(max(segment.start_ns, start_ns), segment.phase) for segment in day.segments if segment.end_ns > start_ns]
 
 
+@_joined
 def statuses(begun: list[tuple[int, Phase]], symbols: list[int], publisher: int, until_ns: int) -> Iterator[bytes]:
     """One record per symbol and phase that has begun by then. Whether others than the continuous one trade is a run's choice: not said."""
-    dbn = _dbn()
-
-    actions = {
-        Phase.PRE_OPEN: dbn.StatusAction.PRE_OPEN, Phase.CONTINUOUS: dbn.StatusAction.TRADING, Phase.HALTED: dbn.StatusAction.HALT,
-        Phase.POST_CLOSE: dbn.StatusAction.POST_CLOSE,
-    }  # fmt: skip
-    trades = {Phase.CONTINUOUS: dbn.TriState.YES, Phase.HALTED: dbn.TriState.NO, Phase.CLOSED: dbn.TriState.NO}
     for ts_ns, phase in begun:
         if ts_ns > until_ns:
             return
         for symbol in symbols:
-            yield bytes(dbn.StatusMsg(
-                publisher_id=publisher, instrument_id=symbol + 1, ts_event=ts_ns, ts_recv=ts_ns,
-                action=actions.get(phase, dbn.StatusAction.NOT_AVAILABLE_FOR_TRADING), reason=dbn.StatusReason.SCHEDULED,
-                is_trading=trades.get(phase, dbn.TriState.NOT_AVAILABLE), is_quoting=dbn.TriState.NOT_AVAILABLE,
-                is_short_sell_restricted=dbn.TriState.NO,
-            ))  # fmt: skip
+            yield _status(ts_ns, symbol + 1, publisher, phase, StatusReason.SESSION)
 
 
+def status(told: Told, instrument: int, publisher: int) -> bytes:
+    """The record of a status that was told; nothing for other notices."""
+    return _status(told.ts_ns, instrument, publisher, told.phase, told.reason) if isinstance(told, StatusTold) else b""
+
+
+def _status(ts_ns: int, instrument: int, publisher: int, phase: int, reason: int) -> bytes:
+    dbn = _dbn()
+    halts = dbn.StatusAction.PAUSE if reason == StatusReason.LULD else dbn.StatusAction.HALT
+    actions = {
+        Phase.PRE_OPEN: dbn.StatusAction.PRE_OPEN, Phase.CONTINUOUS: dbn.StatusAction.TRADING, Phase.HALTED: halts,
+        Phase.POST_CLOSE: dbn.StatusAction.POST_CLOSE,
+    }  # fmt: skip
+    reasons = {
+        StatusReason.SESSION: dbn.StatusReason.SCHEDULED, StatusReason.LULD: dbn.StatusReason.LULD_PAUSE,
+        StatusReason.MWCB: dbn.StatusReason.MARKET_WIDE_HALT_LEVEL1, StatusReason.REGULATORY: dbn.StatusReason.REGULATORY,
+    }  # fmt: skip
+    trades = {Phase.CONTINUOUS: dbn.TriState.YES, Phase.HALTED: dbn.TriState.NO, Phase.CLOSED: dbn.TriState.NO}
+    return bytes(dbn.StatusMsg(
+        publisher_id=publisher, instrument_id=instrument, ts_event=ts_ns, ts_recv=ts_ns,
+        action=actions.get(Phase(phase), dbn.StatusAction.NOT_AVAILABLE_FOR_TRADING), reason=reasons[StatusReason(reason)],
+        is_trading=trades.get(Phase(phase), dbn.TriState.NOT_AVAILABLE), is_quoting=dbn.TriState.NOT_AVAILABLE,
+        is_short_sell_restricted=dbn.TriState.NO,
+    ))  # fmt: skip
+
+
+def imbalance(told: Told, instrument: int, publisher: int) -> bytes:
+    """The record of an imbalance that was told; nothing for other notices."""
+    if not isinstance(told, ImbalanceTold):
+        return b""
+    dbn = _dbn()
+    side = dbn.Side.NONE if told.side < 0 else (dbn.Side.BID, dbn.Side.ASK)[told.side]
+    reference, near, far = (price * PRICE_SCALE if price else NO_PRICE for price in (told.reference, told.near, told.far))
+    return bytes(dbn.ImbalanceMsg(
+        publisher_id=publisher, instrument_id=instrument, ts_event=told.ts_ns, ts_recv=told.ts_ns, ref_price=reference,
+        auction_time=2**64 - 1, cont_book_clr_price=near, auct_interest_clr_price=far, paired_qty=told.paired,
+        total_imbalance_qty=told.imbalance, auction_type=Cond(told.cond).code, side=side, significant_imbalance="~",
+    ))  # fmt: skip
+
+
+@_joined
 def auctions(columns: I64, instruments: I64, mine: Any, publisher: int) -> Iterator[bytes]:
     """Of each cross among some messages that paired anything: the opening or closing price, then the price with the shares.
 
     ``columns`` are the feed's, ``instruments`` [books] the number of each book, ``mine`` [books] which are the venue's.
     """
     dbn = _dbn()
-
     kinds: Any = {CrossKind.OPEN: dbn.StatType.OPENING_PRICE, CrossKind.CLOSE: dbn.StatType.CLOSE_PRICE}
     crosses = (columns[k.KIND] == k.CROSSED) & (columns[k.SIZE] > 0) & mine[columns[k.BOOK]]
     for message in columns[:, crosses].T.tolist():

@@ -2,7 +2,7 @@
 
     OUT/databento/xnas-itch-20250701.mbo.dbn.zst
 
-Schemas: mbo, mbp-10, mbp-1, trades, definition, status, statistics. Named as Databento's batch files; read by ``databento`` and
+Schemas: mbo, mbp-10, mbp-1, trades, definition, status, statistics, imbalance. Named as Databento's batch files; read by ``databento`` and
 ``databento-dbn``. Receive times are the venue's own. An mbo file begins with an empty snapshot of every symbol; each file numbers its
 orders and messages from 1.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from simulator.errors import InputError, explain
 from simulator.inputs.sessions import TradingDay
+from simulator.notices import ImbalanceBatch, StatusBatch
 from simulator.records import I64, Phase
 from simulator.tape.sink import RunInfo
 from writers.databento import reference
@@ -28,6 +30,7 @@ from writers.databento.records import BAD_TS_RECV, DTYPES, LEVELS, RTYPES, SNAPS
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
+from writers.feed.notices import Told
 from writers.feed.sink import FeedSink
 
 PUBLISHERS = {
@@ -58,14 +61,17 @@ class _File:
         self._file.abandon()
 
 
+@dataclass(slots=True)
 class _Stream:
     """One venue in one schema: its file, and what makes the records."""
 
-    def __init__(self, file: _File, take: Callable[[Messages, I64], Any], rest: Callable[[int], Any]) -> None:
-        """``take``: the records of some messages, with their ``needed``; ``rest``: those at the end of a day, by the last message's."""
-        self.file = file
-        self.take = take
-        self.rest = rest
+    file: _File
+    take: Callable[[Messages, I64], Any] = lambda *_: b""
+    """The records of some messages, with their ``needed``."""
+    tell: Callable[[Told], bytes] = lambda _: b""
+    """Those of what is told beside."""
+    rest: Callable[[int], Any] = lambda _: b""
+    """Those at the end of a day, by the last message's time."""
 
 
 class DatabentoSink(FeedSink):
@@ -76,11 +82,11 @@ class DatabentoSink(FeedSink):
 
     def __init__(
         self, folder: Path | str, worker: int = 0, *, venues: Sequence[str] = (), symbols: Sequence[str] = (),
-        schemas: Sequence[str] = SCHEMAS,
+        schemas: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """``schemas``: of mbo, mbp-10, mbp-1, trades, definition, status, statistics; by default all. Raises ``InputError``."""
+        """``schemas``: of ``SCHEMAS``, by default all that the run's tables give. Raises ``InputError``."""
         schemas = (schemas,) if isinstance(schemas, str) else tuple(schemas)
-        depth = max((LEVELS.get(schema, 0) for schema in schemas), default=0)
+        depth = max((LEVELS.get(schema, 0) for schema in schemas or SCHEMAS), default=0)
         super().__init__(folder, worker, venues=venues, symbols=symbols, levels=depth)
         self._schemas = schemas
         for schema in self._schemas:
@@ -100,6 +106,13 @@ class DatabentoSink(FeedSink):
             remedy = "Install it: pip install '.[databento]'."
             raise InputError(explain("--writer databento", "no package databento-dbn", "it writes the files' heads", remedy)) from error
 
+        if "imbalance" in self._schemas and ImbalanceBatch.table not in run.tables:
+            limit = f"it needs the table {ImbalanceBatch.table}, and the run's tables are {', '.join(run.tables)}"
+            raise InputError(explain("--schemas", "imbalance", limit, f"Add --extra_tables {ImbalanceBatch.table}, or leave it out."))
+
+    def _has_imbalances(self) -> bool:
+        return ImbalanceBatch.table in self.run.tables
+
     def start_day(self, day: TradingDay) -> None:
         start_ns = max(day.start_ns, self.run.start_ns)
         books = np.array(self.books)
@@ -111,35 +124,38 @@ class DatabentoSink(FeedSink):
             dataset, publisher = PUBLISHERS[self.run.venues[v]]
             stem = f"{dataset.lower().replace('.', '-')}-{day.date:%Y%m%d}"
             mine = books[:, 1] == v
-            for schema in self._schemas:
+            for schema in self._schemas or [schema for schema in SCHEMAS if schema != "imbalance" or self._has_imbalances()]:
                 file = _File(self.folder / f"{stem}.{schema}.dbn.zst", self._metadata(dataset, schema, day))
                 self._streams.append(self._stream(file, schema, publisher, mine, begun))
                 if schema == "mbo":
                     file.write(self._empty_snapshot(np.flatnonzero(mine), publisher, start_ns))
                 elif schema == "definition":
-                    file.write(b"".join(reference.definitions(self.run, symbols, dataset, publisher, start_ns)))
+                    file.write(reference.definitions(self.run, symbols, dataset, publisher, start_ns))
 
     def _stream(self, file: _File, schema: str, publisher: int, mine: Any, begun: list[tuple[int, Phase]]) -> _Stream:
         """``mine`` [books]: those of the venue; ``begun``: the phases of the day."""
         if schema in DTYPES:
             records = Records(schema, publisher, self._instrument, mine, self.levels)
-            return _Stream(file, lambda messages, columns: records.take(columns, messages.levels), lambda _: records.rest())
+            return _Stream(file, take=lambda messages, columns: records.take(columns, messages.levels), rest=lambda _: records.rest())
         if schema == "statistics":
-            return _Stream(
-                file, lambda messages, _: b"".join(reference.auctions(messages.columns, self._instrument, mine, publisher)), lambda _: b"",
-            )  # fmt: skip
+            return _Stream(file, take=lambda messages, _: reference.auctions(messages.columns, self._instrument, mine, publisher))
+        if schema == "imbalance" or (schema == "status" and StatusBatch.table in self.run.tables):
+            made = reference.imbalance if schema == "imbalance" else reference.status
+            return _Stream(file, tell=lambda told: made(told, int(self._instrument[told.book]), publisher) if mine[told.book] else b"")
         if schema == "status":
             symbols = sorted({s for s, _ in self.books})
-            return _Stream(
-                file, lambda *_: b"", lambda until_ns: b"".join(reference.statuses(begun, symbols, publisher, until_ns)),
-            )  # fmt: skip
-        return _Stream(file, lambda *_: b"", lambda _: b"")
+            return _Stream(file, rest=lambda until_ns: reference.statuses(begun, symbols, publisher, until_ns))
+        return _Stream(file)
 
     def write_messages(self, messages: Messages) -> None:
         columns = needed(messages.columns)
         for stream in self._streams:
             stream.file.write(stream.take(messages, columns))
         self._last_ns = int(messages.columns[k.TS, -1])
+
+    def write_notice(self, told: Told) -> None:
+        for stream in self._streams:
+            stream.file.write(stream.tell(told))
 
     def finish_day(self) -> None:
         while self._streams:

@@ -31,6 +31,10 @@ class Messages:
     def __len__(self) -> int:
         return int(self.columns.shape[1])
 
+    def part(self, first: int, last: int) -> Messages:
+        """Some that follow each other, as views."""
+        return Messages(self.columns[:, first:last], self.levels[first:last])
+
     def of(self, rows: I64) -> Messages:
         """Those rows, copied."""
         return Messages(self.columns[:, rows], self.levels[rows])

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from simulator.errors import InputError, explain
 from simulator.inputs.run_record import read_manifest
-from simulator.records import NOT_GIVEN, PRICE_UNITS_PER_USD, EventKind, OrderBatch, Side, codes
-from simulator.tape.arrow import ENUMS
+from simulator.records import BATCH_TYPES, NOT_GIVEN, PRICE_UNITS_PER_USD, Cond, EventKind, OrderBatch, Side, codes
+from simulator.tape.arrow import ENUMS, PRICES_OR_NULL
 from simulator.tape.sink import RunInfo
+from writers.feed.notices import NOTICE_TABLES
 from writers.feed.timeline import in_time_order
 from writers.parquet_hours import PREFIX
 from writers.tables.rows import in_time_order as arrow_in_time_order
@@ -23,6 +24,7 @@ from writers.tables.rows import parquet_rows, schema_of
 
 ORDERS = OrderBatch.table
 ROWS_AT_ONCE = 65_536
+PRICES = frozenset(("price", *PRICES_OR_NULL))
 
 
 def run_info(folder: Path, *, needs_orders: bool = True) -> RunInfo:
@@ -58,7 +60,15 @@ def table_rows(folder: Path, run: RunInfo, tables: Sequence[str]) -> dict[str, I
 
 def order_batches(folder: Path, run: RunInfo) -> Iterator[OrderBatch]:
     """All rows, of all workers' files, in order of (time, symbol, venue)."""
-    return in_time_order([_rows(paths, run) for paths in _by_worker(folder, run, ORDERS)])
+    return in_time_order([_rows(paths, run, OrderBatch) for paths in _by_worker(folder, run, ORDERS)])
+
+
+def notice_batches(folder: Path, run: RunInfo) -> Iterator[Any]:
+    """What venues told beside their orders, as far as the run has tables of it: a few rows a day, in no order."""
+    for table in NOTICE_TABLES:
+        if table in run.tables:
+            for paths in _by_worker(folder, run, table):
+                yield from _rows(paths, run, BATCH_TYPES[table])
 
 
 def _by_worker(folder: Path, run: RunInfo, table: str) -> list[list[Path]]:
@@ -72,15 +82,16 @@ def _files(folder: Path, run: RunInfo, table: str) -> list[Path]:
     return sorted(Path(folder).glob(f"{PREFIX}{table}{run.suffix}/date=*/hour=*/part-*.parquet"))
 
 
-def _rows(paths: list[Path], run: RunInfo) -> Iterator[OrderBatch]:
-    names = [field.name for field in fields(OrderBatch)]
+def _rows(paths: list[Path], run: RunInfo, kind: Any) -> Iterator[Any]:
+    names = [field.name for field in fields(kind)]
     scales = np.array(run.price_scales, np.int64)
     for path in paths:
         with pq.ParquetFile(path) as file:
             for rows in file.iter_batches(ROWS_AT_ONCE, columns=[_stored(name) for name in names]):
                 numbers = {name: _column(name, rows.column(_stored(name)), run) for name in names}
-                numbers["price"] = (numbers["price"] // scales[numbers["symbol"]]).astype(np.int32)
-                yield OrderBatch(**numbers)
+                for name in PRICES & numbers.keys():
+                    numbers[name] = (numbers[name] // scales[numbers["symbol"]]).astype(np.int32)
+                yield kind(**numbers)
 
 
 def _stored(name: str) -> str:
@@ -89,7 +100,10 @@ def _stored(name: str) -> str:
 
 def _column(name: str, values: Any, run: RunInfo) -> Any:
     """The numbers that ``simulator.tape.arrow`` made these values of."""
-    words = {"symbol": run.symbols, "venue": run.venues, "side": codes(Side), "kind": [kind.name for kind in EventKind]}
+    words = {
+        "symbol": run.symbols, "venue": run.venues, "side": codes(Side), "imbalance_side": codes(Side), "cond": codes(Cond),
+        "kind": [kind.name for kind in EventKind],
+    }  # fmt: skip
     if name in ENUMS:
         numbers = {member.name: int(member) for member in ENUMS[name]}
         values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
@@ -97,10 +111,15 @@ def _column(name: str, values: Any, run: RunInfo) -> Any:
         return known[values.indices.to_numpy()]
     if name in words:
         values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        places = np.array([list(words[name]).index(word) for word in values.dictionary.to_pylist()], np.int32)
+        places = np.array([_place(words[name], word) for word in values.dictionary.to_pylist()], np.int32)
         return places[values.indices.to_numpy()]
-    if name == "price":
-        return np.rint(values.to_numpy() * PRICE_UNITS_PER_USD).astype(np.int64)
+    if name in PRICES:
+        return np.rint(values.fill_null(0).to_numpy() * PRICE_UNITS_PER_USD).astype(np.int64)
     if name == "ts_ns":
         return values.view(pa.int64()).to_numpy()
     return values.to_numpy()
+
+
+def _place(words: Sequence[str], word: str) -> int:
+    """``NOT_GIVEN`` for no word."""
+    return words.index(word) if word else NOT_GIVEN

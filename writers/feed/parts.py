@@ -1,4 +1,4 @@
-"""What a worker keeps for a format with one file for all: its rows of the ``orders`` table, as Arrow IPC in a hidden file."""
+"""What a worker keeps for a format with one file for all: its rows of the tables needed, each as Arrow IPC in a hidden file."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from simulator.records import OrderBatch, columns
+from simulator.records import BATCH_TYPES, Batch, columns
 
 
 class PartFile:
     """Grows in the folder of the format until ``finish``."""
 
-    def __init__(self, folder: Path, worker: int) -> None:
+    def __init__(self, folder: Path, worker: int, table: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f".part-{worker}.arrow.partial"
+        self._path = folder / f".part-{worker}-{table}.arrow.partial"
         self._file = self._path.open("wb")
         self._writer: Any = None
 
-    def write(self, batch: OrderBatch) -> None:
+    def write(self, batch: Batch) -> None:
         """Copy the rows to the disk."""
         rows = pa.record_batch({name: pa.array(column) for name, column in columns(batch)})
         if self._writer is None:
@@ -34,15 +34,15 @@ class PartFile:
         self._file.close()
 
 
-def part_paths(folder: Path) -> list[Path]:
-    """What workers have left there."""
-    return sorted(folder.glob(".part-*.arrow.partial"))
+def part_paths(folder: Path, table: str) -> list[Path]:
+    """What workers have left there of a table."""
+    return sorted(folder.glob(f".part-*-{table}.arrow.partial"))
 
 
-def read_part(path: Path) -> Iterator[OrderBatch]:
+def read_part(path: Path, table: str) -> Iterator[Any]:
     """The rows of one worker, batch by batch as they came."""
     if path.stat().st_size == 0:
         return
     with path.open("rb") as file:
         for rows in pa.ipc.open_stream(file):
-            yield OrderBatch(**{name: rows.column(name).to_numpy() for name in rows.schema.names})
+            yield BATCH_TYPES[table](**{name: rows.column(name).to_numpy() for name in rows.schema.names})

@@ -17,10 +17,13 @@ import numpy as np
 
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.sessions import TradingDay, trading_days
-from simulator.records import I64, Batch, OrderBatch, slice_batch
+from simulator.notices import ImbalanceBatch, StatusBatch
+from simulator.records import I64, Batch, OrderBatch, Phase, slice_batch
 from simulator.tape.sink import RunInfo
 from writers.feed.displayed import REF_MAX, DisplayedFeed, Messages
 from writers.feed.files import allow_open_files
+from writers.feed.kernel import TS
+from writers.feed.notices import NOTICE_TABLES, Notices, StatusTold, Told
 from writers.feed.parts import PartFile, part_paths, read_part
 from writers.feed.timeline import in_time_order
 
@@ -50,8 +53,11 @@ class FeedSink:
         self.levels = levels
         self.run: RunInfo
         self._feed: DisplayedFeed | None = None
-        self._part: PartFile | None = None
+        self._parts: dict[str, PartFile] = {}
+        self._notices: Notices | None = None
         self._days: list[TradingDay] = []
+        self._halted: set[int] = set()
+        """Books."""
         self._day: TradingDay | None = None
 
     def open(self, run: RunInfo) -> None:
@@ -66,7 +72,7 @@ class FeedSink:
         self.check(run)
         self._scales = np.array(run.price_scales or [1] * len(run.symbols), np.int64)
         if self.ONE_FILE and run.workers > 1:
-            self._part = PartFile(self.folder, run.worker)
+            self._parts = {table: PartFile(self.folder, run.worker, table) for table in (ORDERS, *NOTICE_TABLES) if table in run.tables}
             return
         wanted = np.full((len(run.symbols), len(run.venues)), -1, np.int64)
         venues = [v for v, name in enumerate(run.venues) if name in (self.venues or run.venues)]
@@ -78,6 +84,8 @@ class FeedSink:
         groups = np.array([v if self.ONE_FILE else b for b, (_, v) in enumerate(self.books)], np.int64)
         self._feed = DisplayedFeed(wanted, groups=groups, levels=self.levels, splits=self.SPLITS, ref_max=self.REF_MAX)
         self._days = list(trading_days(run.start_ns, run.end_ns))
+        self._notices = Notices(wanted, self._scales)
+        self._halted = set()
 
     def check(self, run: RunInfo) -> None:
         """Refuse what the format cannot hold, before anything is written. Raises ``InputError``."""
@@ -90,6 +98,12 @@ class FeedSink:
         """Take some messages of the day, of all books in time order; they are views."""
         raise NotImplementedError
 
+    def write_halt(self, told: StatusTold, halts: bool) -> None:
+        """A book stops trading, or trades again. Of no concern to a format without a place for it."""
+
+    def write_notice(self, told: Told) -> None:
+        """Anything that is told of a book beside its orders, at its place among the messages."""
+
     def finish_day(self) -> None:
         """Give the files of the day their names."""
         raise NotImplementedError
@@ -99,12 +113,19 @@ class FeedSink:
         raise NotImplementedError
 
     def write(self, batch: Batch) -> None:
-        """Take rows; tables other than ``orders`` say nothing that these formats need. Raises ``SinkError``."""
-        if not isinstance(batch, OrderBatch):
+        """Take rows of ``orders``, and of what is told beside them; other tables say nothing that these formats need. Raises ``SinkError``.
+
+        What is told up to a time must come before the orders from then on.
+        """
+        if not isinstance(batch, OrderBatch | StatusBatch | ImbalanceBatch):
             return
         with self._disk_errors():
-            if self._part is not None:
-                self._part.write(batch)
+            if self._parts:
+                self._parts[batch.table].write(batch)
+                return
+            if not isinstance(batch, OrderBatch):
+                assert self._notices is not None
+                self._notices.take(batch)
                 return
             if self._scales.max() > 1:  # a dear symbol's prices come in ticks, and a file has all in units of 0.0001 USD
                 batch = replace(batch, price=batch.price * self._scales[batch.symbol])
@@ -113,14 +134,15 @@ class FeedSink:
                 part = slice_batch(batch, start, stop)
                 assert isinstance(part, OrderBatch)
                 for messages in self._feed.publish(part):
-                    self.write_messages(messages)
+                    self._write_in_order(messages)
 
     def close(self, complete: bool) -> None:
         """Finish the day at hand; of a run that ended early it is dropped, and the days before it stay. Raises ``SinkError``."""
         with self._disk_errors():
-            if self._part is not None:
-                self._part.finish()
-                self._part = None
+            if self._parts:
+                for part in self._parts.values():
+                    part.finish()
+                self._parts = {}
             elif complete:
                 self._next_day(None)
             elif self._day is not None:
@@ -129,19 +151,22 @@ class FeedSink:
 
     def merge(self, run: RunInfo, complete: bool) -> None:
         """Make the files of what the workers have kept, and drop that. ``run`` is any worker's. Raises ``SinkError``."""
-        paths = part_paths(self.folder)
+        kept = {table: part_paths(self.folder, table) for table in (ORDERS, *NOTICE_TABLES)}
         try:
-            if paths and complete:
+            if kept[ORDERS] and complete:
                 self.open(replace(run, worker=0, workers=1))
-                self.write_all(in_time_order([read_part(path) for path in paths]))
+                told = [batch for table in NOTICE_TABLES for path in kept[table] for batch in read_part(path, table)]
+                self.write_all(in_time_order([read_part(path, ORDERS) for path in kept[ORDERS]]), told)
         finally:
-            for path in paths:
+            for path in (path for paths in kept.values() for path in paths):
                 path.unlink(missing_ok=True)
 
-    def write_all(self, batches: Iterable[OrderBatch]) -> None:
-        """Write and close. Raises what the batches raise; then nothing of the day at hand stays."""
+    def write_all(self, batches: Iterable[OrderBatch], notices: Iterable[StatusBatch | ImbalanceBatch] = ()) -> None:
+        """Write and close; ``notices``: all that is told beside. Raises what the batches raise; then nothing of the day at hand stays."""
         complete = False
         try:
+            for notice in notices:
+                self.write(notice)
             for batch in batches:
                 self.write(batch)
             complete = True
@@ -169,14 +194,43 @@ class FeedSink:
     def _next_day(self, ts_ns: int | None) -> TradingDay | None:
         """End the day at hand and begin the one of ``ts_ns``, if any."""
         if self._day is not None:
+            self._tell(self._day.end_ns - 1)
             self.finish_day()
         self._day = None
         if ts_ns is not None:
             assert self._feed is not None
             self._day = next(day for day in self._days if day.start_ns <= ts_ns < day.end_ns)
             self._feed.start_day()
+            assert self._notices is not None
+            for _ in self._notices.due(self._day.start_ns - 1):  # of a day without orders, which has no file
+                pass
+            self._halted = set()
             self.start_day(self._day)
         return self._day
+
+    def _write_in_order(self, messages: Messages) -> None:
+        """The messages, and before each of them what was told up to its time."""
+        assert self._notices is not None
+        ts_ns = messages.columns[TS]
+        first = 0
+        while (next_ns := self._notices.next_ns) is not None and next_ns <= ts_ns[-1]:
+            cut = int(np.searchsorted(ts_ns, next_ns))
+            if cut > first:
+                self.write_messages(messages.part(first, cut))
+                first = cut
+            self._tell(int(ts_ns[cut]))
+        if first < len(messages):
+            self.write_messages(messages.part(first, len(messages)) if first else messages)
+
+    def _tell(self, until_ns: int) -> None:
+        assert self._notices is not None
+        for told in self._notices.due(until_ns):
+            self.write_notice(told)
+            if isinstance(told, StatusTold):
+                halts = told.phase == Phase.HALTED
+                if halts != (told.book in self._halted):
+                    (self._halted.add if halts else self._halted.discard)(told.book)
+                    self.write_halt(told, halts)
 
     def _check_names(self, what: str, names: Sequence[str], known: Sequence[str]) -> None:
         for name in names:

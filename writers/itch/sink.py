@@ -17,11 +17,13 @@ import numpy as np
 
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.sessions import TradingDay
-from simulator.records import I64, PRICE_UNITS_PER_USD, CrossKind
+from simulator.notices import StatusReason
+from simulator.records import I64, PRICE_UNITS_PER_USD, Cond, CrossKind
 from simulator.tape.sink import RunInfo
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
+from writers.feed.notices import ImbalanceTold, StatusTold, Told
 from writers.feed.sink import FeedSink, midnight_ns
 from writers.itch.layout import DTYPES, LENGTH_BYTES, PRICE_MAX, STOCK_LENGTH
 
@@ -32,6 +34,12 @@ CROSSES[CrossKind.OPEN], CROSSES[CrossKind.CLOSE], CROSSES[CrossKind.RESUME] = b
 CATEGORIES = {"NASDAQ": b"Q", "NYSE": b"N", "ARCA": b"P", "BATS": b"Z", "IEX": b"V"}
 """Of the market where a share is listed; Nasdaq's three tiers are one here, Global Select."""
 SIDES = np.array([b"B", b"S"])
+CONDS = {Cond.OPEN: b"O", Cond.CLOSE: b"C", Cond.HALT_RESUME: b"H"}
+HALTS = {
+    StatusReason.SESSION: (b"H", b"    "), StatusReason.LULD: (b"P", b"LUDP"), StatusReason.MWCB: (b"H", b"MWC1"),
+    StatusReason.REGULATORY: (b"H", b"T1  "),
+}  # fmt: skip
+"""State and reason, by why."""
 
 
 class ItchSink(FeedSink):
@@ -102,6 +110,38 @@ class ItchSink(FeedSink):
                     file.write(self._encode(part[:, chosen]))
                     self._last_ns[venue] = int(part[k.TS, chosen[-1]])
             first = last
+
+    def write_halt(self, told: StatusTold, halts: bool) -> None:
+        """H: paused by price bands (P) or halted (H), or trading (T)."""
+        message = self._of_book("H", told)
+        reason = HALTS[StatusReason(told.reason)] if halts else (b"T", b"    ")
+        message["state"], message["reserved"], message["reason"] = reason[0], b" ", reason[1]
+        self._put(told, message)
+
+    def write_notice(self, told: Told) -> None:
+        """I: the imbalance of a coming cross."""
+        if not isinstance(told, ImbalanceTold):
+            return
+        message = self._of_book("I", told)
+        has_prices = told.reference or told.near or told.far
+        for name, value in (
+            ("paired", told.paired), ("imbalance", told.imbalance), ("far", told.far), ("near", told.near), ("reference", told.reference),
+            ("direction", SIDES[told.side] if told.side >= 0 else b"N" if has_prices else b"O"), ("cross", CONDS[Cond(told.cond)]),
+            ("variation", _variation(told)),
+        ):  # fmt: skip
+            message[name] = value
+        self._put(told, message)
+
+    def _of_book(self, type: str, told: Told) -> Any:
+        message = self._new(type, np.array([told.ts_ns]))
+        message["locate"], message["stock"] = self._locate[told.book], self._stock[told.book]
+        return message
+
+    def _put(self, told: Told, message: Any) -> None:
+        self._tell_events(told.ts_ns)
+        venue = int(self._venue[told.book])
+        self._files[venue].write(message.tobytes())
+        self._last_ns[venue] = told.ts_ns
 
     def finish_day(self) -> None:
         """The end of the day's messages: at the end of system hours, if the rows go past the close."""
@@ -207,3 +247,11 @@ class ItchSink(FeedSink):
         elif kind == k.CROSSED:
             made["cross"] = CROSSES[columns[k.LEFT]]
         return made
+
+
+def _variation(told: ImbalanceTold) -> bytes:
+    """How far the near price is from the reference: L below 1 %, a digit for each percent, A from 10 %, B from 20 %, C from 30 %."""
+    if not told.near or not told.reference:
+        return b" "
+    percent = abs(told.near - told.reference) * 100 // told.reference
+    return b"L123456789"[percent : percent + 1] if percent < 10 else b"ABC"[min(percent // 10, 3) - 1 :][:1]

@@ -14,7 +14,7 @@ from scenarios.launcher.kernels import load_kernels
 from scenarios.launcher.lasting_streams import check_printed
 from scenarios.launcher.stop_signals import StopSignals
 from simulator.errors import InputError, explain
-from writers.feed.finished_run import order_batches, run_info, table_rows
+from writers.feed.finished_run import notice_batches, order_batches, run_info, table_rows
 from writers.formats import FORMATS, after_run, is_file_of, make_sink
 
 PROGRAM = "python -m scenarios convert"
@@ -82,7 +82,7 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
     sink.open(run)
     if to.needs_orders:
         load_kernels(console, for_run=False, for_format=True)
-        sink.write_all(order_batches(source, run))
+        sink.write_all(order_batches(source, run), notice_batches(source, run))
     else:
         sink.write_all(table_rows(source, run, sink.tables))
     after_run(given.to, out, source, run)
