@@ -115,7 +115,7 @@ def test_a_share_too_many_in_the_tables_is_noticed(folder: Path, tmp_path: Path)
     """The check above compares two things, not one with itself."""
     (tmp_path / "equities_truth").mkdir()
     wrong = "CASE WHEN row_number() OVER () = 1 THEN size + 1 ELSE size END"
-    rows = f"SELECT * REPLACE ({wrong} AS size) FROM read_parquet('{folder}/equities_truth/**/*.parquet') WHERE maker = 'one' AND taker = 'taker'"
+    rows = f"SELECT * REPLACE ({wrong} AS size) FROM read_parquet('{folder}/equities_truth/**/*.parquet') WHERE maker = 'one' AND taker = 'cross'"
     changed = {}
     for name, query in (("wrong", rows), ("right", rows.replace("size + 1", "size"))):
         duckdb.sql(f"COPY ({query}) TO '{tmp_path}/equities_truth/part-0.parquet'")
