@@ -385,7 +385,7 @@ class Market:
         for own in self._own_orders:
             for b, order_id, slot in own.resting_orders():
                 if b % self._exchange.venues == venue.index:
-                    answer = self._exchange.cancel(b, ts_ns, slot, order_id)
+                    answer = self._exchange.cancel(b, ts_ns, (order_id, slot))
                     own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
                     self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
 

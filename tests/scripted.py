@@ -10,6 +10,7 @@ import numpy as np
 from helpers import FOUR, scenario
 
 from simulator.agents import MarketView, OrderEntry, Wait
+from simulator.book.state import NewOrder
 from simulator.exchange.order_books import Exchange
 from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, Flow
 from simulator.inputs.config import AgentSpec, Scenario
@@ -59,7 +60,7 @@ class ScriptedFlow:
         while self._todo and self._todo[0][0] < horizon_ns:
             ts_ns, _, s = heapq.heappop(self._todo)
             book = self._book(s.symbol, s.venue)
-            self._exchange.submit(book, ts_ns, s.side, s.type, s.price_ticks, s.size, s.size, BACKGROUND, self._price)
+            self._exchange.submit(book, ts_ns, NewOrder(s.side, s.price_ticks, s.size, s.size, s.type, BACKGROUND), self._price)
             if self._exchange.columns.used[NOTIFICATIONS]:
                 return NOTIFICATION
         return HORIZON

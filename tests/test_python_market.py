@@ -7,7 +7,7 @@ calendar of events and its own memory of quotes, and shares with the agents' way
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -15,8 +15,9 @@ import pytest
 from helpers import assert_same_tapes, scenario
 from scripted import BASE, BASE_NS
 
-from simulator.book.state import BEST_ASK, BEST_BID, LAST_TS, NO_ASK, NO_BID
-from simulator.exchange.order_books import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE, Exchange, run_command
+from simulator.book.matching import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE
+from simulator.book.state import BEST_ASK, BEST_BID, LAST_TS, NO_ASK, NO_BID, Request
+from simulator.exchange.order_books import Exchange, run_command
 from simulator.flow import FULL, HORIZON, NEVER_NS, Flow
 from simulator.inputs.config import AgentSpec, agent_number
 from simulator.inputs.sessions import TradingDay
@@ -120,16 +121,28 @@ def decide_fast(state: Any, bid: Any, ask: Any, out: Any) -> Any:
     return state
 
 
-@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-def advance(bk: Any, out: Any, horizon: Any, who: Any, states: Any, sent: Any, pending: Any, seen: Any, counts: Any, got: Any) -> Any:
-    """Wakes and arrivals in order of time. Returns (why it stopped, the next event's time).
+class Deciders(NamedTuple):
+    """All that the compiled agents are and have sent."""
 
-    who      [agents, 6]: book, latency, period, next wake, owner, orders sent
-    sent     [agents, orders, 2]: id and slot at the venue, 0 until it is there
-    pending  [n, 11]: arrival, agent, sequence, what, side, price, size, display, type, own number, number of the order it is about
-    seen     [books, n, 3]: stamp, best bid, best ask after each action
-    counts   [2 + books]: commands pending, commands sent, and rows of ``seen`` by book
-    """
+    who: Any
+    """[agents, 6]: book, latency, period, next wake, owner, orders sent"""
+    states: Any
+    """[agents]: of their dice"""
+    sent: Any
+    """[agents, orders, 2]: id and slot at the venue, 0 until it is there"""
+    pending: Any
+    """[n, 11]: arrival, agent, sequence, what, side, price, size, display, type, own number, number of the order it is about"""
+    seen: Any
+    """[books, n, 3]: stamp, best bid, best ask after each action"""
+    counts: Any
+    """[2 + books]: commands pending, commands sent, and rows of ``seen`` by book"""
+    got: Any
+
+
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def advance(bk: Any, out: Any, horizon: Any, all_of_them: Any) -> Any:
+    """Wakes and arrivals in order of time. Returns (why it stopped, the next event's time)."""
+    who, states, sent, pending, seen, counts, got = all_of_them
     choice = np.zeros(7, np.int64)
     while True:
         a, wake = -1, np.int64(NEVER_NS)
@@ -160,10 +173,11 @@ def advance(bk: Any, out: Any, horizon: Any, who: Any, states: Any, sent: Any, p
             got[:] = 0
             more = 1
             while more != 0:
-                more = run_command(
-                    bk, out, b, now, command, sent[a, about, 1], sent[a, about, 0], pending[c, 4], pending[c, 5], pending[c, 6],
-                    pending[c, 7], pending[c, 8], who[a, 4], 0.0, got,
+                request = Request(
+                    command, sent[a, about, 1], sent[a, about, 0], pending[c, 4], pending[c, 5], pending[c, 6], pending[c, 7],
+                    pending[c, 8], who[a, 4],
                 )  # fmt: skip
+                more = run_command(bk, out, b, now, request, 0.0, got)
                 command = DO_GO_ON
             if got[0] == 0 and what in (LIMIT, TAKE, RESERVE, REPLACE):
                 sent[a, mine, 0], sent[a, mine, 1] = got[1], got[2]
@@ -208,26 +222,26 @@ class DecidingFlow:
     def __init__(self, exchange: Exchange, books: list[int], start_ns: int) -> None:
         self._exchange = exchange
         agents = len(AGENTS)
-        self._who = np.zeros((agents, 6), np.int64)
+        who = np.zeros((agents, 6), np.int64)
         for n in range(agents):
             period = (1 + n % 3) * GRID_NS
-            self._who[n] = books[n], LATENCIES_NS[n], period, start_ns + period, agent_number(AGENTS[n]), 0
-        self._states = np.array([seed_of(n) for n in range(agents)], np.uint64)
+            who[n] = books[n], LATENCIES_NS[n], period, start_ns + period, agent_number(AGENTS[n]), 0
         wakes = SPAN_NS // GRID_NS + 10
-        self._sent = np.zeros((agents, wakes, 2), np.int64)
-        self._pending = np.zeros((1000, 11), np.int64)
-        self._seen = np.zeros((exchange.books.head.shape[0], 3 * wakes, 3), np.int64)
-        self._counts = np.zeros(2 + exchange.books.head.shape[0], np.int64)
-        self._got = np.zeros(6, np.int64)
+        self._deciders = Deciders(
+            who=who,
+            states=np.array([seed_of(n) for n in range(agents)], np.uint64),
+            sent=np.zeros((agents, wakes, 2), np.int64),
+            pending=np.zeros((1000, 11), np.int64),
+            seen=np.zeros((exchange.books.head.shape[0], 3 * wakes, 3), np.int64),
+            counts=np.zeros(2 + exchange.books.head.shape[0], np.int64),
+            got=np.zeros(6, np.int64),
+        )
         self.next_ns = start_ns
 
     def start_day(self, day: TradingDay, start_ns: int) -> None: ...
 
     def advance(self, horizon_ns: int) -> int:
-        why, self.next_ns = advance(
-            self._exchange.books, self._exchange.columns, horizon_ns, self._who, self._states, self._sent, self._pending, self._seen,
-            self._counts, self._got,
-        )  # fmt: skip
+        why, self.next_ns = advance(self._exchange.books, self._exchange.columns, horizon_ns, self._deciders)
         return int(why)
 
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...

@@ -24,6 +24,8 @@ from simulator.book.state import (
     HIDDEN_HEAD,
     HIDDEN_SIZE,
     ID,
+    LOG_A,
+    LOG_B,
     META,
     META_OWNER_SHIFT,
     META_TYPE_MASK,
@@ -174,7 +176,7 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
     owner = meta >> META_OWNER_SHIFT
     order_id = od[b, o, ID]
     if ((meta >> 1) & 3) == STYLE_WAITS:
-        report(bk, EXECUTE, order_id, side, price, shares, 0, 0, o, owner)
+        report(bk, EXECUTE, order_id, side, price, shares, o, owner)
         if shares == od[b, o, SHOWN]:
             remove_waiting(bk, b, o)
         else:
@@ -182,7 +184,8 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
         return
     shown = min(shares, od[b, o, SHOWN])
     hidden = shares - shown
-    report(bk, EXECUTE, order_id, side, price, shares, hidden, 0, o, owner)
+    row = report(bk, EXECUTE, order_id, side, price, shares, o, owner)
+    bk.log[row, LOG_A] = hidden
     if shares == od[b, o, SHOWN] + od[b, o, HIDDEN]:
         remove_resting(bk, b, o)
         return
@@ -195,7 +198,8 @@ def fill_in_cross(bk: Books, b: int, o: int, price: int, shares: int) -> None:
         bk.level[b, limit & (bk.level.shape[1] - 1), HIDDEN_SIZE] -= hidden
     if od[b, o, SHOWN] == 0 and od[b, o, PEAK] != 0:
         now_shown = refill(bk, b, o)
-        report(bk, REFILL, order_id, side, limit, now_shown, od[b, o, HIDDEN], 0, o, owner)
+        row = report(bk, REFILL, order_id, side, limit, now_shown, o, owner)
+        bk.log[row, LOG_A] = od[b, o, HIDDEN]
 
 
 @entry
@@ -205,7 +209,9 @@ def carry_out(bk: Books, b: int, outcome: I64, buys: I64, buy_shares: I64, sells
     ``outcome``: int64[4], kind, price in ticks, paired shares, and buy less sell shares. Appends 1 + 2 orders rows to the log at most.
     """
     kind, price, paired, surplus = outcome[0], outcome[1], outcome[2], outcome[3]
-    report(bk, CROSS, 0, 0 if surplus >= 0 else 1, price, paired, abs(surplus), kind, 0, 0)
+    row = report(bk, CROSS, 0, 0 if surplus >= 0 else 1, price, paired, 0, 0)
+    bk.log[row, LOG_A] = abs(surplus)
+    bk.log[row, LOG_B] = kind
     for i in range(len(buys)):
         fill_in_cross(bk, b, buys[i], price, buy_shares[i])
     for i in range(len(sells)):
@@ -216,6 +222,6 @@ def carry_out(bk: Books, b: int, outcome: I64, buys: I64, buy_shares: I64, sells
         after = od[b, o, NEXT]
         meta = od[b, o, META]
         if takes_part(meta, kind):
-            report(bk, EXPIRE, od[b, o, ID], meta & 1, od[b, o, PRICE], od[b, o, SHOWN], 0, 0, o, meta >> META_OWNER_SHIFT)
+            report(bk, EXPIRE, od[b, o, ID], meta & 1, od[b, o, PRICE], od[b, o, SHOWN], o, meta >> META_OWNER_SHIFT)
             remove_waiting(bk, b, o)
         o = after

@@ -57,19 +57,23 @@ ONE = np.uint64(1)
 
 
 @kernel
-def report(bk: Books, kind: int, order_id: int, side: int, price: int, size: int, a: int, b: int, slot: int, owner: int) -> None:
-    """Append one row to the log. The caller has made sure that there is room."""
-    n = bk.logged[0]
+def report(bk: Books, kind: int, order_id: int, side: int, price: int, size: int, slot: int, owner: int) -> int:
+    """Append one row to the log, and return its place: LOG_A and LOG_B are 0 there, and the caller's to fill if the kind has them.
+
+    The caller has made sure that there is room.
+    """
+    n: int = bk.logged[0]
     bk.log[n, LOG_KIND] = kind
     bk.log[n, LOG_ID] = order_id
     bk.log[n, LOG_SIDE] = side
     bk.log[n, LOG_PRICE] = price
     bk.log[n, LOG_SIZE] = size
-    bk.log[n, LOG_A] = a
-    bk.log[n, LOG_B] = b
+    bk.log[n, LOG_A] = 0
+    bk.log[n, LOG_B] = 0
     bk.log[n, LOG_SLOT] = slot
     bk.log[n, LOG_OWNER] = owner
     bk.logged[0] = n + 1
+    return n
 
 
 @kernel

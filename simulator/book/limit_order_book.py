@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from simulator.book.state import (
     TRADING,
     WAIT_HEAD,
     Books,
+    Request,
     make_books,
 )
 from simulator.book.view import top_levels
@@ -52,29 +53,17 @@ from simulator.records import (
     Side,
 )
 
-ADD, CANCEL, REDUCE, REPLACE, GO_ON = 0, 1, 2, 3, 4
+GO_ON = Request(matching.DO_GO_ON)
 ORDERS_MAX = 10_000_000
 PRICE_WINDOW_MAX = 2**25
 """Ticks; a book's levels take 32 bytes each."""
 
 
 @entry
-def run_command(
-    bk: Books, command: int, slot: int, order_id: int, side: int, price: int, size: int, display: int, kind: int, owner: int
-) -> int:
-    """One command on book 0; its events are in the log afterwards. Returns DONE or MORE (then empty the log and GO_ON)."""
+def run_command(bk: Books, request: Request) -> int:
+    """One command on book 0; its events are in the log afterwards. Returns DONE or MORE (then empty the log and DO_GO_ON)."""
     bk.logged[0] = 0
-    if command == ADD:
-        return matching.add(bk, 0, side, price, size, display, kind, owner, matching.NO_CAP)
-    if command == REPLACE:
-        return matching.replace(bk, 0, slot, order_id, price, size)
-    if command == GO_ON:
-        return matching.go_on(bk, 0)
-    if command == CANCEL:
-        matching.cancel(bk, 0, slot, order_id)
-    else:
-        matching.reduce(bk, 0, slot, order_id, size)
-    return matching.DONE
+    return matching.carry_out(bk, 0, request)
 
 
 @entry
@@ -127,19 +116,19 @@ class LimitOrderBook:
         owner = check_order(side, type, owner)
         price, size = check_price(price_ticks), check_size("size", size)
         shown = size if display is None else check_size("display", display)
-        return self._run(ADD, _Asked(0, int(side), price, size, shown, int(type), owner))  # enums cost more than the call
+        return self._run(Request(matching.DO_ADD, 0, 0, int(side), price, size, shown, int(type), owner))
 
     def cancel(self, order_id: int) -> list[Event]:
         """Take an order out."""
-        return self._run(CANCEL, _Asked(check_id(order_id)))
+        return self._run(self._about(matching.DO_CANCEL, check_id(order_id)))
 
     def reduce(self, order_id: int, size: int) -> list[Event]:
         """Take ``size`` shares off an order, hidden ones first; it keeps its place. Nothing left is a cancel."""
-        return self._run(REDUCE, _Asked(check_id(order_id), size=check_size("size", size)))
+        return self._run(self._about(matching.DO_REDUCE, check_id(order_id), size=check_size("size", size)))
 
     def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
         """Give an order a new price and size; it gets a new id and goes to the end of the queue, or trades."""
-        return self._run(REPLACE, _Asked(check_id(order_id), 0, check_price(price_ticks), check_size("size", size)))
+        return self._run(self._about(matching.DO_REPLACE, check_id(order_id), check_price(price_ticks), check_size("size", size)))
 
     def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
         """Carry out an auction over the resting orders and those that wait for ``kind``."""
@@ -216,12 +205,15 @@ class LimitOrderBook:
             rows.append(OrderRow(*fixed, (meta >> META_TYPE_SHIFT) & META_TYPE_MASK, meta >> META_OWNER_SHIFT))
         return rows
 
-    def _run(self, command: int, asked: _Asked) -> list[Event]:
-        slot = self._slots.get(asked.order_id, 0)
-        more = run_command(self._books, command, slot, *asked)
+    def _about(self, verb: int, order_id: int, price: int = 0, size: int = 0) -> Request:
+        """What is asked of an order."""
+        return Request(verb, self._slots.get(order_id, 0), order_id, 0, price, size)
+
+    def _run(self, request: Request) -> list[Event]:
+        more = run_command(self._books, request)
         events = self._events()
         while more:
-            more = run_command(self._books, GO_ON, slot, *asked)
+            more = run_command(self._books, GO_ON)
             events += self._events()
         return events
 
@@ -238,18 +230,6 @@ class LimitOrderBook:
 
 
 HTML_LEVELS = 10
-
-
-class _Asked(NamedTuple):
-    """A command's arguments, as ``run_command`` has them."""
-
-    order_id: int
-    side: int = 0
-    price: int = 0
-    size: int = 0
-    display: int = 0
-    kind: int = 0
-    owner: int = 0
 
 
 def check_order(side: Side, type: OrderType, owner: Any) -> int:

@@ -57,6 +57,10 @@ from simulator.book.state import (
     HIDDEN_SIZE,
     ID,
     LAST_ID,
+    LOG_A,
+    LOG_B,
+    LOG_KIND,
+    LOG_SIZE,
     META,
     META_OWNER_SHIFT,
     META_TYPE_MASK,
@@ -84,9 +88,13 @@ from simulator.book.state import (
     WAIT_HEAD,
     WAIT_TAIL,
     Books,
+    NewOrder,
+    Request,
 )
 from simulator.records import LEVEL_SIZE_MAX, ORDER_ID_MAX, PRICE_TICKS_MAX, SIZE_MAX
 
+DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)
+"""Verbs of a ``Request``."""
 DONE, MORE = 0, 1
 NO_CAP = 2**31 - 1
 
@@ -140,12 +148,14 @@ def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, f
             shares = min(size, od[b, o, SHOWN])
             od[b, o, SHOWN] -= shares
             change_shown(bk, b, 1 - side, price, -shares)
-            report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, 0, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
+            row = report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, o, od[b, o, META] >> META_OWNER_SHIFT)
+            bk.log[row, LOG_B] = aggressor
             if od[b, o, SHOWN] == 0:
                 if od[b, o, HIDDEN] != 0:
                     owner = od[b, o, META] >> META_OWNER_SHIFT
                     now_shown = refill(bk, b, o)
-                    report(bk, REFILL, od[b, o, ID], 1 - side, price, now_shown, od[b, o, HIDDEN], 0, o, owner)
+                    row = report(bk, REFILL, od[b, o, ID], 1 - side, price, now_shown, o, owner)
+                    bk.log[row, LOG_A] = od[b, o, HIDDEN]
                 else:
                     remove_resting(bk, b, o)
         else:
@@ -153,7 +163,9 @@ def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, f
             shares = min(size, od[b, o, HIDDEN])
             od[b, o, HIDDEN] -= shares
             lv[b, slot, HIDDEN_SIZE] -= shares
-            report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, shares, aggressor, o, od[b, o, META] >> META_OWNER_SHIFT)
+            row = report(bk, EXECUTE, od[b, o, ID], 1 - side, price, shares, o, od[b, o, META] >> META_OWNER_SHIFT)
+            bk.log[row, LOG_A] = shares
+            bk.log[row, LOG_B] = aggressor
             if od[b, o, HIDDEN] == 0:
                 remove_resting(bk, b, o)
         size -= shares
@@ -161,38 +173,46 @@ def match(bk: Books, b: int, side: int, limit: int, size: int, aggressor: int, f
 
 
 @kernel
-def rest(bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_type: int, owner: int, order_id: int) -> None:
-    """Let the remainder of an order stand in its level. ``display`` 0 is fully hidden; ``peak`` is 0 unless it is a reserve order."""
+def rest(bk: Books, b: int, order: NewOrder, left: int, peak: int, order_id: int) -> None:
+    """Let what is ``left`` of an order stand in its level. ``peak`` is 0 unless it is a reserve order."""
     od = bk.order
+    price = order.price
     o = new_order(bk, b)
-    is_hidden = display == 0
-    shown = min(size, display)
+    is_hidden = order.display == 0
+    shown = min(left, order.display)
     od[b, o, PRICE] = price
     od[b, o, SHOWN] = shown
-    od[b, o, HIDDEN] = size - shown
+    od[b, o, HIDDEN] = left - shown
     od[b, o, PEAK] = peak
     od[b, o, ID] = order_id
-    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << META_TYPE_SHIFT | (STYLE_HIDDEN if is_hidden else STYLE_SHOWN) << 1 | side
-    enqueue(bk, b, o, side, price, is_hidden)
-    if size != shown:
-        bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] += size - shown
+    od[b, o, META] = meta_of(order, STYLE_HIDDEN if is_hidden else STYLE_SHOWN)
+    enqueue(bk, b, o, order.side, price, is_hidden)
+    if left != shown:
+        bk.level[b, price & (bk.level.shape[1] - 1), HIDDEN_SIZE] += left - shown
     if not is_hidden:
-        change_shown(bk, b, side, price, shown)
-    report(bk, REST, order_id, side, price, shown, size - shown, 0, o, owner)
+        change_shown(bk, b, order.side, price, shown)
+    row = report(bk, REST, order_id, order.side, price, shown, o, order.owner)
+    bk.log[row, LOG_A] = left - shown
 
 
 @kernel
-def wait(bk: Books, b: int, side: int, price: int, size: int, order_id: int, owner: int, order_type: int) -> None:
+def meta_of(order: NewOrder, style: int) -> int:
+    """The order record's META."""
+    return order.owner << META_OWNER_SHIFT | order.type << META_TYPE_SHIFT | style << 1 | order.side
+
+
+@kernel
+def wait(bk: Books, b: int, order: NewOrder, order_id: int) -> None:
     """Queue an on-open or on-close order for its cross."""
     od = bk.order
     hd = bk.head
     o = new_order(bk, b)
-    od[b, o, PRICE] = price
-    od[b, o, SHOWN] = size
+    od[b, o, PRICE] = order.price
+    od[b, o, SHOWN] = order.size
     od[b, o, HIDDEN] = 0
     od[b, o, PEAK] = 0
     od[b, o, ID] = order_id
-    od[b, o, META] = owner << META_OWNER_SHIFT | order_type << META_TYPE_SHIFT | STYLE_WAITS << 1 | side
+    od[b, o, META] = meta_of(order, STYLE_WAITS)
     od[b, o, NEXT] = 0
     od[b, o, PREV] = hd[b, WAIT_TAIL]
     if hd[b, WAIT_TAIL] == 0:
@@ -200,7 +220,7 @@ def wait(bk: Books, b: int, side: int, price: int, size: int, order_id: int, own
     else:
         od[b, hd[b, WAIT_TAIL], NEXT] = o
     hd[b, WAIT_TAIL] = o
-    report(bk, REST, order_id, side, price, size, 0, 0, o, owner)
+    report(bk, REST, order_id, order.side, order.price, order.size, o, order.owner)
 
 
 @kernel
@@ -228,8 +248,13 @@ def level_total(bk: Books, b: int, price: int) -> int:
 
 
 @kernel
-def refusal(bk: Books, b: int, side: int, price: int, size: int, display: int, order_type: int, replacing: bool) -> int:
+def refusal(bk: Books, b: int, order: NewOrder, replacing: bool) -> int:
     """Why a book would refuse this order (``Reject``), else 0. Checks stand in the order of ``docs/book.md``."""
+    side = order.side
+    price = order.price
+    size = order.size
+    display = order.display
+    order_type = order.type
     if size < 1 or size > SIZE_MAX:
         return BAD_SIZE
     if display < 0 or display > size or (display < size and order_type != LIMIT and order_type != POST_ONLY):
@@ -265,29 +290,27 @@ def refusal(bk: Books, b: int, side: int, price: int, size: int, display: int, o
 
 
 @kernel
-def work(
-    bk: Books, b: int, side: int, price: int, size: int, display: int, peak: int, order_type: int, owner: int, order_id: int, fills_max: int
-) -> int:
+def work(bk: Books, b: int, order: NewOrder, peak: int, order_id: int, fills_max: int) -> int:
     """The part of an order after its acceptance: trade, then rest or expire. Returns DONE or MORE."""
     hd = bk.head
-    limit = price
-    if order_type == MARKET:
-        limit = PRICE_TICKS_MAX if side == 0 else 1
-    left = match(bk, b, side, limit, size, order_id, fills_max)
+    limit = order.price
+    if order.type == MARKET:
+        limit = PRICE_TICKS_MAX if order.side == 0 else 1
+    left = match(bk, b, order.side, limit, order.size, order_id, fills_max)
     if left > 0:
-        if fills_max == NO_CAP and crosses(bk, b, side, limit):
-            hd[b, PEND_SIDE] = side
-            hd[b, PEND_LIMIT] = price
+        if fills_max == NO_CAP and crosses(bk, b, order.side, limit):
+            hd[b, PEND_SIDE] = order.side
+            hd[b, PEND_LIMIT] = order.price
             hd[b, PEND_SIZE] = left
             hd[b, PEND_ID] = order_id
-            hd[b, PEND_DISPLAY] = display << 32 | peak
-            hd[b, PEND_TYPE] = order_type
-            hd[b, PEND_OWNER] = owner
+            hd[b, PEND_DISPLAY] = order.display << 32 | peak
+            hd[b, PEND_TYPE] = order.type
+            hd[b, PEND_OWNER] = order.owner
             return MORE
-        if order_type in (LIMIT, POST_ONLY):
-            rest(bk, b, side, price, left, display, peak, order_type, owner, order_id)
+        if order.type in (LIMIT, POST_ONLY):
+            rest(bk, b, order, left, peak, order_id)
         elif fills_max == NO_CAP:
-            report(bk, EXPIRE, order_id, side, price, left, 0, 0, 0, owner)
+            report(bk, EXPIRE, order_id, order.side, order.price, left, 0, order.owner)
     return DONE
 
 
@@ -297,49 +320,46 @@ def go_on(bk: Books, b: int) -> int:
     hd = bk.head
     display = hd[b, PEND_DISPLAY] >> 32
     peak = hd[b, PEND_DISPLAY] & 0xFFFFFFFF
-    return work(
-        bk,
-        b,
-        hd[b, PEND_SIDE],
-        hd[b, PEND_LIMIT],
-        hd[b, PEND_SIZE],
-        display,
-        peak,
-        hd[b, PEND_TYPE],
-        hd[b, PEND_OWNER],
-        hd[b, PEND_ID],
-        NO_CAP,
-    )
+    left = NewOrder(hd[b, PEND_SIDE], hd[b, PEND_LIMIT], hd[b, PEND_SIZE], display, hd[b, PEND_TYPE], hd[b, PEND_OWNER])
+    return work(bk, b, left, peak, hd[b, PEND_ID], NO_CAP)
 
 
 @kernel
-def add(bk: Books, b: int, side: int, price: int, size: int, display: int, order_type: int, owner: int, fills_max: int) -> int:
-    """One new order; ``display`` is resolved (``size`` for a fully displayed one). Returns DONE or MORE.
+def add(bk: Books, b: int, order: NewOrder, fills_max: int) -> int:
+    """One new order. Returns DONE or MORE.
 
     ``fills_max`` below NO_CAP cuts an IOC order to that many fills: the log then shows an order of just the size executed.
     """
     hd = bk.head
-    reason = refusal(bk, b, side, price, size, display, order_type, False)
+    reason = refusal(bk, b, order, False)
     if reason != 0:
-        report(bk, REJECT, 0, side, price, size, reason, 0, 0, owner)
+        reject(bk, reason, 0, order.side, order.price, order.size, order.owner)
         return DONE
     order_id = hd[b, LAST_ID] + 1
     hd[b, LAST_ID] = order_id
-    row = bk.logged[0]
-    report(bk, ADD, order_id, side, price, size, display, order_type, 0, owner)
-    if order_type >= MARKET_ON_OPEN:
-        wait(bk, b, side, price, size, order_id, owner, order_type)
+    row = report(bk, ADD, order_id, order.side, order.price, order.size, 0, order.owner)
+    bk.log[row, LOG_A] = order.display
+    bk.log[row, LOG_B] = order.type
+    if order.type >= MARKET_ON_OPEN:
+        wait(bk, b, order, order_id)
         return DONE
-    peak = display if 0 < display < size else 0
-    done = work(bk, b, side, price, size, display, peak, order_type, owner, order_id, fills_max)
+    peak = order.display if 0 < order.display < order.size else 0
+    done = work(bk, b, order, peak, order_id, fills_max)
     if fills_max != NO_CAP:
         executed = 0
         for i in range(row + 1, bk.logged[0]):
-            if bk.log[i, 0] == EXECUTE:
-                executed += bk.log[i, 4]
-        bk.log[row, 4] = executed
-        bk.log[row, 5] = executed
+            if bk.log[i, LOG_KIND] == EXECUTE:
+                executed += bk.log[i, LOG_SIZE]
+        bk.log[row, LOG_SIZE] = executed
+        bk.log[row, LOG_A] = executed
     return done
+
+
+@kernel
+def reject(bk: Books, reason: int, order_id: int, side: int, price: int, size: int, owner: int) -> None:
+    """Log that a command was refused. ``order_id``: of the order that it is about, 0 for a new one."""
+    row = report(bk, REJECT, order_id, side, price, size, 0, owner)
+    bk.log[row, LOG_A] = reason
 
 
 @kernel
@@ -347,13 +367,12 @@ def cancel(bk: Books, b: int, o: int, order_id: int) -> None:
     """Take an order out. ``o`` is where it was said to rest; another id there means that it is gone."""
     od = bk.order
     if order_id <= 0 or od[b, o, ID] != order_id:
-        report(bk, REJECT, order_id, 0, 0, 0, UNKNOWN_ORDER, 0, 0, 0)
+        reject(bk, UNKNOWN_ORDER, order_id, 0, 0, 0, 0)
         return
     meta = od[b, o, META]
-    report(
-        bk, CANCEL, order_id, meta & 1, od[b, o, PRICE], od[b, o, SHOWN] + od[b, o, HIDDEN], od[b, o, HIDDEN], 0, o,
-        meta >> META_OWNER_SHIFT,
-    )
+    size = od[b, o, SHOWN] + od[b, o, HIDDEN]
+    row = report(bk, CANCEL, order_id, meta & 1, od[b, o, PRICE], size, o, meta >> META_OWNER_SHIFT)
+    bk.log[row, LOG_A] = od[b, o, HIDDEN]
     if ((meta >> 1) & 3) == STYLE_WAITS:
         remove_waiting(bk, b, o)
     else:
@@ -365,14 +384,14 @@ def reduce(bk: Books, b: int, o: int, order_id: int, size: int) -> None:
     """Take shares off an order that keeps its place: hidden ones first. Nothing left is a cancel."""
     od = bk.order
     if order_id <= 0 or od[b, o, ID] != order_id:
-        report(bk, REJECT, order_id, 0, 0, size, UNKNOWN_ORDER, 0, 0, 0)
+        reject(bk, UNKNOWN_ORDER, order_id, 0, 0, size, 0)
         return
     meta = od[b, o, META]
     side = meta & 1
     price = od[b, o, PRICE]
     owner = meta >> META_OWNER_SHIFT
     if size < 1 or size > SIZE_MAX:
-        report(bk, REJECT, order_id, side, price, size, BAD_SIZE, 0, o, owner)
+        reject(bk, BAD_SIZE, order_id, side, price, size, owner)
         return
     if size >= od[b, o, SHOWN] + od[b, o, HIDDEN]:
         cancel(bk, b, o, order_id)
@@ -386,7 +405,8 @@ def reduce(bk: Books, b: int, o: int, order_id: int, size: int) -> None:
         od[b, o, SHOWN] -= size - hidden
         if not waits:
             change_shown(bk, b, side, price, hidden - size)
-    report(bk, REDUCE, order_id, side, price, size, hidden, 0, o, owner)
+    row = report(bk, REDUCE, order_id, side, price, size, o, owner)
+    bk.log[row, LOG_A] = hidden
 
 
 @kernel
@@ -395,16 +415,17 @@ def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> 
     od = bk.order
     hd = bk.head
     if order_id <= 0 or od[b, o, ID] != order_id:
-        report(bk, REJECT, order_id, 0, price, size, UNKNOWN_ORDER, 0, 0, 0)
+        reject(bk, UNKNOWN_ORDER, order_id, 0, price, size, 0)
         return DONE
     meta = od[b, o, META]
     side = meta & 1
     owner = meta >> META_OWNER_SHIFT
     style = (meta >> 1) & 3
     order_type = (meta >> META_TYPE_SHIFT) & META_TYPE_MASK
-    reason = WAITS_FOR_CROSS if style == STYLE_WAITS else refusal(bk, b, side, price, size, size, order_type, True)
+    asked = NewOrder(side, price, size, size, order_type, owner)
+    reason = WAITS_FOR_CROSS if style == STYLE_WAITS else refusal(bk, b, asked, True)
     if reason != 0:
-        report(bk, REJECT, order_id, side, price, size, reason, 0, o, owner)
+        reject(bk, reason, order_id, side, price, size, owner)
         return DONE
     peak = od[b, o, PEAK]
     display = size
@@ -415,5 +436,25 @@ def replace(bk: Books, b: int, o: int, order_id: int, price: int, size: int) -> 
     remove_resting(bk, b, o)
     new_id = hd[b, LAST_ID] + 1
     hd[b, LAST_ID] = new_id
-    report(bk, REPLACE, order_id, side, price, size, display, new_id, 0, owner)
-    return work(bk, b, side, price, size, display, peak, order_type, owner, new_id, NO_CAP)
+    row = report(bk, REPLACE, order_id, side, price, size, 0, owner)
+    bk.log[row, LOG_A] = display
+    bk.log[row, LOG_B] = new_id
+    return work(bk, b, NewOrder(side, price, size, display, order_type, owner), peak, new_id, NO_CAP)
+
+
+@kernel
+def carry_out(bk: Books, b: int, request: Request) -> int:
+    """Whatever a request asks. Returns DONE or MORE; then its verb is DO_GO_ON the next time, and the rest of it does not matter."""
+    verb = request.verb
+    if verb == DO_ADD:
+        order = NewOrder(request.side, request.price, request.size, request.display, request.type, request.owner)
+        return add(bk, b, order, NO_CAP)
+    if verb == DO_REPLACE:
+        return replace(bk, b, request.slot, request.order_id, request.price, request.size)
+    if verb == DO_GO_ON:
+        return go_on(bk, b)
+    if verb == DO_CANCEL:
+        cancel(bk, b, request.slot, request.order_id)
+    else:
+        reduce(bk, b, request.slot, request.order_id, request.size)
+    return DONE

@@ -47,6 +47,36 @@ LOG_KIND, LOG_ID, LOG_SIDE, LOG_PRICE, LOG_SIZE, LOG_A, LOG_B, LOG_SLOT, LOG_OWN
 LOG_FIELDS = 9
 
 
+class NewOrder(NamedTuple):
+    """A new order, as it comes to a book. In compiled code every field is an int64: ``int(...)`` of what is read from an int32 array."""
+
+    side: int
+    price: int
+    """Ticks; 0 for a market order."""
+    size: int
+    display: int
+    """Shares shown at a time, ``size`` for all of them, 0 for none."""
+    type: int
+    """``OrderType``."""
+    owner: int
+
+
+class Request(NamedTuple):
+    """What a command asks of one book; what its verb has no use for is 0. In compiled code every field is an int64."""
+
+    verb: int
+    """One of ``matching.DO_ADD`` to ``DO_GO_ON``."""
+    slot: int = 0
+    """Where the order that it is about was said to rest."""
+    order_id: int = 0
+    side: int = 0
+    price: int = 0
+    size: int = 0
+    display: int = 0
+    type: int = 0
+    owner: int = 0
+
+
 class Books(NamedTuple):
     """All books of a worker. Every array is modified in place by the kernels."""
 

@@ -10,6 +10,7 @@ from simulator.book import cross as crossing
 from simulator.book import matching
 from simulator.book.codes import ADD, EXECUTE, REJECT, REPLACE, REST
 from simulator.book.jit import entry
+from simulator.book.matching import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE
 from simulator.book.state import (
     BEST_ASK,
     BEST_BID,
@@ -31,11 +32,13 @@ from simulator.book.state import (
     SHOWN_BID,
     TRADING,
     Books,
+    NewOrder,
+    Request,
     make_books,
 )
 from simulator.book.view import top_levels
 from simulator.errors import LimitError
-from simulator.exchange.order_messages import Answer
+from simulator.exchange.order_messages import Answer, refusal
 from simulator.inputs.config import Scenario
 from simulator.records import (
     BACKGROUND_OWNERS,
@@ -44,11 +47,9 @@ from simulator.records import (
     PRICE_INT_MAX,
     PRICE_UNITS_PER_USD,
     Batch,
-    Cond,
     CrossKind,
     Indication,
     MarketDataBatch,
-    OrderType,
     Reject,
     Side,
 )
@@ -75,28 +76,14 @@ from simulator.tape.columns import (
 )
 from simulator.tape.consolidated import PROCESSOR_NS, SIP_LEVELS, best_quotes, round_lot_quotes
 
-DO_ADD, DO_CANCEL, DO_REDUCE, DO_REPLACE, DO_GO_ON = range(5)
 GOT_REASON, GOT_ID, GOT_SLOT, GOT_EXECUTED, GOT_TAKEN_OFF, GOT_HAPPENED = range(6)
 
 
 @entry
-def run_command(
-    bk: Books, out: Columns, b: int, ts: int, command: int, slot: int, order_id: int, side: int, price: int, size: int,
-    display: int, kind: int, owner: int, efficient_price: float, got: I64,
-) -> int:  # fmt: skip
-    """One command of a Python agent, with its rows. Fills ``got`` (int64[6]). Returns DONE or MORE (then GO_ON)."""
+def run_command(bk: Books, out: Columns, b: int, ts: int, request: Request, efficient_price: float, got: I64) -> int:
+    """One command of a Python agent, with its rows. Fills ``got`` (int64[6]). Returns DONE or MORE (then DO_GO_ON, for the same owner)."""
     bk.logged[0] = 0
-    more = 0
-    if command == DO_ADD:
-        more = matching.add(bk, b, side, price, size, display, kind, owner, matching.NO_CAP)
-    elif command == DO_REPLACE:
-        more = matching.replace(bk, b, slot, order_id, price, size)
-    elif command == DO_CANCEL:
-        matching.cancel(bk, b, slot, order_id)
-    elif command == DO_REDUCE:
-        matching.reduce(bk, b, slot, order_id, size)
-    else:
-        more = matching.go_on(bk, b)
+    more = matching.carry_out(bk, b, request)
     for i in range(bk.logged[0]):
         row = bk.log[i, LOG_KIND]
         if row == REJECT:
@@ -115,14 +102,14 @@ def run_command(
     if got[GOT_REASON] != 0:
         bk.logged[0] = 0
         return matching.DONE
-    finish_action(bk, out, b, ts, owner, 0, efficient_price, 0, more == matching.DONE)
+    finish_action(bk, out, b, ts, request.owner, 0, efficient_price, more == matching.DONE)
     return more
 
 
 @entry
-def finish_cross(bk: Books, out: Columns, b: int, ts: int, efficient_price: float, cond: int) -> tuple[int, int]:
+def finish_cross(bk: Books, out: Columns, b: int, ts: int, efficient_price: float) -> tuple[int, int]:
     """The rows of a cross that the log holds."""
-    return finish_action(bk, out, b, ts, 0, 0, efficient_price, cond, True)
+    return finish_action(bk, out, b, ts, 0, 0, efficient_price, True)
 
 
 @entry
@@ -132,6 +119,7 @@ def read_levels(bk: Books, b: int, quotes: I32) -> tuple[int, int]:
 
 
 NO_QUOTE = (0, 0, 0, 0, 0)
+NOTHING_NEW = NewOrder(0, 0, 0, 0, 0, 0)
 
 
 class Exchange:
@@ -182,34 +170,32 @@ class Exchange:
         """As a person calls it: AAPL at NASDAQ."""
         return f"{self._symbol_names[b // self.venues]} at {self._venue_names[b % self.venues]}"
 
-    def submit(
-        self, b: int, ts_ns: int, side: Side, kind: OrderType, price_ticks: int, size: int, display: int, owner: int, efficient_price: float
-    ) -> Answer:
+    def submit(self, b: int, ts_ns: int, order: NewOrder, efficient_price: float) -> Answer:
         """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window."""
-        if price_ticks and (reason := self._refuses_price(b, price_ticks, efficient_price)):
-            return Answer(ts_ns, reason, 0, 0, 0, 0)
-        return self._run(b, ts_ns, DO_ADD, 0, 0, side, price_ticks, size, display, kind, owner, efficient_price)
+        if order.price and (reason := self._refuses_price(b, order.price, efficient_price)):
+            return refusal(ts_ns, reason)
+        return self._run(b, ts_ns, DO_ADD, (0, 0), order, efficient_price)
 
-    def cancel(self, b: int, ts_ns: int, slot: int, order_id: int) -> Answer:
-        return self._run(b, ts_ns, DO_CANCEL, slot, order_id, 0, 0, 0, 0, 0, 0, 0.0)
+    def cancel(self, b: int, ts_ns: int, resting: tuple[int, int]) -> Answer:
+        """``resting``: (order id, slot) of the order, as its owner has them."""
+        return self._run(b, ts_ns, DO_CANCEL, resting, NOTHING_NEW, 0.0)
 
-    def reduce(self, b: int, ts_ns: int, slot: int, order_id: int, size: int) -> Answer:
-        return self._run(b, ts_ns, DO_REDUCE, slot, order_id, 0, 0, size, 0, 0, 0, 0.0)
+    def reduce(self, b: int, ts_ns: int, resting: tuple[int, int], size: int) -> Answer:
+        return self._run(b, ts_ns, DO_REDUCE, resting, NOTHING_NEW._replace(size=size), 0.0)
 
-    def replace(
-        self, b: int, ts_ns: int, slot: int, order_id: int, price_ticks: int, size: int, owner: int, efficient_price: float
-    ) -> Answer:
-        if reason := self._refuses_price(b, price_ticks, efficient_price):
-            return Answer(ts_ns, reason, 0, 0, 0, 0)
-        return self._run(b, ts_ns, DO_REPLACE, slot, order_id, 0, price_ticks, size, 0, 0, owner, efficient_price)
+    def replace(self, b: int, ts_ns: int, resting: tuple[int, int], order: NewOrder, efficient_price: float) -> Answer:
+        """``order``: its new price and size, and its owner; side, type and style stay."""
+        if reason := self._refuses_price(b, order.price, efficient_price):
+            return refusal(ts_ns, reason)
+        return self._run(b, ts_ns, DO_REPLACE, resting, order, efficient_price)
 
-    def cross(self, b: int, ts_ns: int, kind: CrossKind, reference_ticks: int, cond: Cond, efficient_price: float) -> tuple[int, int]:
+    def cross(self, b: int, ts_ns: int, kind: CrossKind, reference_ticks: int, efficient_price: float) -> tuple[int, int]:
         """Carry out a cross; returns (price in ticks, shares), zeros if nothing traded."""
         self._ensure_room()
         self.books.logged[0] = 0
         paired = crossing.cross(self.books, b, int(kind), reference_ticks)
         price = int(self.books.log[0, 3])
-        finish_cross(self.books, self.columns, b, ts_ns, efficient_price, int(cond))
+        finish_cross(self.books, self.columns, b, ts_ns, efficient_price)
         return price, paired
 
     def indicative(self, b: int, kind: CrossKind, reference_ticks: int) -> Indication:
@@ -433,22 +419,19 @@ class Exchange:
             "letting time pass, or trades against too many orders at once. Let it wait in between, or use smaller orders."
         )
 
-    def _run(
-        self, b: int, ts_ns: int, command: int, slot: int, order_id: int, side: int, price: int, size: int, display: int, kind: int,
-        owner: int, efficient_price: float,
-    ) -> Answer:  # fmt: skip
+    def _run(self, b: int, ts_ns: int, verb: int, resting: tuple[int, int], order: NewOrder, efficient_price: float) -> Answer:
         got = self._got
         got[:] = 0
+        side, price, size, display, kind, owner = order
         price, size, display = (max(-1, min(number, 2**31)) for number in (price, size, display))  # more is refused all the same
+        order_id, slot = resting
         stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
+        request = Request(verb, slot, order_id, int(side), price, size, display, int(kind), owner)
         more = 1
         while more:
             self._ensure_room()
-            more = run_command(
-                self.books, self.columns, b, ts_ns, command, slot, order_id, int(side), price, size, display, int(kind), owner,
-                efficient_price, got,
-            )  # fmt: skip
-            command = DO_GO_ON
+            more = run_command(self.books, self.columns, b, ts_ns, request, efficient_price, got)
+            request = request._replace(verb=DO_GO_ON) if more else request
         reason, new_id, new_slot, executed, taken_off, _ = got.tolist()
         return Answer(stamp, Reject(reason), new_id, new_slot, executed, taken_off)
 

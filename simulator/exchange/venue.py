@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from simulator.book.state import NewOrder
 from simulator.clock import MESSAGE, PHASE, Clock
 from simulator.exchange.auction_rules import auction
 from simulator.exchange.notice_board import NoticeBoard
@@ -192,9 +193,7 @@ class Venue:
             self._waits.pop(book, None)
             return
         symbol = book // self._exchange.venues
-        price, shares = self._exchange.cross(
-            book, self._clock.now, kind, reference_ticks, kind.cond, self._flow.efficient_price(symbol)
-        )  # fmt: skip
+        price, shares = self._exchange.cross(book, self._clock.now, kind, reference_ticks, self._flow.efficient_price(symbol))
         if shares:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
         if self._waits.pop(book, None) is not None:
@@ -216,25 +215,17 @@ class Venue:
             reason = Reject.NONE
             if command.kind in FOR_A_CROSS:
                 reason, price_ticks = self._admit(command)
-            if reason:
-                answer = refusal(now, reason)
-            else:
-                answer = exchange.submit(
-                    command.book, now, command.side, command.kind, price_ticks, command.size, command.display, owner.number,
-                    efficient_price,
-                )  # fmt: skip
+            answer = refusal(now, reason) if reason else exchange.submit(command.book, now, _order(command, price_ticks), efficient_price)
         elif command.verb in (CANCEL, REDUCE) and command.kind in FOR_A_CROSS and self._is_frozen(command):
             answer = refusal(now, Reject.CUT_OFF)
         else:
-            order_id, slot = owner.resting(command.old_ref)
+            resting = owner.resting(command.old_ref)
             if command.verb == CANCEL:
-                answer = exchange.cancel(command.book, now, slot, order_id)
+                answer = exchange.cancel(command.book, now, resting)
             elif command.verb == REDUCE:
-                answer = exchange.reduce(command.book, now, slot, order_id, command.size)
+                answer = exchange.reduce(command.book, now, resting, command.size)
             else:
-                answer = exchange.replace(
-                    command.book, now, slot, order_id, command.price_ticks, command.size, owner.number, efficient_price
-                )  # fmt: skip
+                answer = exchange.replace(command.book, now, resting, _order(command, command.price_ticks), efficient_price)
         owner.on_answer(command, answer, self.index, self.phase_of(command.book))
         self._clock.on_notification()
         if answer.executed:
@@ -269,3 +260,8 @@ class Venue:
 
 def _cross_of(kind: OrderType) -> CrossKind:
     return CrossKind.OPEN if kind in ON_OPEN else CrossKind.CLOSE
+
+
+def _order(command: Command, price_ticks: int) -> NewOrder:
+    """What a command to add or to replace puts into a book."""
+    return NewOrder(command.side, price_ticks, command.size, command.display, command.kind, command.owner.number)

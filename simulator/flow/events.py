@@ -126,7 +126,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
             seed_book(bk, fl, i, v, t)
         else:
             maintain(bk, fl, i, v, t)
-        _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)
         count_row(fl, i, v, row)
     quote_changed(bk, fl, i, v, t)
     tend_hidden(bk, out, fl, i, t)
@@ -159,7 +159,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
             fl.repricing[i, v] = t + HELD_REACTIONS * reaction(fl, i, v)
     if fl.repricing[i, v] == NEVER_NS:
         fl.venue[i, v, HELD] = 0.0
-    _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+    _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)
     count_row(fl, i, v, row)
     fl.whole[i, ANSWERS] += row
     quote_changed(bk, fl, i, v, t)

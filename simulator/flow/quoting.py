@@ -33,6 +33,7 @@ from simulator.book.state import (
     SHOWN_TAIL,
     STYLE_WAITS,
     Books,
+    NewOrder,
 )
 from simulator.flow.edges import LOT, allowed_edge, best_shown, edge, level_count, next_shown
 from simulator.flow.random import below, uniform
@@ -61,7 +62,7 @@ NEAR_PART, DEEP_SHARE = 10, 0.15
 
 
 @kernel
-def post(bk: Books, fl: FlowState, i: int, b: int, side: int, price: int, size: int, owner: int, may_reserve: bool) -> bool:
+def post(bk: Books, fl: FlowState, b: int, side: int, price: int, size: int, owner: int, may_reserve: bool) -> bool:
     """Rest a new order, one tick behind anything that it would trade with. Returns whether it stands."""
     if side == 0:
         price = min(price, bk.head[b, BEST_ASK] - 1)
@@ -70,11 +71,13 @@ def post(bk: Books, fl: FlowState, i: int, b: int, side: int, price: int, size: 
     if price < 1:
         return False
     display = size
-    if may_reserve and uniform(fl.random, i) < fl.parameter[P_RESERVE]:
-        size *= 2 + below(fl.random, i, 5)
-    matching.add(bk, b, side, price, size, display, LIMIT, owner, NO_CAP)
+    if may_reserve:
+        i = b // fl.repricing.shape[1]
+        if uniform(fl.random, i) < fl.parameter[P_RESERVE]:
+            size *= 2 + below(fl.random, i, 5)
+    matching.add(bk, b, NewOrder(side, price, size, display, LIMIT, owner), NO_CAP)
     if bk.log[bk.logged[0] - 1, LOG_KIND] != REST and make_way(bk, b, price):
-        matching.add(bk, b, side, price, size, display, LIMIT, owner, NO_CAP)
+        matching.add(bk, b, NewOrder(side, price, size, display, LIMIT, owner), NO_CAP)
     return bk.log[bk.logged[0] - 1, LOG_KIND] == REST
 
 
@@ -166,7 +169,7 @@ def seed_book(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
             orders = 1 + below(fl.random, i, SEED_ORDERS)
             for _ in range(orders):
                 size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
-                post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
+                post(bk, fl, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
             price += (2 * side - 1) * spread_gap(fl, i)
 
 
@@ -254,7 +257,7 @@ def requote(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
             if price < 1 or (price <= old_best if side == 0 else price >= old_best):
                 break
             size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[i, k] * (0.7 + 0.6 * uniform(fl.random, i)))
-            post(bk, fl, i, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
+            post(bk, fl, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
             price += (2 * side - 1) * spread_gap(fl, i)
         cut_near_levels(bk, fl, i, v, b, side)
         for _ in range(REQUOTE_LEVELS):
@@ -276,7 +279,7 @@ def top_up(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int, k: int) 
         return
     missing = fl.target[i, k] * (0.8 + 0.6 * uniform(fl.random, i)) - bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_SIZE]
     if missing > 0.3 * fl.target[i, k]:
-        post(bk, fl, i, b, side, price, lot_size(fl, i, v, missing), DEPTH, False)
+        post(bk, fl, b, side, price, lot_size(fl, i, v, missing), DEPTH, False)
 
 
 @kernel
@@ -301,7 +304,7 @@ def extend(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
         price += step * spread_gap(fl, i)
         place += 1
     shares = fl.target[i, min(place, fl.target.shape[1] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
-    post(bk, fl, i, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)
+    post(bk, fl, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)
 
 
 @kernel
@@ -334,12 +337,12 @@ def maintain(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
     best = best_shown(bk, b, side)
     wanted = allowed_edge(fl, i, v, t, side)
     if best in (NO_BID, NO_ASK):
-        post(bk, fl, i, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
+        post(bk, fl, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
         return
     ahead = (wanted - best) if side == 0 else (best - wanted)
     u = uniform(fl.random, i)
     if ahead > 0 and u < 0.85:
-        post(bk, fl, i, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
+        post(bk, fl, b, side, wanted, near_order_size(fl, i, v), MAKER, True)
         return
     if ahead < 0 and u < 0.7 and level_count(bk, b, side) > 5 and cancel_at(bk, fl, i, b, best):
         return
@@ -383,4 +386,4 @@ def tend_level(bk: Books, fl: FlowState, i: int, v: int, side: int, k: int) -> N
         return
     size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, target * (0.5 + 0.6 * uniform(fl.random, i)))
     owner = DEPTH if k >= NEAR_LEVELS else (CUSTOMER if uniform(fl.random, i) < 0.3 else MAKER)
-    post(bk, fl, i, b, side, price, size, owner, k == 0)
+    post(bk, fl, b, side, price, size, owner, k == 0)

@@ -8,7 +8,7 @@ from simulator.book import matching
 from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
 from simulator.book.jit import inlined, kernel
 from simulator.book.matching import NO_CAP
-from simulator.book.state import Books
+from simulator.book.state import Books, NewOrder
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_owed, rows_owed
 from simulator.flow.edges import observe
@@ -117,7 +117,7 @@ def change_hours(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
         fl.repricing[i, v] = NEVER_NS
         b = i * fl.repricing.shape[1] + v
         empty_book(bk, b)
-        _, row = finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)
         count_row(fl, i, v, row)
         observe(bk, fl, i, v)
 
@@ -202,8 +202,8 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
             for k in range(LATE_LIMITS):
                 limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
                 size = max(1, int(shares * window_s * LATE_SHARE / LATE_LIMITS * (0.5 + uniform(fl.random, i))))
-                matching.add(bk, b, side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION, NO_CAP)
-        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+                matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
+        finish_action(bk, out, b, t, 0, 0, 0.0, True)
     if uniform(fl.random, i) < 0.5:
         # Published imbalances draw orders to the other side: the more of it, the surer.
         size = max(1, int(2.0 * shares * exponential(fl.random, i)))
@@ -212,5 +212,5 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
         net = fl.real[i, AUCTION_NET]
         side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * shares) else 1
         fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
-        matching.add(bk, b, side, 0, size, size, at_market, AUCTION, NO_CAP)
-        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        matching.add(bk, b, NewOrder(side, 0, size, size, at_market, AUCTION), NO_CAP)
+        finish_action(bk, out, b, t, 0, 0, 0.0, True)

@@ -27,6 +27,7 @@ from simulator.book.state import (
     SHOWN_SIZE,
     TRADING,
     Books,
+    NewOrder,
 )
 from simulator.flow import NEVER_NS
 from simulator.flow.edges import best_shown, observe
@@ -168,9 +169,9 @@ def send_ioc(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int, lim
     size = whole[SWEEP_SIZE]
     b = i * fl.repricing.shape[1] + v
     before = best_shown(bk, b, 1 - side)
-    matching.add(bk, b, side, limit, size, size, IOC, TAKER, min(cap, PRINTS_AN_ORDER_MAX))
+    matching.add(bk, b, NewOrder(side, limit, size, size, IOC, TAKER), min(cap, PRINTS_AN_ORDER_MAX))
     traded = bk.log[0, 4] if bk.logged[0] > 0 else 0
-    prints, row = finish_action(bk, out, b, t, TAKER, whole[SWEEP_PARENT], dollars(out, fl, i, b), 0, True)
+    prints, row = finish_action(bk, out, b, t, TAKER, whole[SWEEP_PARENT], dollars(out, fl, i, b), True)
     fl.venue[i, v, INVENTORY] = INVENTORY_KEPT * fl.venue[i, v, INVENTORY] - (1 - 2 * side) * traded
     whole[PRINT_USED] += prints
     whole[BOOK_USED] += row
@@ -307,7 +308,7 @@ def tend_hidden(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
         if price == 0:
             return
         size = min(HIDDEN_SIZE_MAX, block_size(fl, i) + int(HIDDEN_SIZE * exponential(fl.random, i)))
-        matching.add(bk, i * fl.repricing.shape[1] + v, side, price, size, 0, LIMIT, INSTITUTION, NO_CAP)
+        matching.add(bk, i * fl.repricing.shape[1] + v, NewOrder(side, price, size, 0, LIMIT, INSTITUTION), NO_CAP)
         hidden[HIDDEN_VENUE] = v
         hidden[HIDDEN_UNTIL] = t + 2_000_000_000 + int(HIDDEN_LIFE_NS * exponential(fl.random, i))
         note_hidden(bk, fl, i, side)
@@ -322,7 +323,7 @@ def tend_hidden(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
         hidden[HIDDEN_UNTIL] = NEVER_NS
         return
     first_book = i * fl.repricing.shape[1]
-    finish_action(bk, out, first_book + hidden[HIDDEN_VENUE], t, 0, 0, dollars(out, fl, i, first_book), 0, True)
+    finish_action(bk, out, first_book + hidden[HIDDEN_VENUE], t, 0, 0, dollars(out, fl, i, first_book), True)
     fl.whole[i, HIDDEN_NEXT] = min(fl.hidden[i, 0, HIDDEN_UNTIL], fl.hidden[i, 1, HIDDEN_UNTIL])
 
 
@@ -334,6 +335,6 @@ def end_hidden(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
     b = i * fl.repricing.shape[1] + hidden[HIDDEN_VENUE]
     if is_there(bk, fl, i, side):
         matching.cancel(bk, b, hidden[HIDDEN_SLOT], hidden[HIDDEN_ID])
-        finish_action(bk, out, b, t, 0, 0, 0.0, 0, True)
+        finish_action(bk, out, b, t, 0, 0, 0.0, True)
     hidden[HIDDEN_UNTIL] = NEVER_NS
     fl.whole[i, HIDDEN_NEXT] = min(fl.hidden[i, 0, HIDDEN_UNTIL], fl.hidden[i, 1, HIDDEN_UNTIL])

@@ -37,6 +37,7 @@ from simulator.records import (
     F64,
     I32,
     I64,
+    Cond,
 )
 
 # counters: int64[16]
@@ -63,10 +64,13 @@ TH_SYMBOL, TH_VENUE, TH_PRICE, TH_SIZE, TH_HIDDEN, TH_REFILL, TH_SIDE, TH_TAKER_
     range(12)
 )
 
-# notification: int64[8]: what a Python agent, or somebody who watches, must hear of
-NOTIFY_TS, NOTIFY_BOOK, NOTIFY_KIND, NOTIFY_ID, NOTIFY_PRICE, NOTIFY_SIZE, NOTIFY_SIDE, NOTIFY_OWNER = range(8)
+# notification: int64[7]: what a Python agent, or somebody who watches, must hear of
+NOTIFY_TS, NOTIFY_BOOK, NOTIFY_KIND, NOTIFY_ID, NOTIFY_PRICE, NOTIFY_SIZE, NOTIFY_OWNER = range(7)
 NOTIFY_FILL, NOTIFY_TAKEN, NOTIFY_CROSSED, NOTIFY_QUOTE, NOTIFY_TRADE, NOTIFY_EXPIRE = 0, 1, 2, 3, 4, 5
 """The first three are fills: of a resting order, of the aggressor, in a cross."""
+
+COND_OF_OPEN = int(Cond.OPEN)
+"""The conditions of crosses follow ``Cond.OPEN`` in the order of ``CrossKind``."""
 
 ROOM_MD, ROOM_OTHER = 64, 4096
 """Rows kept free. One event of the flow writes fewer: at most three book rows; two orders that trade, of 24 prints each, and as many
@@ -97,7 +101,7 @@ class Columns(NamedTuple):
     facts: I64
     """[B, 11], symbol, venue, its tick, what of this book is watched, and what it has counted."""
     notifications: I64
-    """[n, 8]"""
+    """[n, 7]"""
     ring_ts: I64
     """[B, R], stamps of the last R book rows."""
     ring_quotes: I32
@@ -132,7 +136,7 @@ def make_columns(books: int, *, levels: int, rows: int, orders: bool, truth: boo
         th_price=np.zeros(truth_rows if truth else 1, np.float64),
         used=used,
         facts=np.zeros((books, FACTS), np.int64),
-        notifications=np.zeros((action + ROOM_OTHER if agents else 1, 8), np.int64),
+        notifications=np.zeros((action + ROOM_OTHER if agents else 1, 7), np.int64),
         ring_ts=np.zeros((books, ring), np.int64),
         ring_quotes=np.zeros((books, ring, 4, levels), np.int32),
         last_trade=np.zeros((books, ring, 4), np.int64),
@@ -279,7 +283,7 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
 
 
 @kernel
-def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, side: int, owner: int) -> None:
+def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, owner: int) -> None:
     """Append something that Python must hear of."""
     n = out.used[NOTIFICATIONS]
     out.used[NOTIFICATIONS] = n + 1
@@ -290,18 +294,17 @@ def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, 
     row[NOTIFY_ID] = order_id
     row[NOTIFY_PRICE] = price
     row[NOTIFY_SIZE] = size
-    row[NOTIFY_SIDE] = side
     row[NOTIFY_OWNER] = owner
 
 
 @kernel
 def finish_action(
-    bk: Books, out: Columns, b: int, arrival_ts: int, taker: int, parent: int, efficient_price: float, cond: int, ends: bool
+    bk: Books, out: Columns, b: int, arrival_ts: int, taker: int, parent: int, efficient_price: float, ends: bool
 ) -> tuple[int, int]:
     """Turn what the action has logged into rows, and begin the next action.
 
-    ``cond`` is that of a cross (``Cond``), 0 otherwise; ``ends`` is false when the action goes on with a fresh log, and then
-    no book row is written yet. Returns (prints, 1 if a book row was written). Empties the log.
+    ``ends`` is false when the action goes on with a fresh log, and then no book row is written yet. Returns (prints, 1 if a book
+    row was written). Empties the log.
     """
     hd = bk.head
     first_ts = max(arrival_ts, hd[b, LAST_TS] + 1)
@@ -317,7 +320,7 @@ def finish_action(
             if bk.log[i, LOG_SIZE] > 0:
                 ts += 1
                 prints += 1
-                write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], bk.log[i, LOG_SIDE], cond)
+                write_trade(out, b, ts, bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], bk.log[i, LOG_SIDE], COND_OF_OPEN + bk.log[i, LOG_B])
         elif kind == EXECUTE:
             if not crossed:
                 ts += 1
@@ -327,23 +330,22 @@ def finish_action(
                 write_truth(bk, out, b, i, ts, taker if not crossed else 0, parent, efficient_price)
             if out.used[WANT_NOTIFICATIONS] != 0:
                 owner = bk.log[i, LOG_OWNER]
-                side = bk.log[i, LOG_SIDE]
                 if owner >= BACKGROUND_OWNERS:
                     what = NOTIFY_CROSSED if crossed else NOTIFY_FILL
-                    notify(out, ts, b, what, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], side, owner)
+                    notify(out, ts, b, what, bk.log[i, LOG_ID], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], owner)
                 if taker >= BACKGROUND_OWNERS and not crossed:
-                    notify(out, ts, b, NOTIFY_TAKEN, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], 1 - side, taker)
+                    notify(out, ts, b, NOTIFY_TAKEN, bk.log[i, LOG_B], bk.log[i, LOG_PRICE], bk.log[i, LOG_SIZE], taker)
         elif kind == EXPIRE and out.used[WANT_NOTIFICATIONS] != 0 and bk.log[i, LOG_OWNER] >= BACKGROUND_OWNERS:
-            notify(out, max(ts, first_ts), b, NOTIFY_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], 0, bk.log[i, LOG_OWNER])
+            notify(out, max(ts, first_ts), b, NOTIFY_EXPIRE, bk.log[i, LOG_ID], 0, bk.log[i, LOG_SIZE], bk.log[i, LOG_OWNER])
     row = 0
     if ends and hd[b, DIFF] > 0:
         ts += 1
         row = 1
         write_book_row(bk, out, b, ts)
         if out.facts[b, WATCH] & WATCH_QUOTES:
-            notify(out, ts, b, NOTIFY_QUOTE, 0, 0, 0, 0, 0)
+            notify(out, ts, b, NOTIFY_QUOTE, 0, 0, 0, 0)
     if prints > 0 and out.facts[b, WATCH] & WATCH_TRADES:
-        notify(out, ts - row - prints + 1, b, NOTIFY_TRADE, 0, 0, 0, 0, 0)
+        notify(out, ts - row - prints + 1, b, NOTIFY_TRADE, 0, 0, 0, 0)
     hd[b, LAST_TS] = max(hd[b, LAST_TS], ts)
     bk.logged[0] = 0
     if ends:

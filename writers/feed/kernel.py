@@ -135,13 +135,20 @@ def _change(state: State, b: int, side: int, price: int, shares: int, orders: in
 
 
 @kernel
-def _message(out: I64, n: int, ts: int, b: int, kind: int, ref: int, side: int, price: int, size: int, left: int, total: int) -> None:
-    out[TS, n] = ts
-    out[BOOK, n] = b
+def _begin(out: I64, n: int, ts: int, b: int, side: int) -> None:
+    """What all messages of one row have in common."""
+    for m in range(n, n + MESSAGES_A_ROW):
+        out[TS, m] = ts
+        out[BOOK, m] = b
+        out[SIDE, m] = side
+
+
+@kernel
+def _message(out: I64, n: int, kind: int, ref: int, price: int, size: int, left: int, total: int) -> None:
+    """The rest of a message that ``_begin`` has begun."""
     out[KIND, n] = kind
     out[REF, n] = ref
     out[OLD_REF, n] = 0
-    out[SIDE, n] = side
     out[PRICE, n] = price
     out[SIZE, n] = size
     out[LEFT, n] = left
@@ -211,6 +218,7 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
         price = rows[IN_PRICE, i]
         size = rows[IN_SIZE, i]
         start = n
+        _begin(out, n, ts, b, side)
         if kind == ADD:
             book[WAITING] = order_id if rows[IN_B, i] >= FIRST_WAITING else 0
             continue
@@ -222,7 +230,7 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
             if place >= 0:
                 return i, n, UNKNOWN
             ref, total = _show(state, -1 - place, key, b, side, price, size)
-            _message(out, n, ts, b, SHOW, ref, side, price, size, size, total)
+            _message(out, n, SHOW, ref, price, size, size, total)
             n += 1
         elif kind == EXECUTE:
             in_cross = book[CROSSING] == rows[IN_ACTION, i]
@@ -239,7 +247,7 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
                 if left == 0:
                     _drop(state.held, place)
                     state.counts[0] -= 1
-                _message(out, n, ts, b, CROSS_FILL if in_cross else FILL, ref, side, at, shown, left, total)
+                _message(out, n, CROSS_FILL if in_cross else FILL, ref, at, shown, left, total)
                 out[PRINT, n] = price
                 if not in_cross:
                     state.matches[book[GROUP]] += 1
@@ -249,7 +257,7 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
                 return i, n, UNKNOWN
             if hidden > 0 and not in_cross:
                 state.matches[book[GROUP]] += 1
-                _message(out, n, ts, b, HIDDEN_FILL, 0, side, price, hidden, 0, 0)
+                _message(out, n, HIDDEN_FILL, 0, price, hidden, 0, 0)
                 out[MATCH, n] = state.matches[book[GROUP]]
                 n += 1
         elif kind == REDUCE:
@@ -261,7 +269,7 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
                 state.held[place, HELD_SIZE] = left
                 at = state.held[place, HELD_PRICE]
                 total = _change(state, b, side, at, -taken, 0)
-                _message(out, n, ts, b, TAKE_OFF, state.held[place, HELD_REF], side, at, taken, left, total)
+                _message(out, n, TAKE_OFF, state.held[place, HELD_REF], at, taken, left, total)
                 n += 1
         elif kind in (CANCEL, REPLACE):
             if place >= 0:
@@ -281,17 +289,17 @@ def publish(rows: I64, first: int, state: State, out: I64, top: I64, splits: boo
                     size = rows[IN_SIZE, i + 1]
                     key = b << ID_BITS | rows[IN_B, i]
                     ref, total = _show(state, -1 - _find(state.held, key), key, b, side, price, size)
-                    _message(out, n, ts, b, MOVE, ref, side, price, size, size, total)
+                    _message(out, n, MOVE, ref, price, size, size, total)
                     out[OLD_REF, n] = old_ref
                     out[OLD_PRICE, n] = at
                     out[OLD_TOTAL, n] = old_total if at != price else total
                 else:
-                    _message(out, n, ts, b, DELETE, old_ref, side, at, taken, 0, old_total)
+                    _message(out, n, DELETE, old_ref, at, taken, 0, old_total)
                 n += 1
         elif kind == CROSS:
             book[CROSSING] = rows[IN_ACTION, i]
             state.matches[book[GROUP]] += 1
-            _message(out, n, ts, b, CROSSED, 0, side, price, size, rows[IN_B, i], 0)
+            _message(out, n, CROSSED, 0, price, size, rows[IN_B, i], 0)
             out[MATCH, n] = state.matches[book[GROUP]]
             n += 1
         if top.shape[1] > 0:
