@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from scenarios.launcher.kernels import warm_up  # noqa: E402
-from tests.kills.trials import DATABASE_KINDS, KINDS, Harness, Trial, start_over  # noqa: E402
-from writers.questdb.server import EmbeddedServer  # noqa: E402
+from tests.database import small_server  # noqa: E402
+from tests.kills.trials import KINDS, Harness, Trial  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- kills: written by tests/kills/run.py -->", "<!-- end of kills -->"
@@ -53,7 +53,7 @@ def main() -> int:
     flags.results.parent.mkdir(parents=True, exist_ok=True)
     if left:
         warm_up()
-        with tempfile.TemporaryDirectory() as scratch, EmbeddedServer(Path(scratch) / "server", memory="1g") as server:
+        with tempfile.TemporaryDirectory() as scratch, small_server(Path(scratch) / "server") as server:
             harness = Harness(server, Path(scratch))
             with flags.results.open("a") as results:
                 for n in left:
@@ -61,8 +61,6 @@ def main() -> int:
                     results.write(json.dumps(dataclasses.asdict(trial)) + "\n")
                     results.flush()
                     print(f"{n} {trial.kind}: {'; '.join(trial.kills) or 'not killed'}: {'; '.join(trial.differences) or 'identical'}", flush=True)
-                    if trial.kind in DATABASE_KINDS:
-                        start_over(server, f"_k{n}_{harness.names}")
     trials = read_results(flags.results)
     text = report(trials)
     print(text)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
 from scenarios.launcher import main
 from simulator.records import BASE_TABLES, EXTRA_TABLES, TABLES
@@ -148,7 +149,7 @@ class Harness:
         self.run_s = run_s
         self.folder = folder
         self._references: dict[tuple[str, ...], dict[str, str]] = {}
-        self.names = 0
+        self.names = self.uninterrupted = 0
         self.took_s = 0.0
         """What an uninterrupted run took, at the pace of those that are killed."""
         # Once in this process: what is imported and read here need not be in every fork.
@@ -166,6 +167,9 @@ class Harness:
             (self._parquet if kind in PARQUET_KINDS else self._database)(trial, rng)
         except AssertionError as error:
             trial.differences.append(str(error)[:1500])
+        if kind in DATABASE_KINDS:
+            with suppress(psycopg.OperationalError):  # of a server that did not survive the trial, the next one tells
+                start_over(self.server, self._suffix(trial))
         return trial
 
     def _database(self, trial: Trial, rng: random.Random) -> None:
@@ -200,7 +204,7 @@ class Harness:
             expected = {name: digest for name, digest in expected.items() if name in TABLES}
         else:
             assert run.wait() == 0, f"it could not be continued, exit code {run.code}: {run.said}"
-        found = self._read_database(suffix, tuple(expected))
+        found = self.read_database(suffix, tuple(expected))
         trial.differences += [f"{name} differs" for name, digest in expected.items() if found[name] != digest]
 
     def _kill_database(self, trial: Trial, rng: random.Random, run: Run, suffix: str) -> None:
@@ -301,17 +305,22 @@ class Harness:
         """Of an uninterrupted run, or of two, one after the other."""
         key = (*extra, str(both))
         if key not in self._references:
-            suffix = f"_reference{len(self._references)}"
-            place = (*at(self.server), "--suffix", suffix, "--create_views", "true", "--processes", "1", *extra)
-            for command in ((*BASE, *WINDOW), (*BASE, *LATER, "--seed", "7"))[: 1 + both]:
-                run = Run((*command, *place, *self._pace()), self._log(suffix))
-                assert run.wait() == 0, run.said
-                self.took_s = self.took_s or time.monotonic() - run.began_s
             names = (*(TABLES if extra else BASE_TABLES), *VIEWS)
-            self._references[key] = self._read_database(suffix, names)
+            self._references[key] = self.read_database(self.run_reference(extra, both=both), names)
         return self._references[key]
 
-    def _read_database(self, suffix: str, names: tuple[str, ...]) -> dict[str, str]:
+    def run_reference(self, extra: tuple[str, ...] = (), *, both: bool = False) -> str:
+        """An uninterrupted run, or two, one after the other; returns the suffix of its tables."""
+        self.uninterrupted += 1
+        suffix = f"_reference{self.uninterrupted}"
+        place = (*at(self.server), "--suffix", suffix, "--create_views", "true", "--processes", "1", *extra)
+        for command in ((*BASE, *WINDOW), (*BASE, *LATER, "--seed", "7"))[: 1 + both]:
+            run = Run((*command, *place, *self._pace()), self._log(suffix))
+            assert run.wait() == 0, run.said
+            self.took_s = self.took_s or time.monotonic() - run.began_s
+        return suffix
+
+    def read_database(self, suffix: str, names: tuple[str, ...]) -> dict[str, str]:
         """A digest of every row of every table and view."""
         found = {}
         with connect(self.server) as pg:
@@ -343,6 +352,10 @@ class Harness:
 
     def _name(self, trial: Trial) -> str:
         self.names += 1
+        return self._suffix(trial)
+
+    def _suffix(self, trial: Trial) -> str:
+        """Of the trial's tables, or its folder's name."""
         return f"_k{trial.number}_{self.names}"
 
     def _log(self, name: str) -> Path:

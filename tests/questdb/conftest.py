@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simulator.records import EXTRA_TABLES
-from tests.database import SMALL, command, connect, digest_of
+from tests.database import SMALL, command, connect, digest_of, small_server
 from writers.questdb.server import EmbeddedServer
 
 numbers = itertools.count(1)
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     folder = tmp_path_factory.mktemp("questdb")
-    with EmbeddedServer(folder, settings={"dev.mode.enabled": "true"}, memory="1g") as running:
+    with small_server(folder, {"dev.mode.enabled": "true"}) as running:
         yield running
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from simulator.errors import InputError
-from tests.database import SMALL, at, command, connect, digest_of, kill, read_back, start, wait_until
+from tests.database import SMALL, at, command, connect, digest_of, kill, read_back, small_server, start, wait_until
 from tests.questdb.test_questdb_resume import Cutter
 from writers.questdb import schema
 from writers.questdb.claims import Claim
@@ -46,7 +46,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
         "line.tcp.auth.db.path": "conf/auth.txt",
         "pg.readonly.user.enabled": "true", "pg.readonly.user": "reader", "pg.readonly.password": "r3ad",
     }  # fmt: skip
-    with EmbeddedServer(folder, settings=settings, memory="1g") as running:
+    with small_server(folder, settings) as running:
         yield running
 
 

@@ -16,7 +16,7 @@ import pytest
 from simulator.errors import InputError, SinkError
 from simulator.records import NS_PER_S
 from simulator.tape.sink import RunInfo
-from tests.database import SMALL, at, connect, start
+from tests.database import SMALL, at, connect, small_server, start
 from tests.helpers import scenario
 from tests.questdb.proxies import Swallower
 from tests.questdb.test_questdb_resume import wait_for_rows
@@ -198,7 +198,7 @@ def trades(count: int = 10) -> Any:
 
 @pytest.mark.parametrize(("protocol", "processes"), [("http", "1"), ("tcp", "2")])
 def test_ctrl_c_ends_a_run_whose_server_is_stopped(tmp_path: Path, protocol: str, processes: str) -> None:
-    with EmbeddedServer(tmp_path, memory="1g") as own:
+    with small_server(tmp_path) as own:
         running = start(*SMALL, *at(own), "--protocol", protocol, "--processes", processes, "--create_views", "false", "--speed", "5")
         with connect(own) as pg:
             wait_for_rows(pg, "")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from simulator.records import EXTRA_TABLES, TABLES
-from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, start
+from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, small_server, start
 from writers.questdb import schema
 from writers.questdb.server import EmbeddedServer
 
@@ -49,7 +49,7 @@ def test_killed_at_ten_random_moments_and_continued_each_time(
 
 @contextmanager
 def own_server(folder: Path) -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(folder, memory="1g") as running:
+    with small_server(folder) as running:
         yield running
 
 
