@@ -38,6 +38,9 @@ def test_a_crosss_time_is_of_seed_date_symbol_and_kind_alone() -> None:
         else:
             assert 30 * NS_PER_MS <= delay_ns <= 9 * NS_PER_S
             assert kind == OPEN or delay_ns >= 50 * NS_PER_MS
+    for one, other in (("AAPL", "NVDA"), ("JPM", "XOM")):
+        whole_ms = [[delays[seed, 1, symbol, OPEN] // NS_PER_MS for seed in (1, 2)] for symbol in (one, other)]
+        assert whole_ms[0] != whole_ms[1]
     nyse = [cross_delay_ns(seed, DAY.date, "JPM", "NYSE", OPEN) for seed in range(300)]
     assert 300 * NS_PER_MS < np.median(nyse) < 1_200 * NS_PER_MS
     assert max(nyse) > 3 * NS_PER_S

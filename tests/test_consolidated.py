@@ -17,7 +17,7 @@ from simulator.inputs.lots import round_lot
 from simulator.inputs.universe import Universe
 from simulator.market import Market
 from simulator.notices import NOBODY
-from simulator.records import NS_PER_US
+from simulator.records import NS_PER_US, columns, slice_batch
 from simulator.tape.consolidated import PROCESSOR_NS, SIP_LEVELS, Consolidator, best_quotes, round_lot_quotes
 
 WINDOW = ("2025-07-01T13:29:50Z", "2025-07-01T13:30:20Z")
@@ -126,6 +126,29 @@ def test_where_the_run_is_cut_into_flushes_changes_no_row() -> None:
         steps.run_until(ts_ns)
     assert published(steps) == whole
     assert len(whole) > 50
+
+
+def test_rows_that_are_not_due_wait_for_a_later_flush(market: Market) -> None:
+    """Cut after every tenth book row, with venues whose delays are a millisecond apart."""
+    books = market.tape()["market_data"]
+    delays = [1_000_000 * (5 - v) for v in range(5)]
+    whole, pieces = Consolidator(range(4), delays), Consolidator(range(4), delays)
+    for consolidator in (whole, pieces):
+        consolidator.start_day([100] * 4)
+    whole.take(books)  # type: ignore[arg-type]
+    expected = whole.due(market.scenario.end_ns)
+    found, first = [], 0
+    for cut_ns in [*(books.ts_ns[::10] + 1).tolist(), market.scenario.end_ns]:
+        last = int(np.searchsorted(books.ts_ns, cut_ns))
+        pieces.take(slice_batch(books, first, last))  # type: ignore[arg-type]
+        if (rows := pieces.due(cut_ns)) is not None:
+            assert found == [] or rows.ts_ns[0] >= found[-1].ts_ns[-1]
+            assert rows.ts_ns[-1] < cut_ns
+            found.append(rows)
+        first = last
+    assert expected is not None
+    for name, column in columns(expected):
+        np.testing.assert_array_equal(np.concatenate([getattr(rows, name) for rows in found]), column)
 
 
 def test_a_new_day_has_no_quotes_and_what_was_on_its_way_is_gone() -> None:
