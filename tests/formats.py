@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from simulator import Market, OrderType, Rates, Side
 from simulator.agents import MarketView, OrderEntry, Wait
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.run_record import FORMAT, Manifest, record_run
+from simulator.inputs.sessions import parse_ts
+from simulator.notices import StatusReason
 from simulator.records import EXTRA_TABLES, NS_PER_S, Batch, MarketDataBatch, OrderBatch, Phase, TradeBatch, slice_batch
 from writers.feed.notices import NOTICE_TABLES
 from writers.feed.sink import FeedSink
@@ -76,8 +78,11 @@ def day_scenario(start: str, end: str, **settings: Any) -> Any:
 class Made:
     """A market that has run, and its tape."""
 
-    def __init__(self, chosen: Any) -> None:
+    def __init__(self, chosen: Any, halts: Mapping[str, int] | None = None) -> None:
+        """``halts``: symbols that pause by their price bands, and when."""
         self.market = Market(chosen)
+        for symbol, ts_ns in (halts or {}).items():
+            self.market.halt(symbol, ts_ns, StatusReason.LULD)
         self.market.run_until(chosen.end_ns)
         self.info = self.market.run_info
         tape = self.tape = self.market.tape()
@@ -174,6 +179,12 @@ def closing() -> Made:
     return Made(day_scenario("2025-07-01T19:59:56Z", "2025-07-01T20:00:04Z"))
 
 
+@cache
+def hour() -> Made:
+    """09:00 to 10:00 New York time: the opening crosses, the agent, all kinds of orders, and a pause of one symbol with its reopening."""
+    return Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"), {"NVDA": parse_ts("2025-07-01T13:45:00Z")})
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below, by path."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -205,4 +216,4 @@ def differences(books: MarketDataBatch, messages: Iterable[tuple[int, Callable[[
     return wrong
 
 
-__all__ = ["FOUR", "Levels", "Made", "Side", "busy", "clean", "closing", "contents", "day_scenario", "differences", "opening"]
+__all__ = ["FOUR", "Levels", "Made", "Side", "busy", "clean", "closing", "contents", "day_scenario", "differences", "hour", "opening"]

@@ -12,7 +12,7 @@ import databento_dbn as dbn
 import numpy as np
 import pyarrow as pa
 import pytest
-from formats import Levels, Made, closing, contents, day_scenario, differences, opening
+from formats import Levels, Made, closing, contents, differences, hour, opening
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
@@ -261,7 +261,7 @@ def test_what_cannot_be_written_is_refused(opening: Made, tmp_path: Path) -> Non
 @pytest.mark.hour
 def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
     """``pytest -m hour tests/test_databento.py``: 09:00 to 10:00 New York time with the agent; a book of mbo, all rows, all venues."""
-    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made = hour()
     made.write(DatabentoSink(tmp_path, schemas=("mbo", "trades")))
     compared = 0
     for v, venue in enumerate(made.info.venues):

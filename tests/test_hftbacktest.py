@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from formats import Levels, Made, closing, contents, day_scenario, differences, opening
+from formats import Levels, Made, closing, contents, differences, hour, opening
 from peers import in_venv
 
 from scenarios.launcher.catalog import find_scenario
@@ -292,11 +292,11 @@ def test_the_layout_is_the_packages_own() -> None:
 @pytest.mark.hour
 def test_hftbacktest_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
     """``pytest -m hour tests/test_hftbacktest.py``: its L3 and L2 depths at every book row, its order check, its latency model."""
-    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made = hour()
     made.write(HftBacktestSink(tmp_path))
     write_results(tmp_path, {"busy": made.market.agents()["busy"]})
     write_order_latencies(tmp_path, tmp_path, made.info)
-    for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("XOM", "IEX")):
+    for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("NVDA", "ARCA")):
         books, _ = made.of(symbol, venue)
         np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes)
     said = in_venv("hftbacktest", ["hftbacktest"], "hftbacktest_books.py", str(tmp_path))

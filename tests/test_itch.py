@@ -12,7 +12,7 @@ from typing import Any
 import itch_book
 import numpy as np
 import pytest
-from formats import Levels, Made, closing, contents, day_scenario, differences, opening
+from formats import Levels, Made, closing, contents, differences, hour, opening
 from itch_book import lobster
 from meatpy.itch50 import ITCH50MarketProcessor, ITCH50MessageReader
 
@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_refused(opening: Made, tmp_path: Path) -> None:
 @pytest.mark.hour
 def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
     """``pytest -m hour tests/test_itch.py``: 09:00 to 10:00 New York time with the agent; itch-book, all rows, all venues."""
-    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made = hour()
     made.write(ItchSink(tmp_path))
     found = [itch_books_wrong_rows(made, file(tmp_path / "itch", venue), venue) for venue in made.info.venues]
     assert [wrong for wrong, _ in found] == [0] * len(found)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats import Levels, Made, contents, day_scenario, differences, opening
+from formats import Levels, Made, contents, differences, hour, opening
 from peers import in_venv
 
 from scenarios.launcher.main import command_line
@@ -238,7 +238,7 @@ def test_a_conversion_says_what_is_wrong(opening: Made, tmp_path: Path, capsys: 
 @pytest.mark.hour
 def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
     """``pytest -m hour tests/test_lobster.py``: 09:00 to 10:00 New York time with the agent; the reader above, all rows, all venues."""
-    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made = hour()
     made.write(LobsterSink(tmp_path, levels=1, all_messages=True, **WHOLE_DAY))
     compared = 0
     for venue in made.info.venues:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from formats import Levels, Made, closing, contents, day_scenario, differences, opening
+from formats import Levels, Made, closing, contents, differences, hour, opening
 from peers import in_venv
 
 from scenarios.launcher.main import command_line
@@ -129,7 +129,7 @@ def test_a_book_of_the_deltas_is_ours_at_every_row_and_the_trades_are_our_prints
 
 def test_depths_and_quotes_are_the_rows_of_the_book(written: Path, opening: Made) -> None:
     """Whenever the ten levels, or the best, have changed; with counts of orders where there are shares."""
-    for symbol, venue in (("AAPL", "NASDAQ"), ("XOM", "IEX")):
+    for symbol, venue in (("AAPL", "NASDAQ"), ("NVDA", "ARCA")):
         books, _ = opening.of(symbol, venue)
         rows = table(written, "order_book_depths", symbol, venue)
         names = [f"{side}_{what}_{level}" for side in ("bid", "ask") for what in ("price", "size") for level in range(10)]
@@ -268,9 +268,9 @@ def test_more_files_than_a_process_may_have_open_are_refused_and_what_it_may_hav
 @pytest.mark.hour
 def test_nautilus_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
     """``pytest -m hour tests/test_nautilus.py``: its ParquetDataCatalog and OrderBook at every book row, in the layout of what installs."""
-    made = Made(day_scenario("2025-07-01T13:00:00Z", "2025-07-01T14:00:00Z"))
+    made = hour()
     made.write(NautilusSink(tmp_path, layout="1.222" if sys.version_info >= (3, 12) else "1.221"))
-    for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("XOM", "IEX")):
+    for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("NVDA", "ARCA")):
         books, trades = made.of(symbol, venue)
         np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes, trades=trades.ts_ns, prices=trades.price, sizes=trades.size)
     said = in_venv("nautilus_trader", ["nautilus_trader"], "nautilus_books.py", str(tmp_path))
