@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -115,7 +116,8 @@ def ask_replay(world: World, scenario: Scenario, tape: dict[str, Batch]) -> int:
     books = [(s, v) for s in range(len(scenario.universe.symbols)) for v in range(len(scenario.universe.venues))]
     order = np.random.default_rng([world.seed, 12]).permutation(len(books))
     total = 0
-    for make_book, limit in ((LimitOrderBook, EVENTS_REPLAYED), (TwinBook, EVENTS_OF_TWIN)):
+    for kind, limit in ((LimitOrderBook, EVENTS_REPLAYED), (TwinBook, EVENTS_OF_TWIN)):
+        make_book = partial(kind, price_window=scenario.price_window)
         left = limit
         for n in order:
             symbol, venue = books[n]
@@ -123,9 +125,10 @@ def ask_replay(world: World, scenario: Scenario, tape: dict[str, Batch]) -> int:
             if not 0 < events <= left:
                 continue
             try:
-                replay(orders, rows, symbol, venue, scenario.universe.symbols[symbol].tick_units, make_book)
+                tick = scenario.universe.symbols[symbol].tick_units // scenario.price_scales[symbol]  # the tape's: a dear share has ticks
+                replay(orders, rows, symbol, venue, tick, make_book)
             except AssertionError as error:
-                raise Wrong(f"replay of book {symbol}, {venue} by {make_book.__name__}: {error}") from error
+                raise Wrong(f"replay of book {symbol}, {venue} by {kind.__name__}: {error}") from error
             left -= events
         total += limit - left
     return total
