@@ -44,7 +44,6 @@ BLOCK_NS = BLOCK_S * NS_PER_S
 LEVELS_KEPT = SEED_LEVELS - 2
 """Levels that a side has in the usual case: two more than the most that can be shown, so that ``--levels`` moves no row."""
 PRINTS_AN_ORDER_MEAN = 1.2
-SHARES_A_PRINT = 190.0
 ACTIVITY_EXPONENT = 0.5
 """Volatility goes with activity to this power (docs/recipe.md)."""
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
@@ -223,7 +222,7 @@ class BackgroundFlow:
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
         real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * float(self._tick_moves[i]))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
-        real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * SHARES_A_PRINT
+        real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * profile.shares_a_print
         self._start_venues(k, i, first_ns, looks.away)
 
     def _start_venues(self, k: int, i: int, first_ns: int, away: float) -> None:
@@ -315,13 +314,15 @@ class BackgroundFlow:
         own = own_returns(scenario.seed, date, hour, volatility, symbols, profile)
         units = np.array([PRICE_UNITS_PER_USD / s.tick_units for s in symbols])
         ticks = np.exp(target) * units
-        mean_length, mean_square = parent_moments()
+        mean_length, mean_impact, mean_square = parent_moments()
         parents_s = np.maximum(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
         impact = base * ticks * np.sqrt(profile.variance_flow / (parents_s * mean_square))
+        trades = (phases == Phase.CONTINUOUS) | (scenario.offsession_trades != "none")
+        lean = profile.variance_flow * pull / (parents_s * mean_impact * impact) * trades[:, None]
         shape = spread_shape(self._minutes(hour), phases, profile.spread_opening)
         for column, values in (
             (st.BUSY, busy), (st.VOLATILITY, volatility), (st.FACTOR, shared), (st.OWN, own), (st.PULL, pull), (st.TARGET, ticks),
-            (st.SPREAD, shape[:, None]), (st.IMPACTS, impact),
+            (st.SPREAD, shape[:, None]), (st.IMPACTS, impact), (st.LEAN, lean),
         ):  # fmt: skip
             fl.path[:, :, column] = values.T
 
@@ -408,6 +409,7 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
     parameter = np.zeros(st.PARAMETERS)
     parameter[st.P_ONE] = profile.one_share
     parameter[st.P_LOTS] = profile.lots_mean
+    parameter[st.P_FLOW] = profile.variance_flow
     parameter[st.P_BLOCK] = profile.block_share
     parameter[st.P_SWEEP] = profile.sweep_share
     parameter[st.P_RESERVE] = profile.reserve_share

@@ -12,12 +12,13 @@ LENGTH_MAX = 1000
 """Parent orders: P(N >= k) = k ** -1.5, impact D(k) = k ** 0.58 (docs/recipe.md)."""
 
 
-def parent_moments() -> tuple[float, float]:
-    """Mean length of a parent order, and mean square of the impact it deserves."""
+def parent_moments() -> tuple[float, float, float]:
+    """Mean length of a parent order, and mean and mean square of the impact it deserves."""
     k = np.arange(1, LENGTH_MAX + 1, dtype=np.float64)
     at_least = k**-LENGTH_EXPONENT
     exactly = at_least - np.append(at_least[1:], 0.0)
-    return float((k * exactly).sum()), float((k ** (2 * IMPACT_EXPONENT) * exactly).sum())
+    deserved = k**IMPACT_EXPONENT
+    return float((k * exactly).sum()), float((deserved * exactly).sum()), float((deserved**2 * exactly).sum())
 
 
 def impact_table() -> F64:

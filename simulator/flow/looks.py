@@ -11,7 +11,7 @@ from simulator.records import PRICE_UNITS_PER_USD
 
 USUAL_VOLATILITY, USUAL_USD_A_DAY, USUAL_USD = 0.018, 5e9, 150.0
 """Of the share whose numbers the profile gives: a day's volatility, what is traded of it in a day, its price."""
-HALF_SPREAD_LEAST, HALF_SPREAD_MOST = 0.45, 60.0
+HALF_SPREAD_LEAST, HALF_SPREAD_MOST = 0.05, 60.0
 """Ticks: a quote one tick wide is that of a tick-constrained share."""
 SCALE_LEAST, SCALE_MOST = 0.4, 6.0
 ODD_LOTS_LEAST, ODD_LOTS_MOST = 0.2, 0.85

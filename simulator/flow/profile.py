@@ -58,6 +58,7 @@ class Profile(BaseModel):
     sweep_share: Share
     news_row_share: Annotated[float, Field(gt=0, le=1)]
     reaction_ns: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
+    shares_a_print: Annotated[float, Field(gt=0, le=10_000)]
     open_share: Share
     close_share: Share
     share_sd: Annotated[float, Field(ge=0, le=3)]

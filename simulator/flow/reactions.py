@@ -12,7 +12,7 @@ from simulator.flow.state import ALERT, ANCHOR, PRICE, REACTION_NS, SEEN_ASK, SE
 
 ROWS_FOR_LOCKS = 3
 """Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
-FOLLOW_PART = 0.4
+FOLLOW_PART = 0.25
 """A maker that sees another venue's quote move follows the price sooner."""
 LOCK_REACTIONS = 5
 """To see that a quote locks another's, to decide whose it is to move, and to move it, in times of a plain reaction."""

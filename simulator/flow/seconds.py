@@ -30,6 +30,7 @@ from simulator.flow.state import (
     HIGHEST,
     IMPACT,
     IMPACTS,
+    LEAN,
     LISTING,
     MODE_CLOSE_INTEREST,
     MODE_LATE_INTEREST,
@@ -37,6 +38,7 @@ from simulator.flow.state import (
     MOVE_AT,
     OWN,
     P_CLOSE,
+    P_FLOW,
     P_OPEN,
     PRICE,
     PRINT_AIM,
@@ -58,6 +60,7 @@ from simulator.flow.state import (
     WERE_OPEN,
     FlowState,
 )
+from simulator.flow.taking import LEAN_MOST
 from simulator.records import NS_PER_S
 from simulator.tape.columns import Columns, finish_action
 
@@ -181,7 +184,10 @@ def move_price(fl: FlowState, i: int, t: int) -> None:
         moved += real[RETURN_DUE]
         real[RETURN_DUE] = 0.0
     real[PRICE] *= math.exp(moved)
-    real[PRICE] += (path[TARGET] + real[SHIFT] - real[PRICE]) * path[PULL]
+    gap = path[TARGET] + real[SHIFT] - real[PRICE]
+    wanted = abs(path[LEAN] * gap)
+    by_orders = fl.parameter[P_FLOW] * min(1.0, LEAN_MOST / wanted) if wanted > 0.0 else 0.0  # the rest of the way is for orders to go
+    real[PRICE] += gap * path[PULL] * (1.0 - by_orders)
     real[PRICE] = min(max(real[PRICE], LOWEST), real[HIGHEST])
     alert_makers(fl, i, t, 1.0)
 

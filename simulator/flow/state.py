@@ -67,16 +67,17 @@ HELD: 1 while the maker waits for others' quotes to follow the price."""
 """INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64
-P_ONE, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_LOTS, P_MOST = range(13)
+P_ONE, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_LOTS, P_FLOW, P_MOST = range(14)
 """P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
-PARAMETERS = 16
+PARAMETERS = 17
 
-# path of a symbol: float64[S, n, 8]
-BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS = 0, 1, 2, 3, 4, 5, 6, 7
+# path of a symbol: float64[S, n, 9]
+BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS, LEAN = range(9)
 """How busy the second is; volatility of the log price over it; log returns shared with market and sector, and of its own; part of the
 way to the next fixed point that is gone in it, and that point in ticks; what multiplies the usual half-spread;
-ticks that a parent order's first trade is worth."""
-PATHS = 8
+ticks that a parent order's first trade is worth; by how much the way to the point, a tick of it, makes buying parents likelier than selling
+ones; 0 where nothing trades."""
+PATHS = 9
 
 # what the others see of a venue's quote, oldest first: int64[S, V, 4, 3]
 SEEN_NS, SEEN_BID, SEEN_ASK = 0, 1, 2

@@ -45,6 +45,7 @@ from simulator.flow.state import (
     IMPACT,
     INSTITUTION,
     INVENTORY,
+    LEAN,
     ODD,
     P_BLOCK,
     P_HIDDEN,
@@ -59,13 +60,16 @@ from simulator.flow.state import (
     PARENTS_SEEN,
     PRICE,
     PRINT_USED,
+    SECOND,
     SERVED,
+    SHIFT,
     SWEEP_AT,
     SWEEP_LIMIT,
     SWEEP_PARENT,
     SWEEP_SIDE,
     SWEEP_SIZE,
     TAKER,
+    TARGET,
     VALUE,
     FlowState,
 )
@@ -77,6 +81,7 @@ BLOCK_SIZE_MAX = 10_000
 HIDDEN_SIZE, HIDDEN_SIZE_MAX, HIDDEN_LIFE_NS = 4000.0, 40_000, 40e9
 INSIDE_SHARE = 0.2
 """Of the institutions' hidden orders: those that rest inside the spread."""
+LEAN_MOST = 0.6
 INVENTORY_KEPT = 0.98
 """Of a venue's inventory after each trade: makers lay off the rest elsewhere."""
 
@@ -85,6 +90,15 @@ INVENTORY_KEPT = 0.98
 def dollars(out: Columns, fl: FlowState, i: int, b: int) -> float:
     """The efficient price of symbol ``i`` in USD."""
     return fl.real[i, PRICE] * out.facts[b, TICK_UNITS] / UNITS_A_DOLLAR
+
+
+@kernel
+def lean(fl: FlowState, i: int) -> float:
+    """How much likelier a parent order buys than sells, at most LEAN_MOST: those who trade know a part of where the day leads. Without,
+    what orders have moved would come back on the way to the day's close, and every response fade (docs/recipe.md)."""
+    path = fl.path[i, fl.whole[i, SECOND]]
+    wanted = path[LEAN] * (path[TARGET] + fl.real[i, SHIFT] - fl.real[i, PRICE])
+    return max(-LEAN_MOST, min(LEAN_MOST, wanted))
 
 
 @kernel
@@ -101,7 +115,7 @@ def next_parent(fl: FlowState, i: int) -> int:
         most = fl.impact.shape[0] - 2
         fl.whole[i, PARENTS_SEEN] += 1
         parent[PARENT_ID] = fl.whole[i, PARENTS_SEEN]
-        parent[PARENT_SIDE] = below(fl.random, i, 2)
+        parent[PARENT_SIDE] = 0 if uniform(fl.random, i) < 0.5 + 0.5 * lean(fl, i) else 1
         parent[PARENT_LENGTH] = min(most, int((1.0 - uniform(fl.random, i)) ** (-1.0 / 1.5)))
         parent[PARENT_DONE] = 0
         done = 0
