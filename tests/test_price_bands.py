@@ -207,6 +207,7 @@ def test_news_moves_a_stock_without_a_pause() -> None:
     it, without = happened(chosen), happened(replace(chosen, shocks=()))
     assert it.pauses == without.pauses == 0
     assert 0.014 < it.largest_move < 0.026
+    assert 0.012 < it.final_change < 0.028, "it stays"
     assert abs(without.largest_move) < 0.008
 
 

@@ -32,7 +32,7 @@ class Happened:
     deepest_fall: float
     """From a symbol's first print to its lowest one: a part of the price, 0 or below."""
     final_change: float
-    """From first to last print: the median over the symbols."""
+    """From first to last print of the symbol with the largest move: a part of the price."""
 
 
 def happened(scenario: Scenario) -> Happened:
@@ -55,17 +55,17 @@ def happened(scenario: Scenario) -> Happened:
             since = ts_ns if phase == Phase.HALTED else 0
         if since:
             halts.append((scenario.end_ns - since) / NS_PER_S)
-    moves, falls, changes = [0.0], [0.0], []
+    moves, falls = [(0.0, 0.0)], [0.0]
     for i in set(trades.symbol.tolist()) if trades is not None else ():
         assert trades is not None
         mine = trades.symbol == i
-        moves.append(_largest_move(trades.ts_ns[mine], trades.price[mine], trades.cond[mine]))
         prices = trades.price[mine] / trades.price[mine][0]
         falls.append(float(prices.min()) - 1.0)
-        changes.append(float(prices[-1]) - 1.0)
+        moves.append((_largest_move(trades.ts_ns[mine], trades.price[mine], trades.cond[mine]), float(prices[-1]) - 1.0))
+    largest_move, final_change = max(moves, key=lambda each: abs(each[0]))
     return Happened(
-        pauses=len(halts), paused_s=sum(halts), put_off=sum(seconds > 360.0 for seconds in halts), largest_move=max(moves, key=abs),
-        deepest_fall=min(falls), final_change=float(np.median(changes)) if changes else 0.0,
+        pauses=len(halts), paused_s=sum(halts), put_off=sum(seconds > 360.0 for seconds in halts), largest_move=largest_move,
+        deepest_fall=min(falls), final_change=final_change,
     )  # fmt: skip
 
 
