@@ -47,6 +47,8 @@ class Halts:
         """By symbol, those that last."""
         self.may_reopen: Callable[[int, int], int] = lambda k, price_ticks: 0
         """Asked with the symbol and the price at which it would reopen; gives 0, or until when (ns) the reopening is put off."""
+        self.on_halt: list[Callable[[int], None]] = []
+        """Called with the symbol when it has been halted."""
         for venue in venues:
             venue.on_cross.append(self._after_cross)
 
@@ -59,6 +61,8 @@ class Halts:
         self.halts[k] = Halt(reason, until_ns)
         for venue in self._venues:
             venue.halt(venue.books[k], reason)
+        for hear in self.on_halt:
+            hear(k)
         self._clock.process(self._reopen(k, self.halts[k]))
 
     def _reopen(self, k: int, halt: Halt) -> Generator[Any, Any, None]:

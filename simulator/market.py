@@ -12,6 +12,7 @@ from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.auctions import Auctions
 from simulator.clock import DAY, PHASE, Clock, check_ns
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
+from simulator.exchange.band_limits import is_beyond
 from simulator.exchange.book_view import BookView
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
@@ -24,10 +25,11 @@ from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
 from simulator.halts import PAUSE_NS, Halts
-from simulator.inputs.config import Refresh, Scenario
+from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
 from simulator.notices import SipBatch, StatusReason
+from simulator.price_bands import PriceBands
 from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase
 from simulator.tape.columns import (
     NOTIFY_BOOK,
@@ -139,6 +141,11 @@ class Market:
         self._auctions = Auctions(*parts, self._venues, self._days, scenario, self._board)
         listings = [universe.listing_index(i) for i in self._symbols]
         self._halts = Halts(self._clock, self._venues, listings, self._auctions, self._board)
+        if scenario.session_pacing:
+            self._bands = PriceBands(*parts, self._venues, listings, self._halts, self._board, self._days)
+            self._bands.on_bands = self._end_beyond_bands
+        for shock in scenario.shocks:
+            self._clock.process(self._shock_at(shock))
         for refresh in scenario.refreshes:
             self.refresh(refresh)
         self._subscriptions = Subscriptions(self._exchange)
@@ -242,6 +249,14 @@ class Market:
         event = self._clock.at(at_ns, PHASE)
         assert event.callbacks is not None
         event.callbacks.append(lambda _event: self._halts.halt(k, reason, for_ns))
+
+    def _shock_at(self, shock: Shock) -> Generator[Any, Any, None]:
+        if shock.ts_ns < self.now_ns:  # the run starts after it
+            return
+        yield self._clock.at(shock.ts_ns, DAY)
+        for k, name in enumerate(self.symbols):
+            if shock.symbol in (name, EVERY_SYMBOL):
+                self._flow.shock(k, shock.log_return, shock.ts_ns, shock.over_ns)
 
     def _refresh_at(self, refresh: Refresh) -> Generator[Any, Any, None]:
         names = [self.scenario.universe.symbols[i].name for i in self._symbols]
@@ -370,7 +385,7 @@ class Market:
     def _start_lots(self, day: TradingDay) -> None:
         """Round lots go by the date, and the consolidated quote begins anew."""
         names = [self.scenario.universe.symbols[i].name for i in self._symbols]
-        self._exchange.lots = [round_lot(day.date, self.scenario.prices[name].close) for name in names]
+        self._exchange.set_lots([round_lot(day.date, self.scenario.prices[name].close) for name in names])
         if self._consolidator is not None:
             self._consolidator.start_day(self._exchange.lots)
 
@@ -388,6 +403,16 @@ class Market:
                     answer = self._exchange.cancel(b, ts_ns, (order_id, slot))
                     own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
                     self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
+
+    def _end_beyond_bands(self, k: int) -> None:
+        """Agents' orders that the symbol's new price bands leave outside are cancelled, or others could trade with them there."""
+        for own in self._own_orders:
+            for b, order_id, slot in own.resting_orders():
+                resting = (order_id, slot)
+                if b // self._exchange.venues == k and is_beyond(self._exchange.books, self._exchange.bands[k], b, resting):
+                    answer = self._exchange.cancel(b, self.now_ns, resting)
+                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
+                    self._dispatch()
 
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""

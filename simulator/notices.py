@@ -30,6 +30,8 @@ class StatusReason(IntEnum):
     """A market-wide circuit breaker."""
     REGULATORY = 3
     """Halted by the listing venue, for news pending, say."""
+    LIMIT_STATE = 4
+    """The national best bid stands at the upper price band, or the best offer at the lower one; ends with a row of LULD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,12 +79,12 @@ wanted AS (SELECT unnest(range(greatest(second(open_ns), {rates_from_s}), second
 SELECT second, coalesce(sum(book), 0) AS books, coalesce(sum(print), 0) AS prints
 FROM wanted LEFT JOIN counted USING (second) GROUP BY second
 """
-# The crosses that the rows on both sides of an open or close require: interest for them takes a minute to gather.
+# The crosses that the rows on both sides of an open or close require: interest for them takes a minute to gather, and some come late.
 DUE = """
 CREATE TEMP TABLE due AS
 WITH instants AS (SELECT open_ns AS ts, 'O' AS cond FROM sessions UNION ALL SELECT close_ns, 'C' FROM sessions),
 span AS (SELECT min(ts) AS first_ts, max(ts) AS last_ts FROM md)
-SELECT * FROM instants, (SELECT symbol FROM listing), span WHERE ts > first_ts + 60000000000 AND ts < last_ts
+SELECT * FROM instants, (SELECT symbol FROM listing), span WHERE ts > first_ts + 60000000000 AND ts < last_ts - 10000000000
 """
 
 

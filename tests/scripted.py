@@ -71,6 +71,8 @@ class ScriptedFlow:
     def efficient_price(self, symbol: int) -> float:
         return self._price
 
+    def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None: ...
+
 
 class ScriptedMarket(Market):
     """A market with a ``ScriptedFlow``."""

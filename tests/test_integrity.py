@@ -133,7 +133,7 @@ def session() -> Tape:
     tape.cross(CLOSE, (AAPL, NASDAQ), 2, 20)
     tape.cross(CLOSE + 5, (JPM, NYSE), 2, 20)
     for n, book in enumerate(BOOKS):
-        tape.quote(CLOSE + S + n, book, SELL, 10_009, 90)
+        tape.quote(CLOSE + 10 * S + n + 1, book, SELL, 10_009, 90)
     for order, kind, size, new in ((30, "ADD", 500, 0), (30, "REDUCE", 100, 0), (30, "REPLACE", 300, 31), (31, "EXPIRE", 300, 0)):
         tape.order(OPEN + order * MS, (AAPL, NYSE), EventKind[kind], order, BUY, 9_000, size, (0, new))
     return tape

@@ -194,7 +194,10 @@ def test_agents_hear_of_imbalances_and_status_a_latency_later_and_not_before() -
     assert [came.near_ticks * 100 for _, came in told] == table.near_price.tolist()
     statuses = [(now_ns, came) for now_ns, came in heard if isinstance(came, Status)]
     assert [came.phase for _, came in statuses] == [Phase.PRE_OPEN, Phase.CONTINUOUS]
-    assert all(now_ns == came.ts_ns + LATE_NS and came.reason == StatusReason.SESSION for now_ns, came in statuses)
+    # The opening cross brings the first price bands at its own instant.
+    assert [came.reason for _, came in statuses] == [StatusReason.SESSION, StatusReason.LULD]
+    assert all(now_ns == came.ts_ns + LATE_NS for now_ns, came in statuses)
+    assert statuses[0][1].reference_ticks == 0 < statuses[1][1].lower_ticks
 
 
 def test_looking_at_any_time_shows_the_last_notice_that_has_arrived() -> None:

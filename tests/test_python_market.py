@@ -249,6 +249,8 @@ class DecidingFlow:
     def efficient_price(self, symbol: int) -> float:
         return 0.0
 
+    def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None: ...
+
 
 class DecidingMarket(Market):
     def _make_flow(self) -> Flow:

@@ -191,8 +191,8 @@ def _continued(given: Flags, history: History, recorded: Recorded, announce: Ann
     scenario = recorded_scenario(recorded, flags, record.start_ns, end_ns, agents)
     table = recorded_prices(recorded, record.symbols, record.prices_source)
     start_ns = record.start_ns
-    # What agents know, and where refreshed prices have gone, is carried over days: only from its start is such a run the same.
-    if not agents and not record.refreshes and history.oldest_end_ns > start_ns:
+    # What agents know, and where refreshed or shocked prices have gone, is carried over days: only from its start is such a run the same.
+    if not agents and not record.refreshes and not record.shocks and history.oldest_end_ns > start_ns:
         start_ns = max(start_ns, trading_days(history.oldest_end_ns, history.oldest_end_ns + 1)[0].start_ns)
     begun = f"Continues the run that began at {record.start_ts}, seed {flags.seed}"
     notes = [f"{begun}: replays it from {format_ts(start_ns)} without writing.", *repeat_notes(recorded)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
 
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.worker import deal
-from simulator.inputs.config import AgentSpec
+from simulator.inputs.config import EVERY_SYMBOL, AgentSpec, Shock
 from simulator.inputs.sessions import new_york
+from simulator.records import NS_PER_S
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -42,6 +44,8 @@ def print_plan(console: Console, plan: Plan) -> None:
             console.print(f"{name:<13}{text}", highlight=False, markup=False, soft_wrap=True)
     for agent in scenario.agents:
         console.print(f"{'agent':<13}{_agent(agent)}", highlight=False, markup=False, soft_wrap=True)
+    for shock in scenario.shocks:
+        console.print(f"{'shock':<13}{_shock(shock)}", highlight=False, markup=False, soft_wrap=True)
     for note in plan.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     console.print("Nothing was run.", highlight=False)
@@ -52,6 +56,12 @@ def _agent(agent: AgentSpec) -> str:
     latency = ", ".join(f"{venue} {latency_ns:,} ns" for venue, latency_ns in agent.latency_by_venue.items())
     symbols = ", ".join(agent.symbols) or "all symbols"
     return f"{agent.name}: {use} with {dict(agent.arguments)}; {symbols}; latency {latency}"
+
+
+def _shock(shock: Shock) -> str:
+    who = "all symbols" if shock.symbol == EVERY_SYMBOL else shock.symbol
+    seconds = shock.over_ns / NS_PER_S
+    return f"{who}: {100 * math.expm1(shock.log_return):+.2f} % within {seconds:g} s from {new_york(shock.ts_ns)} New York time on"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -100,7 +100,7 @@ def venue_rows(plan: Plan, counts: Counts) -> tuple[tuple[str, ...], list[list[s
     names = [venue.name for venue in plan.scenario.universe.venues]
     volume = max(int(counts.shares.sum()), 1)
     header, kinds = ["venue", "book rows", "trades", "shares", "of volume"], []
-    for kind, name in ((Cond.OPEN, "opening"), (Cond.CLOSE, "closing")):
+    for kind, name in ((Cond.OPEN, "opening"), (Cond.HALT_RESUME, "reopening"), (Cond.CLOSE, "closing")):
         if counts.trades[:, kind].any():
             kinds.append(kind)
             header += [f"{name}\ncrosses", f"{name}\nshares"]

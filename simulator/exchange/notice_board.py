@@ -80,16 +80,18 @@ class NoticeBoard:
         self._add_status(ts_ns, book, book % self._venues, int(phase), reason, 0, 0, 0)
         self.on_status(book, ts_ns)
 
-    def tell_bands(self, ts_ns: int, k: int, reference_ticks: int, lower_ticks: int, upper_ticks: int) -> None:
-        """The ``k``-th symbol has new price bands, or none (zeros), in the whole market. For whoever computes them."""
+    def tell_bands(
+        self, ts_ns: int, k: int, reference_ticks: int, lower_ticks: int, upper_ticks: int, reason: StatusReason = StatusReason.LULD
+    ) -> None:
+        """The ``k``-th symbol has new price bands, or none (zeros), or a limit state, in the whole market. For whoever computes them."""
         first = k * self._venues
         for book in range(first, first + self._venues):
             self.statuses[book].append(
                 self.statuses[book][-1]._replace(
-                    ts_ns=ts_ns, reason=StatusReason.LULD, reference_ticks=reference_ticks, lower_ticks=lower_ticks, upper_ticks=upper_ticks
+                    ts_ns=ts_ns, reason=reason, reference_ticks=reference_ticks, lower_ticks=lower_ticks, upper_ticks=upper_ticks
                 )
             )
-        self._add_status(ts_ns, first, NOBODY, NOT_GIVEN, StatusReason.LULD, reference_ticks, lower_ticks, upper_ticks)
+        self._add_status(ts_ns, first, NOBODY, NOT_GIVEN, reason, reference_ticks, lower_ticks, upper_ticks)
         for book in range(first, first + self._venues):
             self.on_status(book, ts_ns)
 

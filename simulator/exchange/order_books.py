@@ -38,6 +38,7 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.errors import LimitError
+from simulator.exchange.band_limits import capped, side_of, within
 from simulator.exchange.order_messages import Answer, refusal
 from simulator.inputs.config import Scenario
 from simulator.records import (
@@ -56,6 +57,7 @@ from simulator.records import (
 from simulator.tape.batches import market_data_batch, order_batch, trade_batch, truth_batch
 from simulator.tape.columns import (
     ALL_ROWS,
+    LOT,
     NOTIFICATIONS,
     RING_PRINTS,
     RING_ROWS,
@@ -155,7 +157,9 @@ class Exchange:
         self.sip_delays_ns = [venue.sip_delay_ns + PROCESSOR_NS for venue in universe.venues]
         """By venue: from a change of its book until the consolidated quote that has it is published."""
         self.lots = [1] * len(self.symbols)
-        """Round lot of each symbol today; set by the market."""
+        """Round lot of each symbol today; ``set_lots`` does."""
+        self.bands = [(0, 0)] * len(self.symbols)
+        """Lower and upper price band of each symbol, ticks; zeros: none. Set by ``PriceBands``."""
         self._got = np.zeros(6, np.int64)
         # A number of an array costs a third through a memoryview, and agents look often.
         self._facts = self.columns.facts.data
@@ -171,10 +175,13 @@ class Exchange:
         return f"{self._symbol_names[b // self.venues]} at {self._venue_names[b % self.venues]}"
 
     def submit(self, b: int, ts_ns: int, order: NewOrder, efficient_price: float) -> Answer:
-        """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window."""
+        """A new order. A limit too far from the market is refused, so that no agent can take up the book's price window.
+
+        One beyond a price band is capped there; a market order becomes immediate-or-cancel at it.
+        """
         if order.price and (reason := self._refuses_price(b, order.price, efficient_price)):
             return refusal(ts_ns, reason)
-        return self._run(b, ts_ns, DO_ADD, (0, 0), order, efficient_price)
+        return self._run(b, ts_ns, DO_ADD, (0, 0), capped(self.bands[b // self.venues], order), efficient_price)
 
     def cancel(self, b: int, ts_ns: int, resting: tuple[int, int]) -> Answer:
         """``resting``: (order id, slot) of the order, as its owner has them."""
@@ -187,6 +194,8 @@ class Exchange:
         """``order``: its new price and size, and its owner; side, type and style stay."""
         if reason := self._refuses_price(b, order.price, efficient_price):
             return refusal(ts_ns, reason)
+        if (side := side_of(self.books, b, resting)) is not None:
+            order = order._replace(price=within(self.bands[b // self.venues], side, order.price))
         return self._run(b, ts_ns, DO_REPLACE, resting, order, efficient_price)
 
     def cross(self, b: int, ts_ns: int, kind: CrossKind, reference_ticks: int, efficient_price: float) -> tuple[int, int]:
@@ -388,6 +397,11 @@ class Exchange:
             f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns:,} ns into the past of {self.book_name(b)}, but only the last "
             f"{size:,} states are kept. Raise history= in the scenario, or lower the agent's latency."
         )
+
+    def set_lots(self, lots: Sequence[int]) -> None:
+        """The symbols' round lots from now on."""
+        self.lots = list(lots)
+        self.columns.facts[:, LOT] = np.repeat(self.lots, self.venues)
 
     def _refuses_price(self, b: int, price_ticks: int, efficient_price: float) -> Reject:
         """Why a limit is none for an agent though it is one for the book; NONE if it is one."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from simulator.book.state import NewOrder
 from simulator.clock import MESSAGE, PHASE, Clock
 from simulator.exchange.auction_rules import auction
+from simulator.exchange.band_limits import FOR_A_CROSS
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Command, refusal
@@ -20,7 +21,6 @@ from simulator.records import NS_PER_S, PRICE_TICKS_MAX, CrossKind, OrderType, P
 
 ON_OPEN = (OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN)
 AT_MARKET = (OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE)
-FOR_A_CROSS = (*ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
 
 
 class Crossing(NamedTuple):

@@ -35,6 +35,12 @@ class Flow(Protocol):
     def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
         """Let the efficient price drift to the bracket's close in that time; later days open there."""
 
+    def shock(self, symbol: int, log_return: float, from_ns: int, over_ns: int) -> None:
+        """Let the efficient price move by so much in that time, and stay there."""
+
+    def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
+        """Price bands from now on: no bid above, no offer below, no trade outside; zeros for none."""
+
 
 class NoFlow:
     """A market without background."""
@@ -54,4 +60,10 @@ class NoFlow:
         return 0.0
 
     def refresh(self, symbol: int, bracket: Bracket, from_ns: int, over_ns: int) -> None:
+        pass
+
+    def shock(self, symbol: int, log_return: float, from_ns: int, over_ns: int) -> None:
+        pass
+
+    def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
         pass

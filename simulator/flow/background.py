@@ -63,6 +63,8 @@ class _Drift:
     first_s: int
     last_s: int
     log_return: float
+    is_shock: bool = False
+    """It ends with its time alone, not with a refresh."""
 
 
 class BackgroundFlow:
@@ -94,6 +96,7 @@ class BackgroundFlow:
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
         """Begin a trading day at its start, or at a later whole second if the run starts inside it."""
+        self._keep_shocks()
         self._day = day
         self._drifts = []
         fl = self._state
@@ -160,13 +163,36 @@ class BackgroundFlow:
         first_s = from_ns // NS_PER_S + 1
         seconds = max(over_ns // NS_PER_S, 1)
         drift = _Drift(symbol, first_s, first_s + seconds, math.log(bracket.close / self.efficient_price(symbol)) / seconds)
-        self._drifts = [d for d in self._drifts if d.last_s >= first_s - 1]
+        self._drifts = [d for d in self._drifts if d.is_shock or d.last_s >= first_s - 1]
         for running in self._drifts:
-            if running.symbol == symbol:  # the new drift has the whole way to go: what is left of the old one ends
+            if running.symbol == symbol and not running.is_shock:  # the new drift has the whole way to go: what is left of the old one ends
                 self._add(running, first_s, -1.0)
                 running.last_s = min(running.last_s, first_s)
         self._drifts.append(drift)
         self._add(drift, first_s, 1.0)
+
+    def shock(self, symbol: int, log_return: float, from_ns: int, over_ns: int) -> None:
+        """Let the efficient price of ``symbol`` move by ``log_return``, and the day's fixed points with it; later days keep the step.
+
+        It takes whole seconds, begins with the first one after ``from_ns`` and adds to whatever else moves the price.
+        """
+        first_s = from_ns // NS_PER_S + 1
+        seconds = max(over_ns // NS_PER_S, 1)
+        drift = _Drift(symbol, first_s, first_s + seconds, log_return / seconds, is_shock=True)
+        self._drifts.append(drift)
+        self._add(drift, first_s, 1.0)
+
+    def _keep_shocks(self) -> None:
+        """At a day's end: what its shocks came to, in ticks, is kept for the days to come."""
+        fl = self._state
+        for k in {drift.symbol for drift in self._drifts if drift.is_shock}:
+            moved = sum(d.log_return * (d.last_s - d.first_s) for d in self._drifts if d.is_shock and d.symbol == k)
+            symbol = self._scenario.universe.symbols[self._symbols[k]]
+            fl.real[k, st.SHIFT] += math.expm1(moved) * float(self._skeleton.end[k]) * PRICE_UNITS_PER_USD / symbol.tick_units
+
+    def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
+        """Price bands from now on; zeros for none."""
+        self._state.real[symbol, [st.BAND_LOW, st.BAND_HIGH]] = low_ticks, high_ticks
 
     def _add(self, drift: _Drift, from_s: int, sign: float) -> None:
         """Put a drift into the hour at hand, from that second on."""

@@ -9,6 +9,8 @@ from simulator.book.levels import price_at_or_above, price_at_or_below
 from simulator.book.state import ASK_LEVELS, BID_LEVELS, LAST_TS, NO_ASK, NO_BID, SHOWN_ASK, SHOWN_BID, Books
 from simulator.flow.random import uniform
 from simulator.flow.state import (
+    BAND_HIGH,
+    BAND_LOW,
     BUSY,
     EXTRA_SPREAD,
     HALF_SPREAD,
@@ -34,15 +36,24 @@ LOCK_SHARE = 0.05
 
 @kernel
 def edge(fl: FlowState, i: int, v: int, side: int) -> int:
-    """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone."""
+    """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone; within the price bands."""
     second = fl.whole[i, SECOND]
     half = (fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]) * fl.path[i, second, SPREAD]
     half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
     lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
     middle = fl.real[i, PRICE] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
     if side == 0:
-        return max(1, math.floor(middle - half))
-    return max(2, math.ceil(middle + half))
+        bid = math.floor(middle - half)
+        if fl.real[i, BAND_HIGH] > 0.0:
+            bid = min(bid, int(fl.real[i, BAND_HIGH]))
+        return max(1, bid)
+    return max(2, math.ceil(middle + half), int(fl.real[i, BAND_LOW]))
+
+
+@kernel
+def is_banned(fl: FlowState, i: int, price: int) -> bool:
+    """Whether a trade at ``price`` would be outside of the symbol's price bands."""
+    return fl.real[i, BAND_HIGH] > 0.0 and (price > fl.real[i, BAND_HIGH] or price < fl.real[i, BAND_LOW])
 
 
 @kernel

@@ -8,7 +8,7 @@ from simulator.book import matching
 from simulator.book.codes import MARKET_ON_CLOSE, MARKET_ON_OPEN
 from simulator.book.jit import inlined, kernel
 from simulator.book.matching import NO_CAP
-from simulator.book.state import Books, NewOrder
+from simulator.book.state import TRADING, Books, NewOrder
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_owed, rows_owed
 from simulator.flow.edges import observe
@@ -35,6 +35,7 @@ from simulator.flow.state import (
     MODE_CLOSE_INTEREST,
     MODE_LATE_INTEREST,
     MODE_OPEN_INTEREST,
+    MODE_SESSION,
     MOVE_AT,
     OWN,
     P_CLOSE,
@@ -125,6 +126,15 @@ def change_hours(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
         observe(bk, fl, i, v)
 
 
+@kernel
+def is_halted(bk: Books, fl: FlowState, i: int) -> bool:
+    """Whether the symbol trades nowhere."""
+    trading = 0
+    for v in range(fl.repricing.shape[1]):
+        trading += bk.head[i * fl.repricing.shape[1] + v, TRADING]
+    return trading == 0
+
+
 @inlined
 def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None:
     """Take the next second's budget, less what was borrowed; open and close venues; enter interest for the crosses."""
@@ -163,7 +173,10 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
         change_hours(bk, out, fl, i, t)
     mode = fl.mode[second]
     if not mode & (MODE_OPEN_INTEREST | MODE_CLOSE_INTEREST):
-        real[AUCTION_NET] = 0.0
+        if mode & MODE_SESSION and is_halted(bk, fl, i):
+            enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
+        else:
+            real[AUCTION_NET] = 0.0
     if mode & MODE_OPEN_INTEREST:
         enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
     if mode & MODE_CLOSE_INTEREST:

@@ -50,6 +50,8 @@ PRINTS_USUAL = 13
 """Prints that a taker brings, in the mean."""
 SCALE, ODD = 11, 12
 """Of displayed sizes, against the profile's; odd lots among takers' orders."""
+BAND_LOW, BAND_HIGH = 14, 15
+"""Price bands, ticks: no bid above the upper one, no offer below the lower one, no trade outside of them; 0 without any."""
 REALS = 16
 
 # parent order: int64[SLOTS, 4]

@@ -30,7 +30,7 @@ from simulator.book.state import (
     NewOrder,
 )
 from simulator.flow import NEVER_NS
-from simulator.flow.edges import best_shown, observe
+from simulator.flow.edges import best_shown, is_banned, observe
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
     ATTRACTION,
@@ -131,6 +131,7 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
     """The venue that shows the best price to an order of ``side``; of those that tie one by its attraction; -1 if none shows any.
 
     An order goes nowhere else (Regulation NMS, Rule 611): what trades through a better quote would need a quote that came on its way.
+    Where the best price, or a hidden better one, lies outside of the price bands it does not go.
     """
     venues = fl.repricing.shape[1]
     chosen = -1
@@ -139,6 +140,8 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
     for v in range(venues):
         price = best_shown(bk, i * venues + v, 1 - side)
         if price in (NO_BID, NO_ASK) or bk.head[i * venues + v, TRADING] == 0:
+            continue
+        if is_banned(fl, i, price) or is_banned(fl, i, bk.head[i * venues + v, BEST_ASK if side == 0 else BEST_BID]):
             continue
         if chosen < 0 or (price < best if side == 0 else price > best):
             chosen = v
@@ -265,7 +268,9 @@ def meets_hidden(bk: Books, fl: FlowState, i: int, side: int, best: int) -> bool
     """Whether the hidden order of ``side`` stands at no worse a price, for who trades with it, than the ``best`` displayed one."""
     price = fl.hidden[i, side, HIDDEN_PRICE]
     b = i * fl.repricing.shape[1] + fl.hidden[i, side, HIDDEN_VENUE]
-    return is_there(bk, fl, i, side) and bk.head[b, TRADING] != 0 and (price >= best if side == 0 else price <= best)
+    if not is_there(bk, fl, i, side) or bk.head[b, TRADING] == 0 or is_banned(fl, i, price):
+        return False
+    return price >= best if side == 0 else price <= best
 
 
 @kernel
@@ -281,7 +286,7 @@ def peg(bk: Books, fl: FlowState, i: int, side: int, v: int) -> int:
         price = bid + 1 + below(fl.random, i, ask - bid - 1)
     if price >= bk.head[b, BEST_ASK] if side == 0 else price <= bk.head[b, BEST_BID]:
         return 0
-    return price
+    return 0 if is_banned(fl, i, price) else price
 
 
 @kernel

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from simulator.agents.interface import BEST
 from simulator.errors import AgentError
+from simulator.exchange.band_limits import FOR_A_CROSS
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, REPLACE, Command, Verb
-from simulator.exchange.venue import FOR_A_CROSS, Inbox
+from simulator.exchange.venue import Inbox
 from simulator.gateway.own_orders import Order, OwnOrders
 from simulator.gateway.reach import Reach, member, whole
 from simulator.records import NS_PER_S, OrderType, Side

@@ -189,6 +189,33 @@ class Refresh:
     """Of some or all symbols."""
 
 
+EVERY_SYMBOL = "*"
+"""Of a shock: all of the universe."""
+SHOCK_LOG_RETURN_MAX = 0.7
+"""Either way: prices may double in a run, or halve."""
+SHOCK_NS_MAX = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shock:
+    """News: from ``ts_ns`` on the efficient price of a symbol moves by ``log_return`` within ``over_ns``, and stays there.
+
+    It is all that a shock does; what becomes of quotes, trades and bands follows.
+    """
+
+    ts_ns: int
+    symbol: str
+    """A name, or ``"*"`` for all of the universe."""
+    log_return: float
+    over_ns: int = 1_000_000_000
+    """Rounded down to whole seconds, one at least."""
+
+    def __post_init__(self) -> None:
+        whole("shocks: ts_ns", self.ts_ns, 0, 2**63 - 1, 'parse_ts("2025-07-01T14:15:00Z") gives such a number.', " ns since 1970")
+        number("shocks: log_return", self.log_return, -SHOCK_LOG_RETURN_MAX, SHOCK_LOG_RETURN_MAX, "-0.05 is a fall of 4.9 %.")
+        whole("shocks: over_ns", self.over_ns, 1, SHOCK_NS_MAX, "20_000_000_000 is 20 s.", " ns")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Everything that determines the rows of a run."""
@@ -205,6 +232,8 @@ class Scenario:
     rates: Rates = field(default_factory=Rates)
     refreshes: tuple[Refresh, ...] = ()
     """In order of time. A run in real time collects them as they come."""
+    shocks: tuple[Shock, ...] = ()
+    """Of the efficient prices; those outside of the run do nothing."""
     session_pacing: bool = True
     offsession_trades: OffsessionTrades = "none"
     offhours_quotes: bool = False
@@ -269,6 +298,10 @@ class Scenario:
         for symbol in self.only:
             self.universe.symbol_index(symbol)
         known = [symbol.name for symbol in self.universe.symbols]
+        for shock in self.shocks:
+            if shock.symbol not in (*known, EVERY_SYMBOL):
+                limit = f"the run has {', '.join(known)}, and {EVERY_SYMBOL!r} is all of them"
+                raise InputError(explain("symbol of a shock", shock.symbol, limit, nearest(shock.symbol, known)))
         for agent in self.agents:
             unknown = [symbol for symbol in agent.symbols if symbol not in known]
             if unknown:

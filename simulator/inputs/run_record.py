@@ -20,7 +20,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.agent_sources import source_files
-from simulator.inputs.config import LATENCY_NS_MAX, SEED_MAX, SEED_MIN, AgentSpec, Fees, OffsessionTrades, Rates, Refresh, Scenario
+from simulator.inputs.config import (
+    LATENCY_NS_MAX,
+    SEED_MAX,
+    SEED_MIN,
+    SHOCK_LOG_RETURN_MAX,
+    SHOCK_NS_MAX,
+    AgentSpec,
+    Fees,
+    OffsessionTrades,
+    Rates,
+    Refresh,
+    Scenario,
+    Shock,
+)
 from simulator.inputs.import_path import find, module_file
 from simulator.inputs.old_records import OLD_FORMAT, from_version_1
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket
@@ -85,6 +98,15 @@ class RefreshRecord(_Strict):
     ts: Instant
     over_ns: Annotated[int, Field(ge=1, lt=2**62)]
     prices: Annotated[dict[Name, PriceRecord], Field(max_length=LIST_MAX)]
+
+
+class ShockRecord(_Strict):
+    """A shock of the efficient price: from ``ts`` on, within ``over_ns``."""
+
+    ts: Instant
+    symbol: Short
+    log_return: Annotated[float, Field(ge=-SHOCK_LOG_RETURN_MAX, le=SHOCK_LOG_RETURN_MAX, allow_inf_nan=False)]
+    over_ns: Annotated[int, Field(ge=1, le=SHOCK_NS_MAX)]
 
 
 class SourceRecord(_Strict):
@@ -168,6 +190,8 @@ class RunRecord(_Strict):
     prices_source: Short
     prices: Annotated[dict[Name, PriceRecord], Field(max_length=LIST_MAX)]
     refreshes: Annotated[tuple[RefreshRecord, ...], Field(max_length=LIST_MAX * 10)]
+    shocks: Annotated[tuple[ShockRecord, ...], Field(max_length=LIST_MAX)] = ()
+    """None in records of before there were any."""
     scenario_file: ScenarioFileRecord | None
 
     @property
@@ -205,6 +229,7 @@ class RunRecord(_Strict):
                 Refresh(ts_ns=parse_ts(r.ts), over_ns=r.over_ns, prices={name: price.bracket() for name, price in r.prices.items()})
                 for r in self.refreshes
             ),
+            shocks=tuple(Shock(ts_ns=parse_ts(s.ts), symbol=s.symbol, log_return=s.log_return, over_ns=s.over_ns) for s in self.shocks),
             session_pacing=self.session_pacing, offsession_trades=self.offsession_trades, offhours_quotes=self.offhours_quotes,
             extra_tables=self.extra_tables, only=self.only, profile=profile, populations=changes, background=self.background,
             agents=tuple(self._agents() if agents is None else agents), max_orders=self.max_orders, price_window=self.price_window,
@@ -275,6 +300,9 @@ def record_run(
         "fees": {name: float(getattr(scenario.fees, name)) for name in FeesRecord.model_fields}, "max_orders": scenario.max_orders,
         "price_window": scenario.price_window, "history": scenario.history, "prices_source": prices_source,
         "prices": _prices(scenario.prices), "refreshes": tuple(refreshes),
+        "shocks": tuple(
+            {"ts": format_ts(s.ts_ns), "symbol": s.symbol, "log_return": float(s.log_return), "over_ns": s.over_ns} for s in scenario.shocks
+        ),
         "scenario_file": {"path": str(scenario_file[0]), "text": scenario_file[1]} if scenario_file is not None else None,
     }  # fmt: skip
     try:

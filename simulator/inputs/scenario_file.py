@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from simulator.errors import AgentError, InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.checks import whole
 from simulator.inputs.config import (
+    EVERY_SYMBOL,
     HISTORY_MAX,
     LATENCY_NS_MAX,
     MAX_ORDERS_MAX,
@@ -34,6 +36,7 @@ from simulator.inputs.config import (
     OffsessionTrades,
     Rates,
     Scenario,
+    Shock,
 )
 from simulator.inputs.import_path import find
 from simulator.inputs.paths import exists, is_file
@@ -41,7 +44,7 @@ from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Brac
 from simulator.inputs.sessions import format_ts, parse_dates, parse_ts, require_session, run_bounds, trading_days
 from simulator.inputs.strict_yaml import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
 from simulator.inputs.universe import Universe, check_universe, load_universe
-from simulator.records import EXTRA_TABLES, NS_PER_US
+from simulator.records import EXTRA_TABLES, NS_PER_S, NS_PER_US
 
 MODEL = "the file with everything in docs/scenarios.md"
 COPIES_MAX = 1_000
@@ -74,6 +77,15 @@ class FeesKeys(_Keys):
     maker_usd: float = Field(Fees().maker_usd, description="For fills of orders that stood in a book.")
     taker_usd: float = Field(Fees().taker_usd, description="For fills of orders as they arrive.")
     cross_usd: float = Field(Fees().cross_usd, description="For fills in a cross.")
+
+
+class ShockKeys(_Keys):
+    """News that moves the efficient price of a symbol."""
+
+    at: str = Field(description="When it begins, ISO-8601 with a zone.")
+    symbol: str = Field(EVERY_SYMBOL, description="A symbol of the universe, or '*' for all.")
+    by: Annotated[float, Field(ge=-0.5, le=1.0)] = Field(description="The part of the price: -0.12 is a fall of 12 %.")
+    over_s: Annotated[float, Field(ge=1.0, le=86_400.0)] = Field(1.0, description="Seconds that it takes.")
 
 
 class LimitsKeys(_Keys):
@@ -139,6 +151,7 @@ class ScenarioKeys(_Keys):
     populations: dict[str, Any] = Field(default_factory=dict, description="Parameters of the background flow that differ from the profile.")
     background: bool = Field(True, description="false: no compiled flow; the agents are the market.")
     agents: list[AgentKeys] = Field(default_factory=list)
+    shocks: list[ShockKeys] = Field(default_factory=list)
     fees: FeesKeys = FeesKeys()
     extra_tables: list[str] | None = Field(None, description=", ".join(EXTRA_TABLES))
     writer: Annotated[Annotated[str, Tag(NAMED)] | Annotated[UseKeys, Tag(INLINE)], Discriminator(_branch)] | None = Field(
@@ -169,6 +182,7 @@ class ScenarioFile:
     populations: Mapping[str, Any]
     background: bool
     agents: tuple[AgentSpec, ...]
+    shocks: tuple[Shock, ...]
     fees: Fees
     writer_arguments: Mapping[str, Any]
     limits: Mapping[str, Any]
@@ -190,8 +204,9 @@ class ScenarioFile:
     def fill(self, scenario: Scenario) -> Scenario:
         """The scenario with what no flag says."""
         return replace(
-            scenario, populations=self.populations, background=self.background, agents=self.agents, fees=self.fees, **self.limits
-        )
+            scenario, populations=self.populations, background=self.background, agents=self.agents, shocks=self.shocks, fees=self.fees,
+            **self.limits,
+        )  # fmt: skip
 
     def price_table(self, symbols: tuple[str, ...]) -> PriceTable | None:
         """Of the prices written out; None if there are none. Raises ``InputError`` if one is missing."""
@@ -254,7 +269,8 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     return ScenarioFile(
         path=path, text=file.text, about=keys.about, values=values, universe=universe,
         prices=_inline_prices(keys, file, universe), populations=keys.populations, background=keys.background,
-        agents=_agents(keys, file, path.parent, universe), fees=_at(file, ("fees",), lambda fees: Fees(**fees), keys.fees.model_dump()),
+        agents=_agents(keys, file, path.parent, universe), shocks=_shocks(keys, file, universe),
+        fees=_at(file, ("fees",), lambda fees: Fees(**fees), keys.fees.model_dump()),
         writer_arguments=arguments,
         limits=limits,
         lines={name: file.at(place) for name, place in places.items() if name in values or name in limits or name == "prices"},
@@ -387,6 +403,18 @@ def _inline_prices(keys: ScenarioKeys, file: YamlFile, universe: Universe) -> Ma
             given = [price.low, price.close, price.high]
             raise InputError(explain(file.at(("prices", name)), given, "low <= close <= high", "Put them in that order."))
     return {name: Bracket(p.low, p.high, p.close, "scenario") for name, p in keys.prices.items()}
+
+
+def _shocks(keys: ScenarioKeys, file: YamlFile, universe: Universe) -> tuple[Shock, ...]:
+    known = [symbol.name for symbol in universe.symbols]
+    shocks = []
+    for n, shock in enumerate(keys.shocks):
+        if shock.symbol not in (*known, EVERY_SYMBOL):
+            limit = f"the universe has {', '.join(known)}, and '{EVERY_SYMBOL}' is all of them"
+            raise InputError(explain(file.at(("shocks", n, "symbol")), shock.symbol, limit, nearest(shock.symbol, known)))
+        ts_ns = _at(file, ("shocks", n, "at"), parse_ts, shock.at)
+        shocks.append(Shock(ts_ns=ts_ns, symbol=shock.symbol, log_return=math.log1p(shock.by), over_ns=int(shock.over_s * NS_PER_S)))
+    return tuple(shocks)
 
 
 def _agents(keys: ScenarioKeys, file: YamlFile, folder: Path, universe: Universe) -> tuple[AgentSpec, ...]:

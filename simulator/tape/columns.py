@@ -44,7 +44,7 @@ from simulator.records import (
 ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTIFICATIONS = 0, 1, 2, 3, 4
 WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS = 5, 6, 7, 8
 
-# book facts: int64[B, 11]
+# book facts: int64[B, 14]
 SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
 """TICK_UNITS: a tick in units of 0.0001 USD."""
 RING_ROWS, RING_PRINTS = 4, 5
@@ -53,7 +53,9 @@ ALL_ROWS, ALL_PRINTS, ALL_SHARES, SHARES_CROSSED = 6, 7, 8, 9
 """Since the run began."""
 TAPE_TICK = 10
 """A tick in the tape's prices: TICK_UNITS over the symbol's ``price_scale``."""
-FACTS = 11
+LOT, LOT_PRINTS, LOT_TICKS = 11, 12, 13
+"""The symbol's round lot today; prints of a round lot or more outside of crosses since the run began, and the sum of their prices."""
+FACTS = 14
 WATCH_QUOTES, WATCH_TRADES = 1, 2
 
 # order of the columns of the integer matrices
@@ -99,7 +101,7 @@ class Columns(NamedTuple):
     used: I64
     """[16], rows used and what is wanted."""
     facts: I64
-    """[B, 11], symbol, venue, its tick, what of this book is watched, and what it has counted."""
+    """[B, 14], symbol, venue, its tick, what of this book is watched, and what it has counted."""
     notifications: I64
     """[n, 7]"""
     ring_ts: I64
@@ -212,6 +214,9 @@ def write_trade(out: Columns, b: int, ts: int, price: int, size: int, side: int,
     out.facts[b, ALL_SHARES] += size
     if cond != 0:
         out.facts[b, SHARES_CROSSED] += size
+    elif size >= out.facts[b, LOT]:
+        out.facts[b, LOT_PRINTS] += 1
+        out.facts[b, LOT_TICKS] += price
     if out.used[WANT_RING] != 0:
         r = out.facts[b, RING_PRINTS] % out.last_trade.shape[1]
         out.last_trade[b, r, 0] = ts

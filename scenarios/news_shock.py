@@ -1,0 +1,21 @@
+"""A stock that jumps by 2 % without a pause, and the same market without the news: ``python -m scenarios.news_shock`` prints both."""
+
+from __future__ import annotations
+
+import sys
+
+from scenarios.launcher.catalog import find_scenario
+from simulator.analysis.happened import print_with_and_without
+from simulator.inputs.scenario_file import load_scenario
+
+SEEDS = (1, 2)
+
+
+def main() -> int:
+    """Print the same seeds with the scenario's shocks and without them."""
+    print_with_and_without(load_scenario(find_scenario("news_shock")), "A jump on news", SEEDS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
