@@ -14,7 +14,7 @@ from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
-from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, day_path, own_returns, shared_returns, spread_shape
+from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, column_sums, day_path, own_returns, shared_returns, spread_shape
 from simulator.flow.impact import impact_table, parent_moments
 from simulator.flow.looks import looks_of
 from simulator.flow.profile import Profile, load_profile
@@ -310,7 +310,7 @@ class BackgroundFlow:
         if from_ns == self._seeds_ns:
             leave_room_for_seeds(budget[(from_ns - block_ns) // NS_PER_S], len(universe.venues))
         fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
-        self._fill_path(hour, phases, busy[:, self._symbols], prints_s[:, self._symbols])
+        self._fill_path(hour, phases, np.ascontiguousarray(busy[:, self._symbols]), np.ascontiguousarray(prints_s[:, self._symbols]))
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
@@ -334,7 +334,8 @@ class BackgroundFlow:
         first = hour * BLOCK_S // STEP_S
         rows = np.minimum(first + np.arange(BLOCK_S) // STEP_S, len(self._day_path.pull) - 1)
         base, pull, target = (part[rows] for part in self._day_path)
-        volatility = base * np.exp(ACTIVITY_EXPONENT * busy) / np.exp(ACTIVITY_EXPONENT * busy).mean(axis=0)
+        lively = np.exp(ACTIVITY_EXPONENT * busy)
+        volatility = base * lively * len(lively) / column_sums(lively)
         date = day.date
         shared = shared_returns(scenario.seed, date, hour, volatility, symbols, profile)
         own = own_returns(scenario.seed, date, hour, volatility, symbols, profile)

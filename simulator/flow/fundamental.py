@@ -51,6 +51,12 @@ def volatility_shape(minutes: F64) -> F64:
     return np.asarray(0.72 + 2.3 * np.exp(-t / 12) + 0.55 * np.exp(-t / 70) + 0.75 * np.exp(-(SESSION_MINUTES - t) / 18), np.float64)
 
 
+def column_sums(values: F64) -> F64:
+    """[n]: the sum of each column, row after row: numpy's own sum goes another way, and rounds otherwise, for a single column than for
+    several, and a symbol's numbers must not hang on which others the worker has."""
+    return np.asarray(np.cumsum(values, axis=0)[-1], np.float64)
+
+
 def smooth_noise(shocks: F64, tau: float) -> F64:
     """Ornstein-Uhlenbeck paths of unit variance, one a column, from standard normals of the same shape; ``tau`` in rows."""
     decay = math.exp(-1.0 / tau)
@@ -95,7 +101,7 @@ def day_path(seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Sk
     for start_ns, end_ns, variance, target, shape in parts:
         here = (clock_ns >= start_ns) & (clock_ns < end_ns)
         square = (shape[here, None] * level[here]) ** 2
-        square *= variance * skeleton.volatility**2 / (square.sum(axis=0) * STEP_S)
+        square *= variance * skeleton.volatility**2 / (column_sums(square) * STEP_S)
         left = np.cumsum(square[::-1], axis=0)[::-1]
         out.volatility[here] = np.sqrt(square)
         out.pull[here] = square / left / STEP_S
