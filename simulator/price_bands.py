@@ -31,6 +31,7 @@ from simulator.flow.price_look import (
     REFERENCE,
     SINCE,
     UPPER,
+    WATCHED,
     WINDOW_S,
     look,
 )
@@ -84,9 +85,12 @@ class PriceBands:
         self._board = board
         count = len(listings)
         self._tick_units = exchange.columns.facts[:: exchange.venues, TICK_UNITS].tolist()
-        self._bands = np.zeros((count, BAND_COLUMNS), np.int64)
-        self._past = np.zeros((WINDOW_S + 1, count, 2), np.int64)
-        self._looks = 0
+        watched = flow.watch_bands(self._look_is_due)
+        self._flow_looks = watched is not None
+        """A look costs a microsecond, but to leave the compiled flow for it each second would cost a tenth of a day's time."""
+        empty = np.zeros((count, BAND_COLUMNS), np.int64), np.zeros((count, WINDOW_S + 1, 2), np.int64)
+        self._bands, self._past = empty if watched is None else watched
+        self._due_ns = -1
         self._last_reference = [0] * count
         """Of each symbol, of this day or one before."""
         self._collars: dict[int, _Collar] = {}
@@ -100,27 +104,50 @@ class PriceBands:
         clock.process(self._run([day for day in days if day.is_session]))
 
     def _run(self, days: Sequence[TradingDay]) -> Generator[Any, Any, None]:
-        clock, head, facts, bands, past = self._clock, self._exchange.books.head, self._exchange.columns.facts, self._bands, self._past
+        clock, bands = self._clock, self._bands
         for day in days:
             first_ns = max(day.open_ns, -(-clock.now // NS_PER_S) * NS_PER_S)
             if first_ns >= day.close_ns:
                 continue
             yield clock.at(first_ns, CROSS)
             self._day = day
-            for now_ns in range(first_ns, day.close_ns, NS_PER_S):
+            bands[:, WATCHED] = 1
+            wider_ns = day.close_ns - DOUBLED_NS
+            for now_ns in (first_ns, wider_ns) if self._flow_looks else range(first_ns, day.close_ns, NS_PER_S):
                 if now_ns > first_ns:
                     yield clock.at(now_ns, CROSS)
-                self._looks += 1
-                if look(head, facts, bands, past, self._looks):
-                    for k in np.flatnonzero(bands[:, DUE]).tolist():
-                        self._do(k, int(bands[k, DUE]))
-                if now_ns == day.close_ns - DOUBLED_NS:
+                if not self._flow_looks and look(self._exchange.books.head, self._exchange.columns.facts, bands, self._past, self._second):
+                    self._do_all()
+                if now_ns == wider_ns:
                     for k in np.flatnonzero(bands[:, UPPER]).tolist():
                         self._tell(k, int(bands[k, REFERENCE]))
             yield clock.at(day.close_ns, CROSS)
+            bands[:, WATCHED] = 0
             for k in np.flatnonzero(bands[:, UPPER]).tolist():
                 self._end(k)
             self._day = None
+
+    @property
+    def _second(self) -> int:
+        """Of the last look."""
+        return self._clock.now // NS_PER_S
+
+    def _look_is_due(self, ts_ns: int) -> None:
+        """The flow's look at ``ts_ns`` has found something to do: it is done at that time."""
+        if self._due_ns != ts_ns:
+            self._due_ns = ts_ns
+            event = self._clock.at(ts_ns, CROSS)
+            assert event.callbacks is not None
+            event.callbacks.append(self._look_was_due)
+
+    def _look_was_due(self, _event: object) -> None:
+        self._due_ns = -1
+        self._do_all()
+
+    def _do_all(self) -> None:
+        for k in np.flatnonzero(self._bands[:, DUE]).tolist():
+            due, self._bands[k, DUE] = int(self._bands[k, DUE]), 0
+            self._do(k, due)
 
     def _do(self, k: int, due: int) -> None:
         """What a look has found for the symbol."""
@@ -136,10 +163,10 @@ class PriceBands:
             self._pause(k)
             return
         if due & NEW_REFERENCE:
-            row[SINCE] = self._looks
+            row[SINCE] = self._second
             self._tell(k, int(row[MEAN]))
         if due & LIMIT_BEGINS:
-            row[LIMIT_SINCE] = self._looks
+            row[LIMIT_SINCE] = self._second
         elif due & LIMIT_ENDS:
             row[LIMIT_SINCE] = -1
         if due & (LIMIT_BEGINS | LIMIT_ENDS):
@@ -154,7 +181,7 @@ class PriceBands:
 
     def _begin(self, k: int, reference: int) -> None:
         """Bands from now on, around the price of a cross or what stands for one."""
-        self._bands[k, [SINCE, FIRST_LOOK, LIMIT_SINCE]] = self._looks, self._looks, -1
+        self._bands[k, [SINCE, FIRST_LOOK, LIMIT_SINCE]] = self._second, self._second, -1
         self._tell(k, reference)
 
     def _tell(self, k: int, reference: int) -> None:

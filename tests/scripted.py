@@ -73,6 +73,8 @@ class ScriptedFlow:
 
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None: ...
 
+    def watch_bands(self, on_due: Any) -> None: ...
+
 
 class ScriptedMarket(Market):
     """A market with a ``ScriptedFlow``."""

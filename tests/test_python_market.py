@@ -251,6 +251,8 @@ class DecidingFlow:
 
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None: ...
 
+    def watch_bands(self, on_due: Any) -> None: ...
+
 
 class DecidingMarket(Market):
     def _make_flow(self) -> Flow:

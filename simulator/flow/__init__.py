@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import TradingDay
+from simulator.records import I64
 
 NEVER_NS = 2**62
 """A time after every run."""
@@ -38,6 +40,11 @@ class Flow(Protocol):
     def shock(self, symbol: int, log_return: float, from_ns: int, over_ns: int) -> None:
         """Let the efficient price move by so much in that time, and stay there."""
 
+    def watch_bands(self, on_due: Callable[[int], None]) -> tuple[I64, I64] | None:
+        """The arrays of ``price_look`` if it looks at the bands itself, each second; then it calls ``on_due`` with the time of a look that
+        has found something to do, and comes back. None: somebody else looks.
+        """
+
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
         """Price bands from now on: no bid above, no offer below, no trade outside; zeros for none."""
 
@@ -67,3 +74,6 @@ class NoFlow:
 
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
         pass
+
+    def watch_bands(self, on_due: Callable[[int], None]) -> tuple[I64, I64] | None:
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
-from simulator.flow import HORIZON, NEVER_NS, events
+from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, column_sums, day_path, own_returns, shared_returns, spread_shape
 from simulator.flow.impact import impact_table, parent_moments
 from simulator.flow.looks import looks_of
+from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
 from simulator.flow.profile import Profile, load_profile
 from simulator.flow.rates import DayRates, budgets, leave_room_for_seeds
 from simulator.flow.skeleton import skeleton
@@ -92,6 +94,7 @@ class BackgroundFlow:
             for symbol in scenario.universe.symbols
         ])  # fmt: skip
         self._drifts: list[_Drift] = []
+        self._on_due: Callable[[int], None] = lambda ts_ns: None
         self.next_ns: int = NEVER_NS
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
@@ -132,6 +135,9 @@ class BackgroundFlow:
         while True:
             status = int(events.advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns)))
             self._note_next()
+            if status == events.DUE:
+                self._on_due(int(self._state.whole[:, st.SECOND_END].max()) - NS_PER_S)
+                return NOTIFICATION
             if status >= events.STUCK:
                 self._explain_stuck(status - events.STUCK)
             if status != HORIZON or self.next_ns >= horizon_ns:
@@ -193,6 +199,11 @@ class BackgroundFlow:
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
         """Price bands from now on; zeros for none."""
         self._state.real[symbol, [st.BAND_LOW, st.BAND_HIGH]] = low_ticks, high_ticks
+
+    def watch_bands(self, on_due: Callable[[int], None]) -> tuple[I64, I64]:
+        """The arrays of ``price_look`` that it keeps; it looks at each symbol that is WATCHED as the symbol's second begins."""
+        self._on_due = on_due
+        return self._state.bands, self._state.past
 
     def _add(self, drift: _Drift, from_s: int, sign: float) -> None:
         """Put a drift into the hour at hand, from that second on."""
@@ -466,4 +477,6 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         budget=np.zeros((count, BLOCK_S, 6), np.int32),
         path=np.zeros((count, BLOCK_S, st.PATHS)),
         mode=np.zeros(BLOCK_S, np.int8),
+        bands=np.zeros((count, BAND_COLUMNS), np.int64),
+        past=np.zeros((count, WINDOW_S + 1, 2), np.int64),
     )

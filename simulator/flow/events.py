@@ -13,6 +13,7 @@ from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_left, prints_owed, rows_owed, spare_rows, unserved
 from simulator.flow.edges import is_held, observe
+from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
@@ -50,6 +51,8 @@ HELD_REACTIONS = 3
 TRIES_MAX = 64
 """Attempts to make a row that is due; a book that is never changed by so many cannot be quoted any more."""
 HORIZON, FULL, NOTIFICATION, STUCK = 0, 1, 2, 3
+DUE = -1
+"""A look at a symbol's price bands has found something to do."""
 
 
 @kernel
@@ -184,11 +187,13 @@ def postpone(fl: FlowState, i: int, t: int) -> None:
 
 @inlined
 def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
-    """The symbol's next event, at ``t``. Returns STUCK or HORIZON."""
+    """The symbol's next event, at ``t``. Returns STUCK, DUE or HORIZON."""
     whole = fl.whole[i]
     status = HORIZON
     if t >= whole[SECOND_END]:
         begin_second(bk, out, fl, i, t)
+        if fl.bands[i, WATCHED] != 0 and look_at(bk.head, out.facts, fl.bands, fl.past, i, t // NS_PER_S) != 0:
+            status = DUE
     elif t >= whole[SECOND_END] - LAST_NS // 2 and t != whole[SLOT]:
         postpone(fl, i, t)
     elif t == whole[SWEEP_AT]:
@@ -235,7 +240,7 @@ def sink_heap(fl: FlowState, k: int) -> None:
 
 @entry
 def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
-    """Run all events before ``horizon``, symbols in global order of time. Returns HORIZON, FULL, NOTIFICATION or STUCK + the symbol."""
+    """Run all events before ``horizon``, symbols in order of time. Returns HORIZON, FULL, NOTIFICATION, DUE or STUCK + the symbol."""
     while True:
         i = fl.heap[0]
         t = fl.whole[i, NEXT]
@@ -245,6 +250,8 @@ def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
             return FULL
         status = run_symbol(bk, out, fl, i, t)
         sink_heap(fl, 0)
+        if status == DUE:
+            return DUE
         if status != HORIZON:
             return status + i
         if out.used[NOTIFICATIONS] > 0:

@@ -130,3 +130,7 @@ class FlowState(NamedTuple):
     """[S, n, 8]"""
     mode: I8
     """[n]"""
+    bands: I64
+    """[S, 9], of ``price_look``: price bands, and what was found at the last look."""
+    past: I64
+    """[S, 301, 2], of the same."""

@@ -58,24 +58,24 @@ class Records:
         self._state = np.zeros(2, np.int64)
         self._words = size // 8
         self._out = np.zeros((1, self._words), np.int64)
+        self._last = 0
+        """Where in ``out`` the record is that waits."""
         self._flags = (4, 32) if self._words == MBO_WORDS else (3, 48)
 
     def take(self, messages: I64, levels: I64) -> I64:
-        """The records of some messages, as words; the last one waits."""
+        """The records of some messages, as words, a view until the next call; the last one waits."""
+        self._out[0] = self._out[self._last]
         room = RECORDS_A_MESSAGE * messages.shape[1] + 1
         if room > len(self._out):
             self._out = np.concatenate((self._out[:1], np.zeros((room - 1, self._words), np.int64)))
         count = write_records(messages, _ACTIONS, levels, _PLACES, self._heads, self._before, self._state, self._out)
-        if not count:
-            return self._out[:0]
-        made = self._out[: count - 1].copy()
-        self._out[0] = self._out[count - 1]
-        self._state[WAITING] = 1
-        return made
+        self._state[WAITING] = int(count > 0)
+        self._last = max(count - 1, 0)
+        return self._out[: self._last]
 
     def rest(self) -> I64:
         """The record that waits, if any: the last of its instant."""
-        made = self._out[: self._state[WAITING]].copy()
+        made = self._out[self._last : self._last + int(self._state[WAITING])].copy()
         word, shift = self._flags
         made[:, word] |= LAST << shift
         self._state[WAITING] = 0

@@ -21,7 +21,7 @@ from simulator.tape.sink import RunInfo
 
 ROWS_AT_ONCE = 16_384
 ORDERED_BY = ("symbol", "venue")
-"""Rows of one instant stand in this order, each by its place in the universe; those of one book as they came."""
+"""Rows of one instant stand in this order, each by its place in the universe, no venue first; those of one book as they came."""
 
 
 def schema_of(table: str, run: RunInfo) -> Any:
@@ -152,6 +152,12 @@ def in_time_order(parts: Sequence[Iterator[Any]]) -> Iterator[Any]:
 
 def _sorted(pieces: Sequence[Any]) -> Any:
     rows = pa.concat_tables(pieces)
-    keys = [times(rows), *(codes(rows, name) for name in ORDERED_BY if name in rows.schema.names)]
+    keys = [times(rows), *(_order(rows, name) for name in ORDERED_BY if name in rows.schema.names)]
     order = np.lexsort(keys[::-1])
     return rows if (order[1:] > order[:-1]).all() else rows.take(pa.array(order))
+
+
+def _order(rows: Any, name: str) -> Any:
+    """As a market orders its rows: no word, the market as a whole, comes before all words."""
+    places, words = codes(rows, name), _words(rows, name).to_pylist()
+    return np.where(places == words.index(""), -1, places) if "" in words else places
