@@ -147,12 +147,13 @@ from simulator.flow import events, quoting
 tries = []
 real = events.maintain
 
-def reluctant(bk, fl, i, v, b):
+def reluctant(bk, fl, i, v, t):
     tries.append(i)
     if len(tries) % events.TRIES_MAX == 0:
-        quoting.post(bk, fl, i, b, 0, int(bk.head[b, quoting.SHOWN_BID]), 100, 1, False)
+        b = i * fl.repricing.shape[1] + v
+        quoting.post(bk, fl, b, 0, int(bk.head[b, quoting.SHOWN_BID]), 100, 1, False)
 
-def unwilling(bk, fl, i, v, b):
+def unwilling(bk, fl, i, v, t):
     tries.append(i)
 
 few = Rates(market_data_min_eps=10, market_data_max_eps=12, trades_min_eps=0, trades_max_eps=0)

@@ -310,7 +310,7 @@ WRONG = [
     ("about: two agents", "writer: {use: 'my_agents:make_sinc'}", ["line 1: writer.use", "Did you mean make_sink?"]),
     ("about: two agents", "writer: parket", ["line 1: writer", "did you mean parquet"]),
     ("about: two agents", "dates: 2025-07-01", ["line 1: dates", "start_ts and end_ts"]),
-    ("about: two agents", "profile: specs", ["line 1: profile", "known are spec"]),
+    ("about: two agents", "profile: specs", ["line 1: profile", "known are market, spec"]),
     ("about: two agents", "universe: nowhere.yaml", ["line 1: universe", "nowhere.yaml"]),
     ("about: two agents", "universe: {venues: []}", ["line 1: universe.venues", "at least 1 item"]),
 ]  # fmt: skip

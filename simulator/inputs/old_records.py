@@ -16,6 +16,8 @@ from simulator.inputs.universe import Name, load_universe
 OLD_FORMAT = "equities-market-simulator/1"
 Short = Annotated[str, StringConstraints(max_length=4_096)]
 Price = Annotated[float, Field(allow_inf_nan=False)]
+BUILTIN_DATE = "2025-06-30"
+"""Of the prices that 0.1 had in its own table."""
 MAX_ORDERS, PRICE_WINDOW, HISTORY = 2048, 16384, 4096
 """What 0.1 had where no scenario file said otherwise; its manifests do not keep them."""
 
@@ -101,7 +103,9 @@ def from_version_1(text: bytes | str, where: str) -> dict[str, Any]:
         "profile": {"name": kept.profile, "parameters": load_profile(kept.profile).model_dump(mode="json")}, "background": True,
         "agents": (), "fees": {"maker_usd": fees.maker_usd, "taker_usd": fees.taker_usd, "cross_usd": fees.cross_usd},
         "max_orders": MAX_ORDERS, "price_window": PRICE_WINDOW, "history": HISTORY, "prices_source": old.prices_source,
-        "prices": {name: price.model_dump() for name, price in old.prices.items()},
+        "prices": {
+            name: {**price.model_dump(), "date": BUILTIN_DATE if price.source == "builtin" else ""} for name, price in old.prices.items()
+        },
         "refreshes": tuple(
             {
                 "ts": format_ts(r.ts_ns), "over_ns": r.over_ns,
