@@ -25,7 +25,7 @@ from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.market import Market
 from simulator.notices import StatusReason
 from simulator.price_bands import PriceBands, band_width
-from simulator.records import NS_PER_MINUTE, NS_PER_S, OrderType, Reject, Side
+from simulator.records import NS_PER_MINUTE, NS_PER_S, CrossKind, OrderType, Reject, Side
 
 CLOSE_NS = parse_ts("2025-07-01T20:00:00Z")
 A = ("AAPL", "NASDAQ")
@@ -431,3 +431,15 @@ def test_a_shock_from_python_is_checked() -> None:
 def test_check_scenario_tells_the_shocks(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["check", "halt"]) == 0
     assert "NVDA: -8.00 % within 20 s from 2025-07-01 10:03:00 New York time on" in capsys.readouterr().out
+
+
+def test_neither_slices_nor_the_other_symbols_move_a_row_of_a_pause() -> None:
+    """The looks come with the flow's seconds, and what they find is done in Python."""
+    chosen = replace(shortened("halt", 9), levels=1)
+    whole, cut = Market(chosen), Market(replace(chosen, only=("NVDA",), slice_ns=370_000_007))
+    for market in (whole, cut):
+        market.run_until(market.scenario.end_ns)
+    parts = {key: part for key, part in whole.result().digest_parts.items() if key[1] == "NVDA"}
+    assert cut.result().digest_parts == parts
+    assert len(parts) == 4
+    assert [cross.kind for cross in cut.result().crosses] == [CrossKind.RESUME]
