@@ -244,6 +244,7 @@ class BackgroundFlow:
         real[st.SHIFT] = shift
         real[st.PRICE] = ticks + shift
         real[st.PRINTS_USUAL] = PRINTS_AN_ORDER_MEAN
+        real[st.FAR] = scenario.price_window // 8
         tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
         real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window
         looks = looks_of(symbol, self._brackets[symbol.name].close, profile)

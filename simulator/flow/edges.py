@@ -13,6 +13,7 @@ from simulator.flow.state import (
     BAND_LOW,
     BUSY,
     EXTRA_SPREAD,
+    FAR,
     HALF_SPREAD,
     INVENTORY,
     OFFSET,
@@ -94,9 +95,9 @@ def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
         if u != v:
             away = seen_quote(fl, i, u, seen_ns, 1 - side)
             if side == 0:
-                if away != NO_ASK:
+                if away != NO_ASK and price - away < fl.real[i, FAR]:
                     price = min(price, away - away_by)
-            elif away != NO_BID:
+            elif away != NO_BID and away - price < fl.real[i, FAR]:
                 price = max(price, away + away_by)
     return max(1 + side, price)
 
@@ -122,3 +123,14 @@ def is_held(bk: Books, fl: FlowState, i: int, v: int) -> bool:
     """Whether venue ``v`` quotes wider than its maker would if it were alone."""
     b = i * fl.repricing.shape[1] + v
     return best_shown(bk, b, 0) < edge(fl, i, v, 0) or best_shown(bk, b, 1) > edge(fl, i, v, 1)
+
+
+@kernel
+def is_left_behind(bk: Books, fl: FlowState, i: int, v: int) -> bool:
+    """Whether the price has gone so far from a quote of venue ``v`` that its two sides must follow together: what stood between would
+    fill the book's price window, and one side alone would push the other out of it."""
+    b = i * fl.repricing.shape[1] + v
+    far = fl.real[i, FAR]
+    bid = best_shown(bk, b, 0)
+    ask = best_shown(bk, b, 1)
+    return (bid != NO_BID and abs(edge(fl, i, v, 0) - bid) > far) or (ask != NO_ASK and abs(edge(fl, i, v, 1) - ask) > far)

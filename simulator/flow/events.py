@@ -12,7 +12,7 @@ from simulator.book.jit import entry, inlined, kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import count_row, is_open, prints_left, prints_owed, rows_owed, spare_rows, unserved
-from simulator.flow.edges import is_held, observe
+from simulator.flow.edges import is_held, is_left_behind, observe
 from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
@@ -127,6 +127,8 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         if is_empty(bk, b):
             fl.repricing[i, v] = NEVER_NS
             seed_book(bk, fl, i, v, t)
+        elif is_left_behind(bk, fl, i, v):
+            requote(bk, fl, i, v, t)
         else:
             maintain(bk, fl, i, v, t)
         _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)

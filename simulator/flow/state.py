@@ -52,7 +52,9 @@ SCALE, ODD = 11, 12
 """Of displayed sizes, against the profile's; odd lots among takers' orders."""
 BAND_LOW, BAND_HIGH = 14, 15
 """Price bands, ticks: no bid above the upper one, no offer below the lower one, no trade outside of them; 0 without any."""
-REALS = 16
+FAR = 16
+"""Ticks: a quote so far from the price has yet to follow it, and nobody minds it."""
+REALS = 17
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -99,7 +101,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 16]"""
+    """[S, 17]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
