@@ -18,6 +18,7 @@ import duckdb
 MACROS = """
 CREATE MACRO second(ts) AS ts // 1000000000;
 CREATE MACRO trading_day(ts) AS {trading_day};
+CREATE MACRO in_session(ts) AS {in_session};
 CREATE MACRO on_grid(price, symbol) AS {on_grid};
 CREATE MACRO sign(side) AS CASE side WHEN 'S' THEN 1 ELSE -1 END;            -- price * sign: the lower, the sooner it trades
 """
@@ -104,8 +105,8 @@ def book_row_checks(levels: int, least: int = 1) -> dict[str, str]:
         "uncrossed": "bids[1][1] >= asks[1][1]",
         # And whole shares.
         "sizes positive": "list_min(bids[2]) <= 0 OR list_min(asks[2]) <= 0 OR (list_sum(bids[2]) + list_sum(asks[2])) % 1 <> 0",
-        # Two lists of 1 to L numbers (in an empty market of 0 to L), no NULL among them.
-        "equal N": f"({' AND '.join(whole_lists)}) IS NOT TRUE",
+        # Two lists of 1 to L numbers (in an empty market of 0 to L), no NULL among them; outside the session a venue that closes shows none at all.
+        "equal N": f"({' AND '.join(whole_lists)} OR len(bids[1]) = 0 AND len(asks[1]) = 0 AND NOT in_session(ts)) IS NOT TRUE",
         # Exactly the double nearest to the decimal: a multiplication by 0.01 would miss it.
         "on the tick grid": f"{' OR '.join(off_grid)} OR NOT isfinite(list_sum(bids[1]) + list_sum(asks[1]))",
     }
@@ -283,7 +284,8 @@ def ask(con: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, int]:
         (RATES, rates), (EVERY_VENUE, asked.every_venue),
     )  # fmt: skip
     trading_day = " + ".join(f"(ts >= {start})::BIGINT" for start in asked.day_starts) or NEW_YORK_DATE
-    con.execute(MACROS.format(trading_day=trading_day, on_grid=_on_grid(asked.tick_units)))
+    in_session = " OR ".join(f"ts >= {start} AND ts < {end}" for start, end in asked.sessions) or "false"
+    con.execute(MACROS.format(trading_day=trading_day, in_session=in_session, on_grid=_on_grid(asked.tick_units)))
     places = " UNION ALL ".join(f"SELECT ts, filename, file_row_number, date, hour FROM {name}" for name in table_names(has_truth, has_orders))
     con.execute(f"CREATE VIEW places AS {places}")
     con.execute("CREATE TABLE sessions (open_ns BIGINT, close_ns BIGINT)")

@@ -54,7 +54,7 @@ FAULTS = {
     "partition holds its hour": ("market_data", "n = 300", "timestamp_ns + INTERVAL 1 HOUR AS timestamp_ns"),
     "trades in their phase": ("trades", "n = 40", "timestamp_ns - INTERVAL 30 MINUTE AS timestamp_ns"),
     "crosses where listed": ("trades", "cond = 'O'", "'IEX' AS venue"),
-    "one cross each": ("trades", "n = 40", "'O' AS cond"),
+    "one cross each": ("trades", "n = (SELECT max(n) FROM plain)", "'O' AS cond"),
     "price and size positive": ("trades", "n = 40", "0 AS size"),
     "print at a displayed price": ("truth", "n = (SELECT min(n) FROM plain WHERE hidden_size = 0 AND taker_order > 0)", "price + 5 AS price"),
     "print within the quote": ("truth", "n = (SELECT min(n) FROM plain WHERE hidden_size = size AND taker_order > 0)", "price + 0.5 AS price"),

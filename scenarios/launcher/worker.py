@@ -22,8 +22,6 @@ STRETCH_WALL_S = 0.25
 STRETCH_MAX_NS = 10 * NS_PER_MINUTE
 HELD_ROWS = 200_000
 """Book rows that a stretch of a run limited by their number may hold, over all workers."""
-LOAD_EXPONENT = 0.4
-"""Of a symbol's daily volume: its share of the rows beyond those that all symbols have (``simulator/flow/rates.py``)."""
 AIM = 0.3
 """Where in their band rows are on average."""
 
@@ -221,13 +219,22 @@ def _swap(dealt: list[list[list[str]]], load: Mapping[str, float]) -> bool:
 
 
 def expected_rows(scenario: Scenario) -> dict[str, float]:
-    """Book rows a second of each symbol in the session, as ``simulator/flow/rates.py`` deals them: a part alike, the rest by volume."""
+    """Book rows a second of each symbol in the session, as ``simulator/flow/rates.py`` deals them: a part alike, the rest by volume and by
+    how many ticks the price moves."""
+    from simulator.flow.looks import tick_moves
+    from simulator.flow.profile import load_profile
+    from simulator.flow.rates import QUOTES_BY_MOVES
+
     symbols, rates = scenario.universe.symbols, scenario.rates
-    alike = min(len(scenario.universe.venues), rates.market_data_min_eps // len(symbols)) if scenario.background else 1
+    if not scenario.background:
+        return {symbol.name: 1.0 for symbol in symbols}
+    profile = load_profile(scenario.profile, scenario.populations)
+    alike = min(profile.rows_a_venue * len(scenario.universe.venues), rates.market_data_min_eps // len(symbols))
     aim = rates.market_data_min_eps + AIM * (rates.market_data_max_eps - rates.market_data_min_eps)
-    by_volume = max(aim - alike * len(symbols), 0.0) if scenario.background else 0.0
-    weights = [symbol.daily_volume**LOAD_EXPONENT for symbol in symbols]
-    return {symbol.name: alike + by_volume * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
+    rest = max(aim - alike * len(symbols), 0.0)
+    moves = tick_moves(scenario, profile).tolist()
+    weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** QUOTES_BY_MOVES for s, m in zip(symbols, moves, strict=True)]
+    return {symbol.name: alike + rest * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
 
 
 def _groups(names: Sequence[str], agents: Sequence[AgentSpec]) -> list[list[str]]:

@@ -17,7 +17,7 @@ from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, column_sums, day_path, own_returns, shared_returns, spread_shape
 from simulator.flow.impact import impact_table, parent_moments
-from simulator.flow.looks import looks_of
+from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
 from simulator.flow.profile import Profile, load_profile
 from simulator.flow.rates import DayRates, budgets, leave_room_for_seeds
@@ -88,11 +88,7 @@ class BackgroundFlow:
         self._brackets = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
         self._exact = {symbol for symbol in self._names() if self._brackets[symbol].is_exact}
         """Whose price at the run's start is given; it has not begun yet."""
-        self._tick_moves = np.array([
-            symbol.daily_volatility * self._profile.volatility_scale / math.sqrt(SECONDS_A_SESSION)
-            * scenario.prices[symbol.name].close * PRICE_UNITS_PER_USD / symbol.tick_units
-            for symbol in scenario.universe.symbols
-        ])  # fmt: skip
+        self._tick_moves = tick_moves(scenario, self._profile)
         self._drifts: list[_Drift] = []
         self._on_due: Callable[[int], None] = lambda ts_ns: None
         self.next_ns: int = NEVER_NS

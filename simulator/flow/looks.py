@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
+from simulator.flow.fundamental import SECONDS_A_SESSION
 from simulator.flow.profile import Profile
+from simulator.inputs.config import Scenario
 from simulator.inputs.universe import Symbol
-from simulator.records import PRICE_UNITS_PER_USD
+from simulator.records import F64, PRICE_UNITS_PER_USD
 
 USUAL_VOLATILITY, USUAL_USD_A_DAY, USUAL_USD = 0.018, 5e9, 150.0
 """Of the share whose numbers the profile gives: a day's volatility, what is traded of it in a day, its price."""
@@ -46,3 +50,10 @@ def looks_of(symbol: Symbol, price_usd: float, profile: Profile) -> Looks:
     if profile.odd_lots_by_price:
         odd = min(max(odd + profile.odd_lots_by_price * math.log(price_usd / USUAL_USD), ODD_LOTS_LEAST), ODD_LOTS_MOST)
     return Looks(half, profile.half_spread_away * max(1.0, half), scale, odd)
+
+
+def tick_moves(scenario: Scenario, profile: Profile) -> F64:
+    """[symbols of the universe]: how many ticks each price usually moves in a second."""
+    prices = scenario.prices
+    usual = [s.daily_volatility * prices[s.name].close * PRICE_UNITS_PER_USD / s.tick_units for s in scenario.universe.symbols]
+    return np.asarray(usual, np.float64) * (profile.volatility_scale / math.sqrt(SECONDS_A_SESSION))
