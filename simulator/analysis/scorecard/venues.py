@@ -242,7 +242,7 @@ def _crosses(parts: Sequence[Part], unless: str) -> Check:
         note="Real crosses are mostly one tick deep.",
     )
     deepest = {s: max(p.deepest for p in ps) for s, ps in by_symbol(parts).items()}
-    worst = max(deepest, key=lambda s: deepest[s], default="")
+    worst = max(sorted(deepest), key=lambda s: deepest[s], default="")  # of several the first by name, whatever order they came in
     facts = (
         ("locks a symbol and day", f"{est.ratio(locks, days):,.0f}" if days else "-"),
         ("deepest", f"{deepest[worst]:.0f} ticks ({worst})" if worst else "-"),
