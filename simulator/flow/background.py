@@ -353,7 +353,8 @@ class BackgroundFlow:
         parents_s = np.maximum(prints_s, 1e-3) / PRINTS_AN_ORDER_MEAN / mean_length
         impact = base * ticks * np.sqrt(profile.variance_flow / (parents_s * mean_square))
         trades = (phases == Phase.CONTINUOUS) | (scenario.offsession_trades != "none")
-        lean = profile.variance_flow * pull / (parents_s * mean_impact * impact) * trades[:, None]
+        moved = parents_s * mean_impact * impact * np.ones_like(pull)  # nothing, if orders have no part in the variance
+        lean = np.divide(profile.variance_flow * pull, moved, out=np.zeros_like(pull), where=moved > 0) * trades[:, None]
         shape = spread_shape(self._minutes(hour), phases, profile.spread_opening)
         for column, values in (
             (st.BUSY, busy), (st.VOLATILITY, volatility), (st.FACTOR, shared), (st.OWN, own), (st.PULL, pull), (st.TARGET, ticks),
