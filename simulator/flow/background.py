@@ -16,6 +16,7 @@ from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, column_sums, day_path, own_returns, shared_returns, spread_shape
+from simulator.flow.hours import modes_of, phases_of, venues_open
 from simulator.flow.impact import impact_table, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
@@ -27,10 +28,8 @@ from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import TradingDay, trading_days
 from simulator.records import (
     F64,
-    I8,
     I32,
     I64,
-    NS_PER_MINUTE,
     NS_PER_S,
     PRICE_INT_MAX,
     PRICE_TICKS_MAX,
@@ -48,13 +47,6 @@ LEVELS_KEPT = SEED_LEVELS - 2
 PRINTS_AN_ORDER_MEAN = 1.2
 ACTIVITY_EXPONENT = 0.5
 """Volatility goes with activity to this power (docs/recipe.md)."""
-OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
-CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
-LATE_INTEREST_NS = 4 * NS_PER_S
-DAY_STARTS_MINUTE, USUAL_CLOSE_MINUTE = 240, 960
-"""After midnight: 04:00 and 16:00."""
-CROSSES_WITHIN_MINUTES = 0.5
-"""A venue whose day ends with the session keeps its books so much longer, for the closing cross."""
 
 
 @dataclass(slots=True)
@@ -264,7 +256,7 @@ class BackgroundFlow:
         fl, universe, profile = self._state, self._scenario.universe, self._profile
         assert self._day is not None
         listing = universe.listing_index(i)
-        open_venues = int(self._venues_open(first_ns, 1)[k, 0])
+        open_venues = int(venues_open(self._scenario, self._day, [i], first_ns, 1)[0, 0])
         draws = xoshiro_state(self._scenario.seed, self._day.date.isoformat(), of_symbol(universe.symbols[i].name), "venues")
         for v, venue in enumerate(universe.venues):
             unit = float((int(draws[v % 4]) >> (11 * (v // 4) + 3) & 0xFFFF) / 65536)
@@ -309,7 +301,7 @@ class BackgroundFlow:
         fl, universe = self._state, scenario.universe
         hour = (from_ns - day.start_ns) // BLOCK_NS
         block_ns = day.start_ns + hour * BLOCK_NS
-        phases = self._phases(block_ns)
+        phases = phases_of(day, block_ns, BLOCK_S)
         wanted = DayRates(
             seed=scenario.seed, day=day, universe=universe, rates=scenario.rates, profile=profile, offsession=scenario.offsession_trades,
             pacing=scenario.session_pacing, tick_moves=self._tick_moves,
@@ -322,9 +314,9 @@ class BackgroundFlow:
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
-        fl.mode[:] = self._modes(block_ns, phases)
-        fl.open[:] = self._venues_open(block_ns, BLOCK_S)
-        fl.whole[:, st.WERE_OPEN] = self._venues_open(max(block_ns - NS_PER_S, day.start_ns), 1)[:, 0]
+        fl.mode[:] = modes_of(scenario, day, block_ns, phases)
+        fl.open[:] = venues_open(scenario, day, self._symbols, block_ns, BLOCK_S)
+        fl.whole[:, st.WERE_OPEN] = venues_open(scenario, day, self._symbols, max(block_ns - NS_PER_S, day.start_ns), 1)[:, 0]
         active = np.array([self._is_active(Phase(p)) for p in range(len(Phase))])[phases]
         first = (from_ns - block_ns) // NS_PER_S
         idle = np.flatnonzero(~active[first:])
@@ -394,49 +386,6 @@ class BackgroundFlow:
 
     def _names(self) -> list[str]:
         return [self._name(k) for k in range(len(self._symbols))]
-
-    def _venues_open(self, first_ns: int, seconds: int) -> I64:
-        """int64[symbols, seconds]: a bit for each venue that has a book of the symbol then. All of them on a day without phases."""
-        day, scenario = self._day, self._scenario
-        assert day is not None
-        universe = scenario.universe
-        out = np.zeros((len(self._symbols), seconds), np.int64)
-        has_hours = day.is_session and scenario.session_pacing and scenario.offsession_trades != "full"
-        minutes = DAY_STARTS_MINUTE + (first_ns - day.start_ns) / NS_PER_MINUTE + np.arange(seconds) / 60
-        sooner = (day.close_ns - day.start_ns) // NS_PER_MINUTE + DAY_STARTS_MINUTE - USUAL_CLOSE_MINUTE
-        evening_ns = next((s.end_ns for s in day.segments if s.phase == Phase.POST_CLOSE), day.end_ns)
-        is_day = minutes < DAY_STARTS_MINUTE + (evening_ns - day.start_ns) / NS_PER_MINUTE
-        for k, i in enumerate(self._symbols):
-            for v in range(len(universe.venues)):
-                first, last = universe.hours(i, v)
-                linger = CROSSES_WITHIN_MINUTES if last == USUAL_CLOSE_MINUTE else 0.0
-                is_open = (minutes >= first) & (minutes < last + sooner + linger)
-                out[k] |= np.where(is_open | ~is_day if has_hours else True, 1 << v, 0)
-        return out
-
-    def _phases(self, block_ns: int) -> I32:
-        """int32[seconds]: the phase of each second of the hour."""
-        assert self._day is not None
-        phases = np.full(BLOCK_S, int(Phase.CLOSED), np.int32)
-        for segment in self._day.segments:
-            first, last = (int(np.clip((t - block_ns) // NS_PER_S, 0, BLOCK_S)) for t in (segment.start_ns, segment.end_ns))
-            phases[first:last] = int(segment.phase)
-        return phases
-
-    def _modes(self, block_ns: int, phases: I32) -> I8:
-        """int8[seconds]: what the flow may do in each second of the hour."""
-        assert self._day is not None
-        day = self._day
-        trades = (phases == Phase.CONTINUOUS) | (self._scenario.offsession_trades != "none")
-        modes = np.where(trades, st.MODE_TRADES, 0) | np.where(phases == Phase.CONTINUOUS, st.MODE_SESSION, 0)
-        if day.is_session and self._scenario.session_pacing:
-            seconds_ns = block_ns + np.arange(BLOCK_S) * NS_PER_S
-            modes |= np.where((seconds_ns >= day.open_ns - OPEN_INTEREST_NS) & (seconds_ns < day.open_ns), st.MODE_OPEN_INTEREST, 0)
-            modes |= np.where((seconds_ns >= day.close_ns - CLOSE_INTEREST_NS) & (seconds_ns < day.close_ns), st.MODE_CLOSE_INTEREST, 0)
-            for cross_ns in (day.open_ns, day.close_ns):
-                late = (seconds_ns >= cross_ns - LATE_INTEREST_NS) & (seconds_ns < cross_ns)
-                modes |= np.where(late, st.MODE_LATE_INTEREST, 0)
-        return modes.astype(np.int8)
 
 
 def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.FlowState:

@@ -18,6 +18,7 @@ from simulator.records import I64
 from simulator.tape.arrow import TIME_COLUMN, to_table
 from simulator.tape.memory import empty_batch
 from simulator.tape.sink import RunInfo
+from writers import time_order
 
 ROWS_AT_ONCE = 16_384
 ORDERED_BY = ("symbol", "venue")
@@ -99,55 +100,9 @@ def part_rows(path: Path) -> Iterator[Any]:
             yield pa.Table.from_batches([rows])
 
 
-class _Stream:
-    """What one worker's rows are next."""
-
-    def __init__(self, parts: Iterator[Any]) -> None:
-        self._parts = parts
-        self.rows: Any = None
-        self.times: I64 = np.zeros(0, np.int64)
-        self.has_ended = False
-
-    def fetch(self) -> None:
-        """Some more behind the rows at hand."""
-        part = next(self._parts, None)
-        if part is None:
-            self.has_ended = True
-        elif len(part):
-            self.rows = part if self.rows is None else pa.concat_tables([self.rows, part])
-            self.times = times(self.rows)
-
-    def take_before(self, ts_ns: int | None) -> list[Any]:
-        """The rows before that time, which leave; all of them without one."""
-        if self.rows is None:
-            return []
-        cut = len(self.rows) if ts_ns is None else int(np.searchsorted(self.times, ts_ns))
-        taken = self.rows.slice(0, cut)
-        self.rows, self.times = (self.rows.slice(cut), self.times[cut:]) if cut < len(self.rows) else (None, self.times[:0])
-        return [taken] if cut else []
-
-
 def in_time_order(parts: Sequence[Iterator[Any]]) -> Iterator[Any]:
-    """Streams, each in time order, as one in order of (time, symbol, venue), whatever pieces they come in.
-
-    The last instant of a piece may go on in the next one: its rows wait until a later one, or the end, has been seen.
-    """
-    streams = [_Stream(part) for part in parts]
-    while True:
-        for stream in streams:
-            while stream.rows is None and not stream.has_ended:
-                stream.fetch()
-        going_on = [stream for stream in streams if not stream.has_ended]
-        until_ns = min((int(stream.times[-1]) for stream in going_on), default=None)
-        ready = [rows for stream in streams for rows in stream.take_before(until_ns)]
-        if ready:
-            yield _sorted(ready)
-        elif not going_on:
-            return
-        else:
-            for stream in going_on:
-                if stream.times[-1] == until_ns:
-                    stream.fetch()
+    """Streams of Arrow tables as one; see ``writers.time_order``."""
+    return time_order.in_time_order(parts, ARROW)
 
 
 def _sorted(pieces: Sequence[Any]) -> Any:
@@ -161,3 +116,10 @@ def _order(rows: Any, name: str) -> Any:
     """As a market orders its rows: no word, the market as a whole, comes before all words."""
     places, words = codes(rows, name), _words(rows, name).to_pylist()
     return np.where(places == words.index(""), -1, places) if "" in words else places
+
+
+def _cut(rows: Any, first: int, last: int) -> Any:
+    return rows.slice(first, last - first)
+
+
+ARROW: time_order.Handling[Any] = time_order.Handling(times, _cut, pa.concat_tables, _sorted)
