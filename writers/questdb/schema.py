@@ -231,8 +231,18 @@ def _views(suffix: str, short_ttl: bool) -> list[Wanted]:
 
 
 def exists(pg: Any, name: str) -> bool:
-    """Whether a table or view of that name is there."""
-    return bool(pg.execute("SELECT count() FROM tables() WHERE table_name = %s", (name,)).fetchone()[0])
+    """Whether a table or view of that name is there and can be read: ``tables()`` lists one being created a moment before that."""
+    import psycopg
+
+    if not pg.execute("SELECT count() FROM tables() WHERE table_name = %s", (name,)).fetchone()[0]:
+        return False
+    try:
+        pg.execute(f'SELECT * FROM "{name}" LIMIT 0')
+    except psycopg.DatabaseError as error:
+        if "does not exist" in str(error):
+            return False
+        raise
+    return True
 
 
 def create(pg: Any, wanted: Sequence[Wanted]) -> None:
