@@ -49,7 +49,7 @@ def _line(line: str, before: list[str], cards: dict[str, Any], parts: dict[str, 
     if line.startswith("| | what |"):
         return _row(["", "what", "band", "source and evidence", *cards])
     if line.startswith("| `S"):
-        fixed = [cell.strip() for cell in line.split("|")[1 : FIXED + 1]]
+        fixed = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1 : FIXED + 1]]
         key = fixed[0].strip("`")
         return _row([*fixed, *(_value(parts[heading][key]) for heading in cards)])
     return line
