@@ -15,7 +15,7 @@ def main() -> None:
     result = simulate(scenario, sink)
     print(result.rows)
     print(sink.arrow("market_data").schema)
-    first = sink.pandas("market_data").iloc[0]
+    first = sink.pandas("market_data", arrays=True).iloc[0]
     print(first["timestamp_ns"], first["symbol"], first["venue"])
     print(first["bids"])
     trades = sink.pandas("trades")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.launcher.catalog import find_scenario
+from simulator.analysis.estimates import estimate
 from simulator.analysis.impact import with_and_without
 from simulator.inputs.config import Scenario
 from simulator.inputs.scenario_file import load_scenario
@@ -41,7 +42,10 @@ class Cost:
 
 
 def cost_of(scenario: Scenario, name: str = "parent") -> Cost:
-    """Run the scenario with and without the agent ``name``, a ``ParentOrder`` in a symbol with a tick of one cent."""
+    """Run the scenario with and without the agent ``name``, a ``ParentOrder`` in a symbol with a tick of one cent.
+
+    If nothing was filled, what hangs on a price is NaN, and ``done`` is 0.
+    """
     impact = with_and_without(scenario, name)
     (spec,) = (agent for agent in scenario.agents if agent.name == name)
     wanted: dict[str, Any] = dict(spec.arguments)
@@ -51,6 +55,12 @@ def cost_of(scenario: Scenario, name: str = "parent") -> Cost:
     began, ended = (int(np.searchsorted(impact.ts_ns, ts_ns)) for ts_ns in (began_ns, ended_ns))
     fills = impact.agent.fill_columns
     shares = int(fills["size"].sum())
+    if not shares:  # what was never bought has no price
+        nothing = float("nan")
+        impact_bps = (1 if wanted["side"] == "buy" else -1) * impact.bps[ended, k]
+        return Cost(
+            over_arrival_bps=nothing, over_vwap_bps=nothing, impact_bps=impact_bps, done=0.0, standing=nothing, fees_bps=nothing,
+        )  # fmt: skip
     price_usd = float((fills["price_ticks"] * fills["size"]).sum()) / shares / 100
     worked = slice(began + 1, ended + 1)
     vwap_usd = impact.value_with_usd[worked, k].sum() / impact.shares_with[worked, k].sum()
@@ -78,15 +88,16 @@ def main() -> int:
         over_arrival, over_vwap, impact = (
             _mean([getattr(cost, name) for cost in costs]) for name in ("over_arrival_bps", "over_vwap_bps", "impact_bps")
         )
-        done, standing = (f"{np.mean([getattr(cost, name) for cost in costs]):.0%}" for name in ("done", "standing"))
-        fees = f"{np.mean([cost.fees_bps for cost in costs]):+.2f}"
+        done, standing = (f"{np.nanmean([getattr(cost, name) for cost in costs]):.0%}" for name in ("done", "standing"))
+        fees = f"{np.nanmean([cost.fees_bps for cost in costs]):+.2f}"
         table.add_row(f"{patience:g}", done, over_arrival, over_vwap, impact, standing, fees)
     Console(width=120).print(table)
     return 0
 
 
 def _mean(values: list[float]) -> str:
-    return f"{np.mean(values):+.2f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.2f}"
+    found = estimate(values)
+    return f"{found.mean:+.2f} ± {found.se:.2f}"
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from simulator.analysis.agent_result import AgentResult, Position
     from simulator.analysis.impact import Impact, with_and_without
+    from simulator.analysis.sweep import Sweep, sweep
     from simulator.book.limit_order_book import LimitOrderBook
     from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
     from simulator.inputs.config import AgentSpec, Fees, Rates, Scenario
@@ -47,6 +48,7 @@ _HOMES = {
     "inputs.config": ("AgentSpec", "Fees", "Rates", "Scenario"),
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
     "analysis.impact": ("Impact", "with_and_without"),
+    "analysis.sweep": ("Sweep", "sweep"),
     "market": ("Market", "Result", "simulate"),
     "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),
@@ -101,6 +103,7 @@ __all__ = [
     "SipQuote",
     "Status",
     "StatusReason",
+    "Sweep",
     "Trade",
     "Wait",
     "format_ts",
@@ -109,6 +112,7 @@ __all__ = [
     "parse_ts",
     "reference_prices",
     "simulate",
+    "sweep",
     "with_and_without",
 ]
 

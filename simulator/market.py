@@ -284,15 +284,28 @@ class Market:
         return {table: rows for table in self.scenario.tables if len(rows := self._own_rows().numpy(table))}
 
     def arrow(self, table: str) -> Any:
-        """All rows so far of a table as a ``pyarrow.Table``, as the Parquet files have them: names, prices in USD.
+        """All rows so far of a table as a ``pyarrow.Table``, as the Parquet files have them: names, prices in USD. Also ``"quotes"`` and
+        ``"nbbo"``, flat.
 
         Raises ``InputError`` for a table that the run does not have, or if the market was made with a sink, which has the rows.
         """
         return self._own_rows().arrow(table)
 
-    def pandas(self, table: str) -> Any:
-        """The same as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
-        return self._own_rows().pandas(table)
+    def pandas(self, table: str, *, arrays: bool = False) -> Any:
+        """The same as a ``pandas.DataFrame``, books as columns of numbers; with ``arrays`` as two float64[2, N]."""
+        return self._own_rows().pandas(table, arrays=arrays)
+
+    def polars(self, table: str) -> Any:
+        """What ``arrow`` gives, as a ``polars.DataFrame``."""
+        return self._own_rows().polars(table)
+
+    def quotes(self) -> Any:
+        """``pandas("quotes")``: ``timestamp_ns``, ``symbol``, ``venue``, ``bid``, ``bid_size``, ``ask``, ``ask_size`` of each book row."""
+        return self.pandas("quotes")
+
+    def nbbo(self) -> Any:
+        """``pandas("nbbo")``: the best over the venues, ``timestamp_ns``, ``symbol``, ``bid`` ... ``ask_size``, ``mid``, at each change."""
+        return self.pandas("nbbo")
 
     def _own_rows(self) -> MemoryRows:
         if self._sink is not None:

@@ -197,7 +197,7 @@ def test_shares_of_any_price_trade_at_it(price_usd: float, tick_units: int) -> N
 
     chosen = priced(price_usd, tick_units)
     market = run(chosen)
-    books, trades = market.pandas("market_data"), market.pandas("trades")
+    books, trades = market.pandas("market_data", arrays=True), market.pandas("trades")
     tick = tick_units / 10_000
     away = max(0.03 * price_usd, 4 * tick)
     assert len(trades) > 20
@@ -262,7 +262,7 @@ def test_a_limit_that_the_tape_cannot_hold_is_refused() -> None:
 
     market = run(scenario(names=("AAPL",), background=False, agents=(AgentSpec(name="me", make=sender),)))
     assert market.agents()["me"].pandas("orders").reason.tolist() == ["BAD_PRICE", ""]
-    assert market.pandas("market_data").asks[0][0][0] == 214_748.36
+    assert market.pandas("market_data", arrays=True).asks[0][0][0] == 214_748.36
 
 
 def test_any_number_of_orders_may_end_with_the_day_before_the_eyes_of_a_watcher() -> None:

@@ -80,6 +80,25 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
         assert command.main(["--scenario", "other.yaml", "--out", name]) == 0
 
 
+def test_the_page_of_sweeps_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Word by word, with fewer seeds."""
+    text = (ROOT / "docs" / "sweeps.md").read_text()
+    agent, library, impacts = blocks(text, "python")
+    (tmp_path / "my_buyer.py").write_text(agent)
+    (tmp_path / "buyer.yaml").write_text(blocks(text, "yaml")[0])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (line,) = blocks(text, "bash")[0].strip().splitlines()
+    words = line.replace("1..8", "1..2").replace("--processes 2", "--processes 1").split()[3:]
+    assert command.command_line(words) == 0
+    said = capsys.readouterr().out
+    assert "agents.buyer.with.pieces" in said
+    assert "4 runs, 4 of them simulated now" in said
+    for code in (library.replace("range(1, 9)", "range(1, 3)"), impacts.replace("1..4", "1..2")):
+        exec(compile(code, "sweeps.md", "exec"), {})
+        assert "over_start_bps" in (printed := capsys.readouterr().out) or "impact_bps" in printed
+
+
 def test_the_scenario_that_has_every_key_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the agent of the other page it is accepted; keys that exclude others stand in it as comments."""
     (text,) = blocks((ROOT / "docs" / "scenarios.md").read_text(), "yaml")

@@ -414,7 +414,7 @@ def test_memory_gives_back_all_rows_in_every_form() -> None:
         for name, column in columns(batch):
             np.testing.assert_array_equal(getattr(sink.numpy(table), name), column)
         assert sink.arrow(table) == to_table(batch, RUN)
-        frame = sink.pandas(table)
+        frame = sink.pandas(table, arrays=True)
         assert list(frame.columns) == sink.arrow(table).column_names
         frame["timestamp_ns"] = frame["timestamp_ns"].astype("int64")
         for side in {"bids", "asks"} & set(frame.columns):

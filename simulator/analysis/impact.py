@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from simulator.analysis.agent_result import AgentResult
+from simulator.analysis.estimates import CONFIDENCE, estimate
+from simulator.analysis.processes import run_tasks
+from simulator.analysis.progress_bar import ProgressBar
+from simulator.analysis.variation import members, parse_seeds
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.market import Result, simulate
@@ -81,7 +85,8 @@ class PathSink:
 class Impact:
     """Two runs of one seed, and their paths on one grid."""
 
-    agent: AgentResult
+    agents: Mapping[str, AgentResult]
+    """By name, those that the second run has not: one, or all copies."""
     with_agent: Result
     without: Result
     symbols: tuple[str, ...]
@@ -98,7 +103,14 @@ class Impact:
     """[n, symbols]: price times shares of the same prints."""
 
     def __repr__(self) -> str:
-        return f"<Impact of {self.agent.name} on {len(self.symbols)} symbols at {len(self.ts_ns):,} times>"
+        return f"<Impact of {', '.join(list(self.agents)[:3])} on {len(self.symbols)} symbols at {len(self.ts_ns):,} times>"
+
+    @property
+    def agent(self) -> AgentResult:
+        """The one that was left out. Raises ``InputError`` if it was several copies."""
+        if len(self.agents) != 1:
+            raise InputError(explain("agent", ", ".join(list(self.agents)[:5]), "there is not one but several", "Ask agents[NAME]."))
+        return next(iter(self.agents.values()))
 
     @property
     def bps(self) -> F64:
@@ -111,7 +123,7 @@ class Impact:
 
         from simulator.tape.arrow import TIME, TIME_COLUMN
 
-        universe = self.agent.universe
+        universe = next(iter(self.agents.values())).universe
         places = np.array([universe.index(symbol) for symbol in self.symbols], np.int16)
         times, symbols = len(self.ts_ns), len(self.symbols)
         columns = {
@@ -133,33 +145,87 @@ class Impact:
         return self.arrow().to_pandas()
 
 
-def with_and_without(scenario: Scenario, agent: str | AgentSpec, *, every_ns: int = NS_PER_S) -> Impact:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Impacts:
+    """The same comparison over several seeds."""
+
+    seeds: tuple[int, ...]
+    each: tuple[Impact, ...]
+    """By seed."""
+    confidence: float
+
+    def __repr__(self) -> str:
+        return f"<Impacts of {len(self.seeds)} seeds: {self.each[0]!r}>"
+
+    def arrow(self) -> pa.Table:
+        """A row per time and symbol: timestamp_ns, symbol, n (seeds that count), impact_bps (their mean), se, low, high."""
+        import pyarrow as pa
+
+        first = self.each[0].arrow()
+        columns = {name: first[name] for name in first.column_names[:2]}
+        bps = np.stack([impact.bps.ravel() for impact in self.each])
+        found = [estimate(values, self.confidence) for values in bps.T]
+        for name, field in (("n", "n"), ("impact_bps", "mean"), ("se", "se"), ("low", "low"), ("high", "high")):
+            columns[name] = pa.array([getattr(one, field) for one in found], from_pandas=True)
+        return pa.table(columns)
+
+    def pandas(self) -> Any:
+        """The same as a ``pandas.DataFrame``."""
+        return self.arrow().to_pandas()
+
+
+@overload
+def with_and_without(scenario: Scenario, agent: str | AgentSpec, *, every_ns: int = NS_PER_S) -> Impact: ...
+@overload
+def with_and_without(
+    scenario: Scenario, agent: str | AgentSpec, *, every_ns: int = NS_PER_S, seeds: str | Iterable[int], processes: int = 1,
+    progress: bool = False, confidence: float = CONFIDENCE,
+) -> Impacts: ...  # fmt: skip
+
+
+def with_and_without(
+    scenario: Scenario, agent: str | AgentSpec, *, every_ns: int = NS_PER_S, seeds: str | Iterable[int] | None = None, processes: int = 1,
+    progress: bool = False, confidence: float = CONFIDENCE,
+) -> Impact | Impacts:  # fmt: skip
     """Run the scenario with the agent and without it, and compare the paths every ``every_ns``.
 
-    ``agent``: the name of one of the scenario's, or one to add. The background does not know which run it is in: until the
-    agent's first order arrives both are the same, row by row, and so is every symbol that the agent does not reach. Afterwards
-    they part for good, so one run's difference is impact and noise: average over seeds to see the impact alone.
+    ``agent``: the name of one of the scenario's, which stands for all of its ``copies``, or one to add. The background does not know
+    which run it is in: until the agent's first order arrives both are the same, row by row, and so is every symbol that the agent does
+    not reach. Afterwards the two differ by the agent's impact and by where the background's randomness goes: give ``seeds``
+    (numbers, or text such as ``"1..20"``), in so many ``processes``, to see the impact alone, as a mean with its interval.
 
     Raises ``InputError`` for an agent that the scenario does not have.
     """
-    names = [spec.name for spec in scenario.agents]
-    if isinstance(agent, AgentSpec):
-        full = replace(scenario, agents=(*scenario.agents, agent))
-        name = agent.name
-    elif agent in names:
-        full, name = scenario, agent
-    else:
-        raise InputError(explain("agent", agent, f"the scenario has {', '.join(names) or 'none'}", "Name one, or give an AgentSpec."))
-    rest = replace(full, agents=tuple(spec for spec in full.agents if spec.name != name))
-    paths = [PathSink(scenario.start_ns, scenario.end_ns, every_ns) for _ in range(2)]
+    full = replace(scenario, agents=(*scenario.agents, agent)) if isinstance(agent, AgentSpec) else scenario
+    out = frozenset(spec.name for spec in members(full, agent.name if isinstance(agent, AgentSpec) else agent))
+    if seeds is None:
+        return _compared((full, out, every_ns))
+    chosen = parse_seeds(seeds)
+    tasks = [(replace(full, seed=seed), out, every_ns) for seed in chosen]
+    found: dict[int, Impact] = {}
+    with ProgressBar("seeds", len(tasks), is_wanted=progress) as bar:
+
+        def done(n: int, impact: Impact) -> None:
+            found[n] = impact
+            bar.to(len(found))
+
+        run_tasks(_compared, tasks, processes, done)
+    return Impacts(seeds=chosen, each=tuple(found[n] for n in range(len(tasks))), confidence=confidence)
+
+
+def _compared(task: tuple[Scenario, frozenset[str], int]) -> Impact:
+    full, out, every_ns = task
+    rest = replace(full, agents=tuple(spec for spec in full.agents if spec.name not in out))
+    paths = [PathSink(full.start_ns, full.end_ns, every_ns) for _ in range(2)]
     results = [simulate(each, path) for each, path in zip((full, rest), paths, strict=True)]
-    simulated = _simulated(scenario)
-    universe = scenario.universe
+    simulated = _simulated(full)
+    universe = full.universe
     columns = [universe.symbol_index(symbol) for symbol in simulated]
     return Impact(
-        agent=results[0].agents[name], with_agent=results[0], without=results[1], symbols=tuple(simulated), ts_ns=paths[0].ts_ns,
-        mid_with_usd=paths[0].mid_usd[:, columns], mid_without_usd=paths[1].mid_usd[:, columns],
-        shares_with=paths[0].shares[:, columns], shares_without=paths[1].shares[:, columns], value_with_usd=paths[0].value_usd[:, columns],
+        agents={name: result for name, result in results[0].agents.items() if name in out}, with_agent=results[0], without=results[1],
+        symbols=tuple(simulated), ts_ns=paths[0].ts_ns, mid_with_usd=paths[0].mid_usd[:, columns],
+        mid_without_usd=paths[1].mid_usd[:, columns], shares_with=paths[0].shares[:, columns], shares_without=paths[1].shares[:, columns],
+        value_with_usd=paths[0].value_usd[:, columns],
     )  # fmt: skip
 
 

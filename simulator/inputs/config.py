@@ -106,6 +106,8 @@ class AgentSpec:
     """Wall time that the agent may take between two yields; then it is stopped, for a loop without a yield would never end."""
     use: str = ""
     """How a scenario file names ``make`` (module:callable); empty if it was given in Python."""
+    copy_of: str = ""
+    """The name that a scenario file gives to it and its ``copies``; empty if there is one of it."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or self.name in BACKGROUND_NAMES:

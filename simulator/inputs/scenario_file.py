@@ -443,7 +443,7 @@ def _agents(keys: ScenarioKeys, file: YamlFile, folder: Path, universe: Universe
         for name in names:
             if any(spec.name == name for spec in specs):
                 raise InputError(explain(file.at((*place, "name")), name, "each agent has a name of its own", "Choose another."))
-            specs.append(replace(spec, name=name))
+            specs.append(replace(spec, name=name, copy_of="" if agent.copies == 1 else agent.name))
     return tuple(specs)
 
 

@@ -60,6 +60,25 @@ def to_frame(batch: Batch, run: RunInfo) -> Any:
     return frame
 
 
+def to_flat_frame(batch: Batch, run: RunInfo) -> Any:
+    """The same with a book row's levels as columns of numbers: ``bid_price_1``, ``bid_size_1``, ``ask_price_1`` and so on; NaN and 0
+    where a side has fewer levels.
+    """
+    frame = pa.table(_scalars(batch, run)).to_pandas()
+    if not isinstance(batch, MarketDataBatch):
+        return frame
+    import pandas as pd
+
+    levels = {}
+    for side, (name, counts) in enumerate((("bid", batch.bid_count), ("ask", batch.ask_count))):
+        values = side_values(batch, side, run)
+        for level in range(values.shape[2]):
+            there = level < counts
+            levels[f"{name}_price_{level + 1}"] = np.where(there, values[:, 0, level], np.nan)
+            levels[f"{name}_size_{level + 1}"] = np.where(there, values[:, 1, level], 0).astype(np.int64)
+    return pd.concat([frame, pd.DataFrame(levels, index=frame.index)], axis=1)
+
+
 LEVEL_COLUMNS = ("bid_count", "ask_count", "quotes")
 
 
@@ -85,40 +104,42 @@ def _matrices(values: F64, counts: I32) -> NDArray[Any]:
 
 def _column(name: str, values: NDArray[Any], run: RunInfo, has_none: bool) -> Any:
     if name == "ts_ns":
-        return _times(values)
+        return times(values)
     if name == "symbol":
-        return _words(values, run.symbols)
+        return words(values, run.symbols)
     if name == "venue":
-        return _words_or_none(values, run.venues) if has_none else _words(values, run.venues)
+        return _words_or_none(values, run.venues) if has_none else words(values, run.venues)
     if name in ("bid_venue", "ask_venue"):
         return _words_or_none(values, run.venues)
     if name in SIDES:
-        return _words(values, codes(Side))
+        return words(values, codes(Side))
     if name == "imbalance_side":
         return _words_or_none(values, codes(Side))
     if name == "cond":
-        return _words(values, codes(Cond))
+        return words(values, codes(Cond))
     if name == "kind":
-        return _words(values, [kind.name for kind in EventKind])
+        return words(values, [kind.name for kind in EventKind])
     if name in ENUMS:
         return _words_or_none(values, [member.name for member in ENUMS[name]])
     if name in AGENTS:
         numbers = np.array(sorted(run.agents), np.int64)
-        return _words(np.searchsorted(numbers, values), [run.agents[number] for number in numbers.tolist()])
+        return words(np.searchsorted(numbers, values), [run.agents[number] for number in numbers.tolist()])
     return pa.array(values.copy())
 
 
-def _times(ts_ns: NDArray[np.int64]) -> Any:
+def times(ts_ns: NDArray[np.int64]) -> Any:
+    """ns since the epoch as Arrow's times in UTC."""
     return pa.array(ts_ns.copy()).view(TIME)  # a copy: Arrow would keep a view of the engine's buffer
 
 
-def _words(indices: NDArray[Any], words: Sequence[str]) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(words), pa.string()))
+def words(indices: NDArray[Any], names: Sequence[str]) -> Any:
+    """Indices as the text that they stand for, kept as indices."""
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int16)), pa.array(list(names), pa.string()))
 
 
-def _words_or_none(indices: NDArray[Any], words: Sequence[str]) -> Any:
+def _words_or_none(indices: NDArray[Any], names: Sequence[str]) -> Any:
     """``NOT_GIVEN`` and ``NOBODY`` are ""."""
-    return _words(np.where(indices < 0, len(words), indices), [*words, ""])
+    return words(np.where(indices < 0, len(names), indices), [*names, ""])
 
 
 def side_values(batch: MarketDataBatch, side: int, run: RunInfo) -> F64:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError, explain
-from simulator.records import BATCH_TYPES, EXTRA_TABLES, Batch, columns
+from simulator.records import BATCH_TYPES, EXTRA_TABLES, Batch, MarketDataBatch, columns
 from simulator.tape.sink import RunInfo
 
 DTYPES = {"I32": np.int32, "I64": np.int64, "F64": np.float64}
@@ -39,7 +39,7 @@ class MemoryRows:
     def numpy(self, table: str) -> Batch:
         """All rows of a table as one batch, which is the sink's own: copy it before you change it."""
         if table not in self._batches:
-            remedy = f"Extra tables are {', '.join(EXTRA_TABLES)}."
+            remedy = f"Extra tables are {', '.join(EXTRA_TABLES)}; quotes and nbbo are made of the book rows."
             raise InputError(explain("table", table, f"the run has {', '.join(self._batches)}", remedy))
         batches = self._batches[table]
         if len(batches) != 1:  # put together once, so that the rows are not held twice
@@ -49,25 +49,50 @@ class MemoryRows:
         return batches[0]
 
     def arrow(self, table: str) -> Any:
-        """All rows of a table as a ``pyarrow.Table``, as the Parquet files have them."""
+        """All rows of a table as a ``pyarrow.Table``, as the Parquet files have them; or ``"quotes"`` or ``"nbbo"``: flat, made of the
+        book rows.
+        """
         from simulator.tape.arrow import to_table
+        from simulator.tape.quotes import DERIVED, QUOTES, nbbo_table, quotes_table
 
+        if table in DERIVED:
+            rows = self.numpy(MarketDataBatch.table)
+            assert isinstance(rows, MarketDataBatch)
+            return quotes_table(rows, self._told) if table == QUOTES else nbbo_table(rows, self._told)
         return to_table(self.numpy(table), self._told)
 
     def tables(self) -> dict[str, Any]:
         """All rows as Arrow tables, by table."""
         return {table: self.arrow(table) for table in self._batches}
 
-    def pandas(self, table: str) -> Any:
-        """All rows of a table as a ``pandas.DataFrame``; each of ``bids`` and ``asks`` is float64[2, N], prices and sizes."""
-        from simulator.tape.arrow import to_frame
+    def pandas(self, table: str, *, arrays: bool = False) -> Any:
+        """The same as a ``pandas.DataFrame``. A book row's levels are columns of numbers, ``bid_price_1``, ``bid_size_1``, ``ask_price_1``
+        and so on; with ``arrays`` its ``bids`` and ``asks`` are float64[2, N] each, prices and sizes, as a database has them.
+        """
+        from simulator.tape.arrow import to_flat_frame, to_frame
+        from simulator.tape.quotes import DERIVED
 
-        return to_frame(self.numpy(table), self._told)
+        if table in DERIVED:
+            return self.arrow(table).to_pandas()
+        return (to_frame if arrays else to_flat_frame)(self.numpy(table), self._told)
+
+    def polars(self, table: str) -> Any:
+        """What ``arrow`` gives, as a ``polars.DataFrame``. Raises ``InputError`` if polars is not installed."""
+        return to_polars(self.arrow(table))
 
     @property
     def _told(self) -> RunInfo:
         assert self._run is not None  # open comes first
         return self._run
+
+
+def to_polars(table: Any) -> Any:
+    """An Arrow table as a ``polars.DataFrame``. Raises ``InputError`` if polars is not installed."""
+    try:
+        import polars as pl
+    except ModuleNotFoundError:
+        raise InputError("polars is not installed. Ask for pandas or arrow, or install it: pip install polars.") from None
+    return pl.from_arrow(table)
 
 
 def empty_batch(table: str, levels: int) -> Batch:
