@@ -15,6 +15,7 @@ from simulator.flow.rates import (
     PRINT_TARGET,
     DayRates,
     budgets,
+    day_volumes,
     share_within,
 )
 from simulator.inputs.config import Rates
@@ -38,7 +39,7 @@ def hour(n: int, rates: Rates, seed: int = 3, **changes: float) -> I32:
         phases[(seconds_ns >= segment.start_ns) & (seconds_ns < segment.end_ns)] = int(segment.phase)
     wanted = DayRates(
         seed=seed, day=DAY, universe=UNIVERSE, rates=rates, profile=SPEC.model_copy(update=changes), offsession="none", pacing=True,
-        tick_moves=np.ones(len(UNIVERSE.symbols)),
+        tick_moves=np.ones(len(UNIVERSE.symbols)), volumes=day_volumes(seed, DAY.date, UNIVERSE.symbols),
     )
     return budgets(wanted, n, start_ns, phases)[0]
 

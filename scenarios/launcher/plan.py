@@ -29,7 +29,7 @@ from simulator.inputs.reference_prices import PriceTable, prices_at, reference_p
 from simulator.inputs.run_record import RunRecord, record_run
 from simulator.inputs.scenario_file import ScenarioFile, read_scenario
 from simulator.inputs.sessions import format_ts, parse_ts, require_session, run_bounds, trading_days
-from simulator.inputs.universe import Universe, load_universe
+from simulator.inputs.universe import GROUP_MOST, Universe, few_names, load_universe
 from simulator.records import NS_PER_HOUR
 
 LIVE_DAYS = 366
@@ -90,7 +90,7 @@ def with_scenario(given: Flags) -> tuple[Flags, tuple[str, ...]]:
     won = [name for name in explicit if name in file.values and explicit[name] != file.values[name]]
     said = tuple(f"--{name} {_shown(explicit[name])} wins over {_shown(file.values[name])} ({file.lines[name]})." for name in won)
     if file.prices is not None and given.prices is not None:
-        said = (*said, f"--prices {given.prices} wins over those of {', '.join(file.prices)} ({file.lines['prices']}).")
+        said = (*said, f"--prices {given.prices} wins over those of {few_names(list(file.prices))} ({file.lines['prices']}).")
     with file.in_its_place(explicit):
         return check_flags({**file.values, **explicit, "scenario": str(file.path)}), said
 
@@ -327,6 +327,11 @@ def _seed_notes(scenario: Scenario) -> list[str]:
         notes.append(
             f"The first second may fall outside the rates: for at most {rates.market_data_max_eps:,} book rows up to {first_rows:,} "
             f"show the books for the first time{left}. Later seconds keep to them."
+        )
+    if scenario.background and symbols > GROUP_MOST and rates == Rates():
+        notes.append(
+            f"Rates are totals and do not scale by themselves: those of {GROUP_MOST} symbols are spread over {symbols:,}. "
+            f"In a scenario file, rates: {{for_symbols: {GROUP_MOST}}} scales them."
         )
     if scenario.background and scenario.session_pacing and symbols > rates.trades_max_eps:
         notes.append(

@@ -22,6 +22,8 @@ STRETCH_WALL_S = 0.25
 STRETCH_MAX_NS = 10 * NS_PER_MINUTE
 HELD_ROWS = 200_000
 """Book rows that a stretch of a run limited by their number may hold, over all workers."""
+DEALT_SINGLY = 60
+"""Symbols of each worker up to which they are dealt one by one, rather than by the groups that are drawn together."""
 AIM = 0.3
 """Where in their band rows are on average."""
 
@@ -188,15 +190,24 @@ def deal(scenario: Scenario, names: Sequence[str], workers: int) -> list[tuple[s
     Fewer lists than ``workers`` if there are fewer groups of symbols; each list is in the universe's order.
     """
     rows = expected_rows(scenario)
-    groups = _groups(names, scenario.agents)
+    place = {name: n for n, name in enumerate(names)}
+    groups = _groups(names, scenario.agents, _drawn_together(scenario, names) if len(names) > DEALT_SINGLY * workers else None)
     load = {group[0]: sum(rows[name] for name in group) for group in groups}
-    groups.sort(key=lambda group: (-load[group[0]], names.index(group[0])))
+    groups.sort(key=lambda group: (-load[group[0]], place[group[0]]))
     dealt: list[list[list[str]]] = [[] for _ in range(min(workers, len(groups)))]
     for group in groups:  # the heaviest first, to the least loaded
         min(dealt, key=lambda part: sum(load[g[0]] for g in part)).append(group)
     while _swap(dealt, load):
         pass
-    return [tuple(sorted((name for group in part for name in group), key=names.index)) for part in dealt]
+    return [tuple(sorted((name for group in part for name in group), key=place.__getitem__)) for part in dealt]
+
+
+def _drawn_together(scenario: Scenario, names: Sequence[str]) -> list[list[str]]:
+    """The names by the groups of the universe whose rates are drawn together: a worker that has a whole one draws nothing for others."""
+    chosen = set(names)
+    symbols = scenario.universe.symbols
+    groups = [[symbols[i].name for i in group if symbols[i].name in chosen] for group in scenario.universe.groups]
+    return [group for group in groups if group]
 
 
 def _swap(dealt: list[list[list[str]]], load: Mapping[str, float]) -> bool:
@@ -237,9 +248,9 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     return {symbol.name: alike + rest * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
 
 
-def _groups(names: Sequence[str], agents: Sequence[AgentSpec]) -> list[list[str]]:
-    """Symbols that must share a worker."""
-    groups = [[name] for name in names]
+def _groups(names: Sequence[str], agents: Sequence[AgentSpec], start: list[list[str]] | None = None) -> list[list[str]]:
+    """Symbols that must share a worker. ``start``: those that are to, whatever the agents have."""
+    groups = [[name] for name in names] if start is None else start
     for agent in agents:
         shared = set(agent.symbols or names)
         touched = [group for group in groups if shared.intersection(group)]

@@ -21,7 +21,7 @@ from simulator.flow.impact import impact_table, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
 from simulator.flow.profile import Profile, load_profile
-from simulator.flow.rates import DayRates, budgets, leave_room_for_seeds
+from simulator.flow.rates import DayRates, budgets, day_volumes
 from simulator.flow.skeleton import skeleton
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
@@ -99,6 +99,7 @@ class BackgroundFlow:
         fl.seen[:] = [0, NO_BID, NO_ASK]
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
         self._plan_day(day)
+        self._volumes = day_volumes(self._scenario.seed, day.date, self._scenario.universe.symbols)
         fl.parameter[st.P_CLOSE] = self._profile.close_share * closing_factor(day.date)
         if self._exact:
             for k, name in enumerate(self._names()):
@@ -304,13 +305,12 @@ class BackgroundFlow:
         phases = phases_of(day, block_ns, BLOCK_S)
         wanted = DayRates(
             seed=scenario.seed, day=day, universe=universe, rates=scenario.rates, profile=profile, offsession=scenario.offsession_trades,
-            pacing=scenario.session_pacing, tick_moves=self._tick_moves,
+            pacing=scenario.session_pacing, tick_moves=self._tick_moves, volumes=self._volumes,
         )  # fmt: skip
-        budget, busy, prints_s = budgets(wanted, hour, block_ns, phases)
-        if from_ns == self._seeds_ns:
-            leave_room_for_seeds(budget[(from_ns - block_ns) // NS_PER_S], len(universe.venues))
-        fl.budget[:] = budget[:, self._symbols].transpose(1, 0, 2)
-        self._fill_path(hour, phases, np.ascontiguousarray(busy[:, self._symbols]), np.ascontiguousarray(prints_s[:, self._symbols]))
+        seeds_at = (from_ns - block_ns) // NS_PER_S if from_ns == self._seeds_ns else None
+        budget, busy, prints_s = budgets(wanted, hour, block_ns, phases, self._symbols, seeds_at)
+        fl.budget[:] = budget.transpose(1, 0, 2)
+        self._fill_path(hour, phases, np.ascontiguousarray(busy), np.ascontiguousarray(prints_s))
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)

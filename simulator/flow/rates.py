@@ -3,11 +3,17 @@
 Drawn once for the universe from streams of their own, so that every worker knows all of them without asking. Floors sum to at least the
 rate's minimum, ceilings to at most its maximum; the flow keeps each symbol between its own two, and so the total. A symbol's share of
 each second is heavy-tailed and clusters: it is silent for seconds and then busy, while the universe keeps to its band.
+
+A universe of more than ``GROUP_MOST`` symbols is dealt in two steps, each by the same rule: to its groups (``Universe.groups``), then
+within a group to its symbols, from a stream of the group's own. So a worker draws what all groups get, and the symbols of its own
+groups alone: the others cost it nothing.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +24,7 @@ from simulator.flow.profile import Profile
 from simulator.flow.skeleton import LEVEL_SD, volatility_levels
 from simulator.inputs.config import OffsessionTrades, Rates
 from simulator.inputs.sessions import TradingDay
-from simulator.inputs.universe import Universe
+from simulator.inputs.universe import Symbol, Universe
 from simulator.records import F64, I32, I64, NS_PER_S, Phase
 from simulator.rng import stream
 
@@ -129,13 +135,45 @@ def share_within(totals: I64, shares: F64, room: I64, offset: F64) -> I64:
     return out + np.diff(edges, axis=1, prepend=0)
 
 
-def symbol_shares(rng: np.random.Generator, seconds: int, universe: Universe, profile: Profile) -> F64:
+def symbol_shares(rng: np.random.Generator, seconds: int, symbols: Sequence[Symbol], profile: Profile) -> F64:
     """[seconds, symbols]: each symbol's part of a second's activity, up to a factor a second."""
-    count = len(universe.symbols)
-    weight = np.array([s.daily_volume for s in universe.symbols], np.float64) ** profile.volume_exponent
-    noise = profile.share_sd * smooth_noise(rng.standard_normal((seconds, count)), profile.share_tau_s)
-    noise += FAST_SD * smooth_noise(rng.standard_normal((seconds, count)), FAST_TAU_S)
-    return np.asarray(weight / weight.sum() * np.exp(noise - 0.5 * (profile.share_sd**2 + FAST_SD**2)), np.float64)
+    weight = _weights(symbols, profile)
+    return weight / weight.sum() * _noise(rng, seconds, np.full(len(symbols), profile.share_sd), np.full(len(symbols), FAST_SD), profile)
+
+
+def group_shares(rng: np.random.Generator, seconds: int, wanted: DayRates) -> F64:
+    """[seconds, groups]: each group's part, in the mean the sum of its symbols', with what is left of their bursts in a sum.
+
+    A sum of log-normals is nearly one itself (Fenton 1960): its variance is that of the sum.
+    """
+    universe, profile = wanted.universe, wanted.profile
+    weight = _weights(universe.symbols, profile)
+    part = weight / weight.sum() * wanted.volumes
+    total = np.array([part[list(group)].sum() for group in universe.groups])
+    square = np.array([(part[list(group)] ** 2).sum() for group in universe.groups])
+    both = profile.share_sd**2 + FAST_SD**2
+    sd = np.sqrt(np.log1p(np.expm1(both) * square / total**2))
+    slow, fast = profile.share_sd / math.sqrt(both), FAST_SD / math.sqrt(both)
+    return total * _noise(rng, seconds, slow * sd, fast * sd, profile)
+
+
+def _weights(symbols: Sequence[Symbol], profile: Profile) -> F64:
+    return np.asarray(np.array([s.daily_volume for s in symbols], np.float64) ** profile.volume_exponent, np.float64)
+
+
+def _noise(rng: np.random.Generator, seconds: int, slow: F64, fast: F64, profile: Profile) -> F64:
+    """[seconds, n]: around 1, of these log standard deviations, [n] each, over the profile's time and over ``FAST_TAU_S``."""
+    noise = slow * smooth_noise(rng.standard_normal((seconds, len(slow))), profile.share_tau_s)
+    noise += fast * smooth_noise(rng.standard_normal((seconds, len(slow))), FAST_TAU_S)
+    return np.asarray(np.exp(noise - 0.5 * (slow**2 + fast**2)), np.float64)
+
+
+def day_volumes(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F64:
+    """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4)."""
+    levels = volatility_levels(seed, date, symbols)
+    noise = stream(seed, date.isoformat(), "rates", "day").standard_normal(len(levels))
+    sd = math.hypot(VOLUME_BY_VOLATILITY * LEVEL_SD, VOLUME_SD)
+    return np.asarray(np.exp(VOLUME_BY_VOLATILITY * levels + VOLUME_SD * noise - 0.5 * sd**2), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,60 +189,101 @@ class DayRates:
     pacing: bool
     tick_moves: F64
     """[symbols]: how many ticks each symbol's price usually moves in a second: the more, the more often its quotes change."""
-
-    def volumes(self) -> F64:
-        """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4)."""
-        levels = volatility_levels(self.seed, self.day.date, self.universe.symbols)
-        noise = stream(self.seed, self.day.date.isoformat(), "rates", "day").standard_normal(len(levels))
-        sd = math.hypot(VOLUME_BY_VOLATILITY * LEVEL_SD, VOLUME_SD)
-        return np.asarray(np.exp(VOLUME_BY_VOLATILITY * levels + VOLUME_SD * noise - 0.5 * sd**2), np.float64)
+    volumes: F64
+    """[symbols]: ``day_volumes``."""
 
 
-def budgets(wanted: DayRates, hour: int, start_ns: int, phases: I32) -> tuple[I32, F64, F64]:
+def budgets(
+    wanted: DayRates, hour: int, start_ns: int, phases: I32, symbols: Sequence[int] | None = None, seeds_at: int | None = None
+) -> tuple[I32, F64, F64]:
     """Budgets int32[seconds, symbols, 6]; how busy each symbol is, float64[seconds, symbols]: ln(share / usual share); usual prints.
 
-    ``phases``: int32[seconds], from ``start_ns`` on, the day's hour number ``hour``.
+    ``phases``: int32[seconds], from ``start_ns`` on, the day's hour number ``hour``. ``symbols``: indices into the universe (none: all).
+    ``seeds_at``: the second that seeds the books anew, if one does: it leaves room for their first rows.
     """
-    day, universe, rates, profile = wanted.day, wanted.universe, wanted.rates, wanted.profile
-    rng = stream(wanted.seed, day.date.isoformat(), "rates", hour)
-    seconds, count = len(phases), len(universe.symbols)
+    universe, rates, profile = wanted.universe, wanted.rates, wanted.profile
+    rng = stream(wanted.seed, wanted.day.date.isoformat(), "rates", hour)
+    seconds, count, venues = len(phases), len(universe.symbols), len(universe.venues)
+    clock, activity = _clock(wanted, start_ns, seconds)
+    burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
+    quoting = (1.0 + wanted.tick_moves) ** QUOTES_BY_MOVES
+    groups = universe.groups
+    if len(groups) == 1:
+        share = symbol_shares(rng, seconds, universe.symbols, profile) * wanted.volumes
+    else:
+        share = group_shares(rng, seconds, wanted)
+    usual = share.mean(axis=0).sum()
+    band = bands(rates, phases, clock, activity * burst * usual, wanted.offsession)
+    offset = rng.random(seconds)
+    each = np.minimum(profile.rows_a_venue * venues, band.book_low // count)
+    calm = (band.print_low + USUAL_QUANTILE * (band.print_high - band.print_low)) * activity
+    calm = np.clip(calm, band.print_low, band.print_high)
+    chosen = range(count) if symbols is None else symbols
+    parts = []
+    if len(groups) == 1:
+        parts.append((groups[0], _deal(band, share, share * quoting, each[:, None] * np.ones(count, np.int64), offset, profile), share))
+    else:
+        weight = _weights(universe.symbols, profile) * wanted.volumes
+        quoted = np.array([np.average(quoting[list(group)], weights=weight[list(group)]) for group in groups])
+        sizes = np.array([len(group) for group in groups])
+        by_group = _deal(band, share, share * quoted, each[:, None] * sizes, offset, profile)
+        for g, group in enumerate(groups):
+            if any(i in group for i in chosen):
+                own = stream(wanted.seed, wanted.day.date.isoformat(), "rates", hour, g)
+                inside = symbol_shares(own, seconds, [universe.symbols[i] for i in group], profile) * wanted.volumes[list(group)]
+                inside *= (share[:, g] / inside.sum(axis=1))[:, None]
+                columns = (BOOK_FLOOR, BOOK_CEILING, BOOK_TARGET, PRINT_FLOOR, PRINT_CEILING, PRINT_TARGET)
+                limits = Bands(*(by_group[:, g, column].astype(np.int64) for column in columns))
+                floor = each[:, None] * np.ones(len(group), np.int64)
+                parts.append((group, _deal(limits, inside, inside * quoting[list(group)], floor, own.random(seconds), profile), inside))
+    found: list[tuple[I32, F64, F64]] = []
+    for group, rows, inside in parts:
+        if seeds_at is not None:
+            leave_room_for_seeds(rows[seeds_at], venues)
+        mean = inside.mean(axis=0)
+        mine = [i - group.start for i in chosen if i in group]
+        found.append((rows[:, mine], np.log(inside / mean)[:, mine], (calm[:, None] * mean / usual)[:, mine]))
+    rows, busy, prints_s = (np.concatenate(each_part, axis=1) for each_part in zip(*found, strict=True))
+    return rows, np.asarray(busy, np.float64), np.asarray(prints_s, np.float64)
+
+
+def _clock(wanted: DayRates, start_ns: int, seconds: int) -> tuple[tuple[F64, F64, F64], F64]:
+    """What ``bands`` wants: seconds to the open, since the close, minutes to the close; and how active each second usually is."""
+    day = wanted.day
     clock_s = start_ns // NS_PER_S + np.arange(seconds)
     session_minutes = max(day.close_ns - day.open_ns, 1) / NS_PER_S / 60.0
     minutes = (clock_s - day.open_ns // NS_PER_S) / 60.0
-    paced = wanted.pacing and day.is_session
     activity = np.ones(seconds)
-    if paced:
-        inside = (minutes >= 0) & (minutes < session_minutes)
-        activity[inside] = activity_shape(minutes[inside] * SESSION_MINUTES / session_minutes)
-    burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
-    clock = (-60.0 * minutes, (minutes - session_minutes) * 60.0, session_minutes - minutes) if paced else (
-        np.zeros(seconds), np.zeros(seconds), np.full(seconds, 1e9),
-    )  # fmt: skip
-    share = symbol_shares(rng, seconds, universe, profile) * wanted.volumes()
-    usual = share.mean(axis=0)
-    band = bands(rates, phases, clock, activity * burst * usual.sum(), wanted.offsession)
-    offset = rng.random(seconds)
-    out = np.empty((seconds, count, 6), np.int32)
-    each = np.minimum(profile.rows_a_venue * len(universe.venues), band.book_low // count)
-    quotes = share * (1.0 + wanted.tick_moves) ** QUOTES_BY_MOVES
+    if not (wanted.pacing and day.is_session):
+        return (np.zeros(seconds), np.zeros(seconds), np.full(seconds, 1e9)), activity
+    inside = (minutes >= 0) & (minutes < session_minutes)
+    activity[inside] = activity_shape(minutes[inside] * SESSION_MINUTES / session_minutes)
+    return (-60.0 * minutes, (minutes - session_minutes) * 60.0, session_minutes - minutes), activity
+
+
+def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile: Profile) -> I32:
+    """int32[seconds, n, 6]: the band's rows and prints, dealt to those whose shares these are.
+
+    ``share``, ``quotes``: float64[seconds, n], parts of the prints and of the book rows. ``each``: int64[seconds, n], rows that each has
+    in any case.
+    """
+    out = np.empty((*share.shape, 6), np.int32)
     even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness * quotes.mean(axis=0) / quotes.mean(axis=0).sum()
-    out[..., BOOK_FLOOR] = each[:, None] + share_out(band.book_low - each * count, quotes, offset)
+    out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
     # A print brings a book row, and in profile spec each venue has a row of its own besides, where they fit.
-    room = np.maximum(out[..., BOOK_CEILING] - each[:, None], 0).astype(np.int64)
+    room = np.maximum(out[..., BOOK_CEILING] - each, 0).astype(np.int64)
     room = np.where((room.sum(axis=1) < band.print_high)[:, None], out[..., BOOK_CEILING], room)
-    dealt = np.zeros((seconds, count), np.int64)
-    total = np.zeros(seconds, np.int64)
+    dealt = np.zeros(share.shape, np.int64)
+    total = np.zeros(len(share), np.int64)
     for kind, goal, by in (
         (PRINT_FLOOR, band.print_low, share), (PRINT_TARGET, band.print_target, share), (PRINT_CEILING, band.print_high, even),
     ):  # fmt: skip
         dealt = dealt + share_within(goal - total, by, room - dealt, 1 - offset)
         total = dealt.sum(axis=1)
         out[..., kind] = dealt
-    calm = (band.print_low + USUAL_QUANTILE * (band.print_high - band.print_low)) * activity
-    prints_s = np.clip(calm, band.print_low, band.print_high)[:, None] * usual / usual.sum()
-    return out, np.asarray(np.log(share / usual), np.float64), np.asarray(prints_s, np.float64)
+    return out
 
 
 def leave_room_for_seeds(second: I32, venues: int) -> None:

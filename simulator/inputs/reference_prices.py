@@ -37,6 +37,7 @@ ASSUMED_USD = 100.0
 """For a symbol that no table knows."""
 SYMBOLS_SHOWN = 3
 CSV_BYTES_MAX = 10_000_000
+BUILTIN_TABLES = ("prices.csv", "us100_prices.csv")
 COLUMNS = ("symbol", "low", "high", "close", "date")
 
 
@@ -105,8 +106,10 @@ def _with_fallback(label: str, source: str, found: Mapping[str, Bracket], missin
     """Fills the symbols in ``missing`` (with the reason) from the built-in table; one note if that was not what the user asked for."""
     if not missing:
         return PriceTable({symbol: found[symbol] for symbol in symbols}, source, ())
-    resource = files("simulator.inputs") / "data" / "prices.csv"
-    builtin = _read_csv("simulator/inputs/data/prices.csv", resource.read_text(encoding="utf-8"), "builtin")
+    builtin: dict[str, Bracket] = {}
+    for name in BUILTIN_TABLES:
+        text = (files("simulator.inputs") / "data" / name).read_text(encoding="utf-8")
+        builtin |= _read_csv(f"simulator/inputs/data/{name}", text, "builtin")
     assumed = Bracket(ASSUMED_USD * 0.97, ASSUMED_USD * 1.03, ASSUMED_USD, "assumed")
     brackets = {s: found[s] if s not in missing else builtin.get(s, assumed) for s in symbols}
     unknown = [s for s in symbols if brackets[s] is assumed]

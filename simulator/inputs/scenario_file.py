@@ -38,12 +38,13 @@ from simulator.inputs.config import (
     Scenario,
     Shock,
 )
+from simulator.inputs.generated_universe import GenerateKeys, generate_universe
 from simulator.inputs.import_path import find
 from simulator.inputs.paths import exists, is_file
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket, PriceTable, reference_prices
 from simulator.inputs.sessions import format_ts, parse_dates, parse_ts, require_session, run_bounds, trading_days
-from simulator.inputs.strict_yaml import INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
-from simulator.inputs.universe import Universe, check_universe, load_universe
+from simulator.inputs.strict_yaml import GENERATED, INLINE, NAMED, Place, YamlFile, nearest, read_yaml, validate
+from simulator.inputs.universe import NAMED_UNIVERSES, SYMBOLS_MAX, Universe, check_universe, few_names, load_universe
 from simulator.records import EXTRA_TABLES, NS_PER_S, NS_PER_US
 
 MODEL = "the file with everything in docs/scenarios.md"
@@ -61,6 +62,9 @@ class RatesKeys(_Keys):
     market_data_max_eps: int | None = Field(None, description="Book rows, at most.")
     trades_min_eps: int | None = Field(None, description="Trades, at least.")
     trades_max_eps: int | None = Field(None, description="Trades, at most.")
+    for_symbols: Annotated[int, Field(ge=1, le=SYMBOLS_MAX)] | None = Field(
+        None, description="The rates are those of so many symbols, and scale to the number in the file (default: they are totals)."
+    )
 
 
 class PriceKeys(_Keys):
@@ -112,6 +116,11 @@ def _branch(value: Any) -> str:
     return INLINE if isinstance(value, dict | BaseModel) else NAMED
 
 
+def _universe_branch(value: Any) -> str:
+    is_generated = isinstance(value, GenerateKeys) or (isinstance(value, dict) and "venues" not in value and "symbols" not in value)
+    return GENERATED if is_generated else NAMED if isinstance(value, str) else INLINE
+
+
 class AgentKeys(UseKeys):
     """One Python agent."""
 
@@ -130,9 +139,13 @@ class ScenarioKeys(_Keys):
     """A scenario file."""
 
     about: str = Field("", description="One line, shown when the scenario is checked or run.")
-    universe: Annotated[Annotated[str, Tag(NAMED)] | Annotated[Universe, Tag(INLINE)], Discriminator(_branch)] | None = Field(
-        None, description="Venues and symbols, written out or as the path of a YAML file (default: the spec's 30 symbols on 5 venues)."
-    )
+    universe: Annotated[
+        Annotated[str, Tag(NAMED)] | Annotated[Universe, Tag(INLINE)] | Annotated[GenerateKeys, Tag(GENERATED)],
+        Discriminator(_universe_branch),
+    ] | None = Field(
+        None,
+        description="Venues and symbols: us100, a YAML file's path, written out, or generate: N (default: the spec's 30 symbols).",
+    )  # fmt: skip
     symbols: list[str] | None = Field(None, description="These of the universe; rates are totals over them.")
     only: list[str] | None = Field(None, description="Simulate just these; their rows are those of the full run.")
     prices: Annotated[
@@ -216,7 +229,8 @@ class ScenarioFile:
         if missing:
             limit = f"there are none for {', '.join(missing)}"
             raise InputError(explain(self.lines["prices"], sorted(self.prices), limit, "Add them, or name a source of prices."))
-        return PriceTable({name: self.prices[name] for name in symbols}, "scenario", ())
+        sources = {self.prices[name].source for name in symbols}
+        return PriceTable({name: self.prices[name] for name in symbols}, "generated" if sources == {"generated"} else "scenario", ())
 
 
 def read_scenario(path: Path | str) -> ScenarioFile:
@@ -224,10 +238,11 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     path = find_scenario(path)
     file = read_yaml(path, MODEL)
     keys: ScenarioKeys = validate(ScenarioKeys, file)
-    universe = _universe(keys, file, path.parent)
+    universe, prices = _universe(keys, file, path.parent)
     values: dict[str, Any] = {key: getattr(keys, key) for key in SAME_AS_FLAGS if getattr(keys, key) is not None}
-    values |= {key: value for key, value in keys.rates.model_dump().items() if value is not None}
-    places: dict[str, Place] = {key: (key,) for key in values} | {key: ("rates", key) for key in keys.rates.model_dump()}
+    rates = keys.rates.model_dump(exclude={"for_symbols"})
+    values |= {key: value for key, value in rates.items() if value is not None}
+    places: dict[str, Place] = {key: (key,) for key in values} | {key: ("rates", key) for key in rates}
     for key in ("symbols", "only"):
         if key in values:
             if not values[key]:
@@ -236,14 +251,17 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     for key in ("only", "extra_tables"):
         if key in values:
             values[key] = tuple(values[key])
+    if keys.rates.for_symbols is not None:
+        by = len(values.get("symbols", universe.symbols)) / keys.rates.for_symbols
+        values |= {key: round(by * values.get(key, getattr(Rates(), key))) for key in rates}
     if keys.dates is not None:
         values |= _dates(keys, file)
         places |= {"start_ts": ("dates",), "end_ts": ("dates",)}
     for key in ("start_ts", "end_ts"):
         if getattr(keys, key) is not None:
             _at(file, (key,), parse_ts, getattr(keys, key))
-    if keys.prices is not None:
-        places["prices"] = ("prices",)
+    if keys.prices is not None or prices is not None:
+        places["prices"] = ("prices",) if keys.prices is not None else ("universe",)
     if isinstance(keys.prices, str):
         values["prices"] = _beside(path.parent, keys.prices)
         if keys.prices not in ("builtin", "yahoo") and not exists(values["prices"]):
@@ -268,7 +286,8 @@ def read_scenario(path: Path | str) -> ScenarioFile:
     places |= {name: ("limits", name) for name in limits}
     return ScenarioFile(
         path=path, text=file.text, about=keys.about, values=values, universe=universe,
-        prices=_inline_prices(keys, file, universe), populations=keys.populations, background=keys.background,
+        prices=_inline_prices(keys, file, universe) if keys.prices is not None else prices,
+        populations=keys.populations, background=keys.background,
         agents=_agents(keys, file, path.parent, universe), shocks=_shocks(keys, file, universe),
         fees=_at(file, ("fees",), lambda fees: Fees(**fees), keys.fees.model_dump()),
         writer_arguments=arguments,
@@ -364,14 +383,22 @@ def _beside(folder: Path, name: str) -> str:
     return str(folder / name) if not Path(name).is_absolute() and exists(folder / name) else name
 
 
-def _universe(keys: ScenarioKeys, file: YamlFile, folder: Path) -> Universe:
+def _universe(keys: ScenarioKeys, file: YamlFile, folder: Path) -> tuple[Universe, Mapping[str, Bracket] | None]:
+    """And its prices, if it brings some."""
     if keys.universe is None:
-        return load_universe()
+        return load_universe(), None
+    if isinstance(keys.universe, GenerateKeys):
+        return generate_universe(keys.universe)
     if isinstance(keys.universe, str):
-        universe: Universe = _at(file, ("universe",), load_universe, Path(_beside(folder, keys.universe)))
-        return universe
+        name = _beside(folder, keys.universe)
+        if name not in NAMED_UNIVERSES and not exists(name):
+            known = list(NAMED_UNIVERSES)
+            limit = f"{', '.join(known)}, or the path of a YAML file, and there is none in {folder}"
+            raise InputError(explain(file.at(("universe",)), keys.universe, limit, nearest(keys.universe, known)))
+        universe: Universe = _at(file, ("universe",), load_universe, name)
+        return universe, None
     check_universe(file.part(("universe",), keys.universe), keys.universe)
-    return keys.universe
+    return keys.universe, None
 
 
 def _names(file: YamlFile, place: Place, names: list[str], known: list[str]) -> tuple[str, ...]:
@@ -379,7 +406,7 @@ def _names(file: YamlFile, place: Place, names: list[str], known: list[str]) -> 
         if name in names[:n]:
             raise InputError(explain(file.at((*place, n)), name, "each name occurs once", "Remove one of the two."))
         if name not in known:
-            raise InputError(explain(file.at((*place, n)), name, f"the universe has {', '.join(known)}", nearest(name, known)))
+            raise InputError(explain(file.at((*place, n)), name, f"the universe has {few_names(known)}", nearest(name, known)))
     return tuple(names)
 
 

@@ -27,8 +27,8 @@ from simulator.errors import InputError, explain
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a file."""
-INLINE, NAMED = "<inline>", "<named>"
-"""Tags of the branches of a union: written out in the file, or named there. No keys."""
+INLINE, NAMED, GENERATED = TAGS = "<inline>", "<named>", "<generated>"
+"""Tags of the branches of a union: written out in the file, named there, or to be made. No keys."""
 
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 50
@@ -222,8 +222,8 @@ def why_invalid(kind: type, file: YamlFile, error: ValidationError) -> str:
     """The first thing that does not fit, in words. An unknown key goes before the key that it leaves missing."""
     unknown = ("extra_forbidden", "unexpected_keyword_argument")
     first = min(error.errors(include_url=False, include_context=False), key=lambda complaint: complaint["type"] not in unknown)
-    place: Place = tuple(part for part in first["loc"] if part not in (INLINE, NAMED))
-    allowed = list(_fields(_model_at(kind, place)))
+    place: Place = tuple(part for part in first["loc"] if part not in TAGS)
+    allowed = list(_fields(_model_at(kind, first["loc"])))
     if first["type"] in unknown:
         limit = f"unknown key; the keys there are {', '.join(allowed)}"
         return explain(file.at(place), first["input"], limit, nearest(str(place[-1]), allowed))
@@ -233,10 +233,10 @@ def why_invalid(kind: type, file: YamlFile, error: ValidationError) -> str:
 
 
 def _model_at(kind: Any, place: Place) -> Any:
-    """The model that has, or has not, the last key of a place."""
-    for part in place[:-1]:
+    """The model that has, or has not, the last key of a place; the place may hold the tags of unions."""
+    for n, part in enumerate(place[:-1]):
         annotation = _fields(kind).get(str(part))
-        inner = _inner_model(annotation) if annotation is not None else None
+        inner = _inner_model(annotation, place[n + 1]) if annotation is not None else None
         kind = kind if inner is None else inner
     return kind
 
@@ -250,7 +250,10 @@ def _fields(kind: Any) -> dict[str, Any]:
     return {}
 
 
-def _inner_model(annotation: Any) -> Any:
+def _inner_model(annotation: Any, tag: str | int = "") -> Any:
+    """The first model in a type; in a union with tags, that of the branch with this one."""
     if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)):
         return annotation
-    return next((found for each in get_args(annotation) if (found := _inner_model(each)) is not None), None)
+    args = get_args(annotation)
+    branches = [each for each in args if any(getattr(part, "tag", None) == tag for part in get_args(each))]
+    return next((found for each in branches or args if (found := _inner_model(each, tag)) is not None), None)

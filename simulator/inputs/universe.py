@@ -15,12 +15,17 @@ from simulator.errors import InputError, explain
 from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
 
 DEFAULT_UNIVERSE = "simulator/inputs/data/universe.yaml"
+NAMED_UNIVERSES = {"spec30": "universe.yaml", "us100": "us100.yaml"}
+"""By the name that a scenario file gives: the file in ``simulator/inputs/data``."""
 SIP_DELAY_NS = 250_000
 """Of a venue that says nothing of it: from its book to the processor. 100 to 200 microseconds of fibre between the data centres of New
 Jersey, and the gateways at both ends. (Plausible, not measured; in 2015 and 2016 quotes took 1.13 ms with the processor's own time,
 Bartlett and McCrary 2019.)"""
 VENUES_MAX = 60
 """The flow keeps a bit for each in one int64."""
+SYMBOLS_MAX = 5_000
+GROUP_MOST = 30
+"""Symbols of a group: as many as the default universe has, which is one."""
 _STRICT = ConfigDict(strict=True, extra="forbid")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$")]
 Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
@@ -76,7 +81,17 @@ class Universe:
     __pydantic_config__ = _STRICT
 
     venues: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=VENUES_MAX)]
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=SYMBOLS_MAX)]
+
+    @property
+    def groups(self) -> tuple[range, ...]:
+        """The symbols' indices in as few groups of neighbours as may be, of ``GROUP_MOST`` at most and as even as may be.
+
+        A total rate is dealt to the groups first; a shard of a large run is a day of one of them.
+        """
+        count = len(self.symbols)
+        parts = -(-count // GROUP_MOST)
+        return tuple(range(count * n // parts, count * (n + 1) // parts) for n in range(parts))
 
     def symbol_index(self, name: str) -> int:
         """Raises ``InputError`` that names the closest symbol."""
@@ -105,13 +120,15 @@ class Universe:
         return Universe(venues=self.venues, symbols=tuple(self.symbols[i] for i in sorted(chosen)))
 
 
-def load_universe(path: Path | None = None) -> Universe:
-    """Reads a universe file, the spec's one by default. Raises ``InputError`` with file, line, key and what is allowed."""
-    if path is not None:
-        file = read_yaml(path, DEFAULT_UNIVERSE, str(path))
+def load_universe(path: Path | str | None = None) -> Universe:
+    """Reads a universe file, the spec's one by default; text is one of ``NAMED_UNIVERSES``, or a path. Raises ``InputError`` with file,
+    line, key and what is allowed."""
+    if path is None or str(path) in NAMED_UNIVERSES:
+        name = NAMED_UNIVERSES["spec30" if path is None else str(path)]
+        text = (files("simulator.inputs") / "data" / name).read_text(encoding="utf-8")
+        file = parse_yaml(text, f"simulator/inputs/data/{name}", "the original")
     else:
-        text = (files("simulator.inputs") / "data" / "universe.yaml").read_text(encoding="utf-8")
-        file = parse_yaml(text, DEFAULT_UNIVERSE, "the original")
+        file = read_yaml(Path(path), DEFAULT_UNIVERSE, str(path))
     universe: Universe = validate(Universe, file)
     check_universe(file, universe)
     return universe
@@ -150,4 +167,9 @@ def _index_of(kind: str, name: str, names: list[str]) -> int:
         return names.index(name)
     close = get_close_matches(name.upper(), names, n=1, cutoff=0.5)
     remedy = f"Did you mean {close[0]}?" if close else f"Name one of the {kind}s."
-    raise InputError(explain(f"Unknown {kind}", name, f"known are {', '.join(names)}", remedy))
+    raise InputError(explain(f"Unknown {kind}", name, f"known are {few_names(names)}", remedy))
+
+
+def few_names(names: Sequence[str], most: int = 120) -> str:
+    """For a message: all of them, or the first few of thousands."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:8])} and {len(names) - 8:,} more"
