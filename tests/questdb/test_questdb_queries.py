@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
 from scenarios.launcher.queries import Query, read_queries
@@ -18,6 +20,7 @@ from tests.database import at, command, connect
 from writers.questdb.server import EmbeddedServer
 
 ROOT = Path(__file__).parent.parent.parent
+DASHBOARDS = sorted((ROOT / "examples" / "grafana" / "dashboards").glob("*.json"))
 SUFFIX = "_asked"
 OPEN = """\
 symbols: [AAPL, NVDA, JPM]
@@ -127,3 +130,59 @@ def test_a_query_takes_another_symbol_and_time(asked: Asked) -> None:
     assert [row[0].minute for row in rows] == [31, 32]
     assert min(row[3] for row in rows) > 250  # JPM's price, not AAPL's
     assert answer(asked.pg, bars.text(SUFFIX, {"symbol": "it's"}))[1] == []
+
+
+KINDS = {16: "BOOL", 701: "FLOAT8", 1043: "VARCHAR", 1114: "TIMESTAMP"}
+"""PostgreSQL's numbers of the types that Grafana's plugin converts, and of text."""
+
+
+def as_sent(sql: str) -> str:
+    """What Grafana and its plugin make of a panel's SQL: a window around the rows, AAPL, three venues."""
+    start_us, end_us = 1751376570000000, 1751400060000000
+    sql = re.sub(
+        r"\$__timeFilter\(([\w.]+)\)", rf"\1 >= cast({start_us} as timestamp) AND \1 <= cast({end_us} as timestamp)", sql
+    )
+    for name, value in (
+        ("$__sampleByInterval", "10s"), ("${suffix}", SUFFIX), ("${symbol:sqlstring}", "'AAPL'"), ("${venue:sqlstring}", "'NASDAQ','NYSE','ARCA'"),
+    ):  # fmt: skip
+        sql = sql.replace(name, value)
+    return sql
+
+
+def panel_faults(pg: Any, made: dict[str, Any]) -> list[str]:
+    """What is wrong with a dashboard's panels and variables."""
+    found = []
+    asks = [(panel["title"], panel["targets"][0]["rawSql"], panel["targets"][0]["format"]) for panel in made["panels"]]
+    asks += [(each["name"], each["query"], 1) for each in made["templating"]["list"] if each["type"] == "query"]
+    for title, sql, form in asks:
+        try:
+            answered = pg.execute(as_sent(sql))
+        except psycopg.DatabaseError as error:
+            found.append(f"{title}: {error}")
+            continue
+        kinds = [(column.name, KINDS.get(column.type_code, str(column.type_code))) for column in answered.description]
+        if not answered.fetchall():
+            found.append(f"{title}: no rows")
+        if [name for name, kind in kinds if kind.isdigit()] or (form == 0 and kinds[0] != ("time", "TIMESTAMP")):
+            found.append(f"{title}: {kinds}")
+    return found
+
+
+def test_every_panel_and_variable_of_the_dashboards_answers(asked: Asked) -> None:
+    for file in DASHBOARDS:
+        assert panel_faults(asked.pg, json.loads(file.read_text())) == [], file.name
+
+
+def test_a_dashboard_with_a_column_or_table_that_is_not_there_is_found(asked: Asked) -> None:
+    """The planted faults of the check above."""
+    text = next(file.read_text() for file in DASHBOARDS if file.stem == "market")
+    for old, new, said in (
+        ("array_sum(bids[2])", "array_sum(bid_sizes)", "Shares displayed: Invalid column: bid_sizes"),
+        ("FROM nbbo_1s$", "FROM nbbo_2s$", "Best bid and offer: table does not exist"),
+        ("sum(size)::double AS shares FROM equities_trades${suffix} WHERE symbol", "sum(size) AS shares FROM equities_trades${suffix} WHERE symbol", "Shares traded: [('shares', '20')]"),
+        ("AS time, last(best_bid)", "AS at, last(best_bid)", "Best bid and offer: [('at', 'TIMESTAMP')"),
+        ("cond FROM equities_trades${suffix} WHERE", "cond FROM equities_trades${suffix} WHERE price < 0 AND", "Tape: no rows"),
+    ):
+        assert old in text
+        found = panel_faults(asked.pg, json.loads(text.replace(old, new)))
+        assert [each for each in found if each.startswith(said)], (said, found)
