@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from simulator.agents.messages import Ended
 from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.auctions import Auctions
 from simulator.clock import DAY, PHASE, Clock, check_ns
 from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
 from simulator.exchange.band_limits import is_beyond
+from simulator.exchange.book_log import Tap
 from simulator.exchange.book_view import BookView
+from simulator.exchange.held_orders import HeldOrders
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.venue import Crossing, Inbox, Venue
 from simulator.flow import NEVER_NS, Flow, NoFlow
 from simulator.gateway.admission import admit
-from simulator.gateway.agent_process import Engine
+from simulator.gateway.day_times import DayTimes, nanoseconds
+from simulator.gateway.engine import Engine
 from simulator.gateway.own_orders import OwnOrders
+from simulator.gateway.previous_closes import PreviousCloses
+from simulator.gateway.queue_positions import QueuePositions
 from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
@@ -30,7 +36,7 @@ from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
 from simulator.notices import SipBatch, StatusReason
 from simulator.price_bands import PriceBands
-from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase
+from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase, TradeBatch
 from simulator.tape.columns import (
     NOTIFY_BOOK,
     NOTIFY_CROSSED,
@@ -153,6 +159,13 @@ class Market:
         self._board.on_imbalance = partial(self._subscriptions.notify, IMBALANCES)
         self._interrupt = self._clock.interrupt
         self._watchdog = Watchdog(self._interrupt)
+        self._tap = Tap(self._exchange) if scenario.agents else None
+        self._queues = QueuePositions(self._clock, self._exchange, self._subscriptions)
+        self._held = HeldOrders(*parts)
+        self._held.watch_prints = partial(self._subscriptions.keep, TRADES), partial(self._subscriptions.release, TRADES)
+        self._held.watch_rows = partial(self._subscriptions.keep, QUOTES), partial(self._subscriptions.release, QUOTES)
+        for venue in self._venues:
+            venue.held = self._held
         self._own_orders = self._admit_agents()
         self._owner = {own.number: own for own in self._own_orders}
         for venue in self._venues:
@@ -207,6 +220,10 @@ class Market:
             self._unfinished = ""
         if self._interrupt.is_asked:
             raise KeyboardInterrupt
+
+    def run_for(self, ns: int = 0, *, seconds: float = 0, minutes: float = 0) -> None:
+        """``run_until`` so much later, the sum of the three, or the scenario's end if that comes first."""
+        self.run_until(min(self.now_ns + check_ns("The time to run for", ns) + nanoseconds(seconds, minutes), self.scenario.end_ns))
 
     @contextmanager
     def _undivided(self, what: str) -> Iterator[None]:
@@ -375,9 +392,14 @@ class Market:
             venues=tuple(venue.name for venue in universe.venues),
             listings=tuple(universe.listing_index(i) for i in self._symbols),
         )
-        engine = Engine(self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog, self._board)
-        if not self.scenario.agents:
+        if self._tap is None:
             return []
+        times = DayTimes(self._clock, self._days)
+        closes = PreviousCloses(self._exchange, self._venues, self._tap.prints, times, self.scenario)
+        engine = Engine(
+            self._clock, self._exchange, self._venues, self._inbox, self._subscriptions, self._watchdog, self._board, self._tap,
+            self._queues, times, self.scenario.fees, closes.ticks,
+        )  # fmt: skip
         with self._watchdog.watching():
             return admit(self.scenario.agents, self.scenario.agent_numbers, self.scenario.seed, traded, engine)
 
@@ -390,6 +412,7 @@ class Market:
             if n:
                 self._end_agents_orders(start_ns)
                 self._exchange.reset_day()
+                self._held.start_day()
                 self._board.start_day()
             self._digest.day(day.date.isoformat())
             self._start_lots(day)
@@ -406,7 +429,8 @@ class Market:
         """The day's books are gone, and all that stood in them."""
         for b in range(len(self._symbols) * self._exchange.venues):
             for order_id, owner, left in self._exchange.agent_orders(b):
-                self._owner[owner].on_expiry(ts_ns, b, order_id, left)
+                self._owner[owner].on_expiry(ts_ns, b, order_id, left, Ended.DAY_END)
+        self._held.end(ts_ns, None)
 
     def _end_day_orders(self, venue: Venue, ts_ns: int) -> None:
         """Day orders of agents end with the post-close, in order of the agents' names."""
@@ -414,8 +438,9 @@ class Market:
             for b, order_id, slot in own.resting_orders():
                 if b % self._exchange.venues == venue.index:
                     answer = self._exchange.cancel(b, ts_ns, (order_id, slot))
-                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
+                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off, Ended.DAY_END)
                     self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
+        self._held.end(ts_ns, venue.index)
 
     def _end_beyond_bands(self, k: int) -> None:
         """Agents' orders that the symbol's new price bands leave outside are cancelled, or others could trade with them there."""
@@ -424,7 +449,7 @@ class Market:
                 resting = (order_id, slot)
                 if b // self._exchange.venues == k and is_beyond(self._exchange.books, self._exchange.bands[k], b, resting):
                     answer = self._exchange.cancel(b, self.now_ns, resting)
-                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off)
+                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off, Ended.PRICE_BAND)
                     self._dispatch()
 
     def _dispatch(self) -> None:
@@ -437,6 +462,7 @@ class Market:
                 self._owner[row[NOTIFY_OWNER]].on_expiry(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
             else:
                 self._owner[row[NOTIFY_OWNER]].on_fill(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_PRICE], row[NOTIFY_SIZE], LIQUIDITY[kind])
+        self._queues.look()
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
         if len(venue.phases) > 1 and venue.phases[-2][1] == Phase.POST_CLOSE:
@@ -459,6 +485,8 @@ class Market:
             self._digest.update(batch)
             (self._memory if self._sink is None else self._sink).write(batch)
         if batches:
+            if self._tap is not None:
+                self._tap.take(next((batch for batch in batches if isinstance(batch, TradeBatch)), None))
             self._exchange.forget(batches)
         return bool(batches)
 

@@ -154,6 +154,38 @@ class Reject(IntEnum):
     """An on-open or on-close order whose cross is over, or on a day without one: it would wait for nothing."""
     CUT_OFF = 14
     """An on-open or on-close order, or a change of one, later than its venue allows before the cross."""
+    SELF_TRADE = 15
+    """It, or what was cut of it, would have traded with its owner's own order (``SelfTrade``)."""
+    HELD = 16
+    """A stop or pegged order that its venue holds can be cancelled and reduced, not replaced."""
+
+
+class SelfTrade(IntEnum):
+    """What becomes of an incoming order that would trade with a resting one of its own owner. In a cross all of them trade.
+
+    As Cboe's match trade prevention modifiers MCN, MCO, MCB and MDC (BZX Rule 11.9(f)) and Nasdaq's anti-internalization (Equity 4,
+    Rule 4757(a)(4)) have it; the incoming order's counts.
+    """
+
+    ALLOW = 0
+    """They trade."""
+    CANCEL_NEWEST = 1
+    """The incoming order trades with those before its own one; the rest of it is cut."""
+    CANCEL_OLDEST = 2
+    """The resting one is cancelled, and the incoming order goes on."""
+    CANCEL_BOTH = 3
+    """The resting one is cancelled, and the rest of the incoming one is cut."""
+    DECREMENT = 4
+    """Both lose as many shares as the smaller of the two has left; which is gone then."""
+
+
+class Peg(IntEnum):
+    """What a pegged order follows: a price of the consolidated quote."""
+
+    PRIMARY = 0
+    """The best bid for a buy order, the best offer for a sell order."""
+    MID = 1
+    """The midpoint; between two ticks, the one less aggressive."""
 
 
 class Liquidity(IntEnum):

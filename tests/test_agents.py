@@ -11,7 +11,7 @@ import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
 from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, order_rows, scripted_run
 
-from simulator.agents import Accepted, Cancelled, CancelRejected, Expired, Fill, PhaseChange, Quote, Rejected, Trade
+from simulator.agents import Accepted, Cancelled, CancelRejected, Ended, Expired, Fill, PhaseChange, Quote, Rejected, Trade
 from simulator.errors import AgentError, InputError, LimitError
 from simulator.gateway import agent_process as runner_module
 from simulator.inputs.config import AgentSpec, agent_number
@@ -292,7 +292,7 @@ def test_day_orders_end_with_the_post_close_and_those_of_the_night_with_it(offse
     market = scripted_run(strokes, actor(acts, heard), start=start, run_ns=run_ns, offsession_trades=offsession)
     accepted, expired, refused = (m for _, m in heard)
     assert isinstance(accepted, Accepted)
-    assert expired == Expired(BASE_NS + midnight + expire_h * hour, 1, 300)
+    assert expired == Expired(BASE_NS + midnight + expire_h * hour, 1, 300, Ended.DAY_END)
     assert refused.reason == Reject.UNKNOWN_ORDER
     assert market.book(*A).levels(BUY) == [(9_000, 100)]
     kinds = [(kind, order_id) for _, kind, order_id, *_ in order_rows(market, *A)]

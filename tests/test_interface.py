@@ -145,7 +145,8 @@ def test_own_orders_are_what_the_messages_say() -> None:
     accepted = [order._replace(is_accepted=True) for order in sent]
     assert looks[0] == sent
     assert looks[1] == accepted
-    assert looks[2] == (accepted[0]._replace(left=180), [accepted[1]], [accepted[0]._replace(left=180)])
+    partly = accepted[0]._replace(left=180, filled=120, paid_ticks=120 * 9_990)
+    assert looks[2] == (partly, [accepted[1]], [partly])
     assert looks[3] == (None, OwnOrder(3, *B, SELL, OrderType.LIMIT, 10_005, 150, 150, True), 120, -120 * 9_990)
     assert looks[4] == [3]
 

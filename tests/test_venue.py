@@ -11,7 +11,7 @@ import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
 from scripted import BASE_NS, LATENCY_NS, Act, Stroke, actor, order_rows, scripted_run
 
-from simulator.agents import Accepted, Cancelled, Expired, Fill, Rejected
+from simulator.agents import Accepted, Cancelled, Ended, Expired, Fill, Rejected
 from simulator.auctions import cross_delay_ns
 from simulator.exchange.order_books import Exchange
 from simulator.inputs.config import AgentSpec
@@ -312,7 +312,7 @@ def test_a_day_order_is_gone_when_the_venue_has_closed() -> None:
     accepted, expired, refused, gone = heard_in("2025-07-01T23:59:59Z", acts, run_ns=2 * 10**9)
     assert isinstance(accepted, Accepted)
     assert refused[2:] == (Reject.CLOSED, Phase.CLOSED)
-    assert expired == Expired(BASE_NS + evening, 1, 100)
+    assert expired == Expired(BASE_NS + evening, 1, 100, Ended.DAY_END)
     assert gone[1:] == (1, Reject.UNKNOWN_ORDER, Phase.CLOSED)
 
 

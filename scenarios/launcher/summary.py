@@ -12,7 +12,7 @@ from scenarios.launcher.manifest import Ended
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
-from simulator.agents.interface import HINTS
+from simulator.agents.messages import HINTS
 from simulator.analysis.agent_result import AgentResult
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import new_york, trading_days

@@ -1,47 +1,56 @@
 """The user's extension point: what an agent sees, what it can do, how it waits; and the roles, written to be read and copied."""
 
+from simulator.agents.columns import Bars, Quotes, Trades
 from simulator.agents.factory import agent_parameters
-from simulator.agents.interface import (
-    BEST,
+from simulator.agents.interface import BEST, Agent, MarketView, OrderEntry, Stream, Wait
+from simulator.agents.messages import (
     Accepted,
-    Agent,
     Cancelled,
     CancelRejected,
+    Ended,
     Expired,
     Fill,
     Imbalance,
-    MarketView,
     Message,
-    OrderEntry,
+    OrderState,
     OwnOrder,
     PhaseChange,
     Quote,
     Rejected,
+    Repriced,
     SipQuote,
     Status,
     Trade,
-    Wait,
+    Triggered,
 )
 
 __all__ = [
     "BEST",
     "Accepted",
     "Agent",
+    "Bars",
     "CancelRejected",
     "Cancelled",
+    "Ended",
     "Expired",
     "Fill",
     "Imbalance",
     "MarketView",
     "Message",
     "OrderEntry",
+    "OrderState",
     "OwnOrder",
     "PhaseChange",
     "Quote",
+    "Quotes",
     "Rejected",
+    "Repriced",
     "SipQuote",
     "Status",
+    "Stream",
     "Trade",
+    "Trades",
+    "Triggered",
     "Wait",
     "agent_parameters",
 ]

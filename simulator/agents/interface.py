@@ -21,199 +21,15 @@ comes last, and gives None.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from simulator.notices import StatusReason
-from simulator.records import CrossKind, OrderType, Phase, Reject, Side
+from simulator.agents.columns import Bars, Trades
+from simulator.agents.messages import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade
+from simulator.records import OrderType, Peg, Phase, SelfTrade, Side
 
 BEST = "BEST"
 """In place of a venue: the one with the best displayed price (see ``OrderEntry``)."""
-
-
-class Accepted(NamedTuple):
-    """A new or replaced order is in the book, or waits for its cross."""
-
-    ts_ns: int
-    """The venue's stamp; the message arrives later."""
-    ref: int
-    old_ref: int = 0
-    """The order that this one replaces, which is gone; 0 for a new one."""
-
-
-HINTS: Mapping[Reject, str] = {
-    Reject.BAD_PRICE: (
-        "price_ticks must be 1 to 20,000,000, and 0 for a type without a price: "
-        "type=OrderType.MARKET, MARKET_ON_OPEN or MARKET_ON_CLOSE; the default is type=OrderType.LIMIT"
-    ),
-    Reject.BAD_DISPLAY: "display must be 0 to size; only type=OrderType.LIMIT and POST_ONLY may show less than all of it",
-    Reject.NO_CROSS: "on-open and on-close orders wait for a cross that is still to come, at the listing venue: give venue=\"BEST\"",
-    Reject.CUT_OFF: (
-        "orders for a cross are taken until: NASDAQ 09:28 (MARKET_ON_OPEN), 09:29:30 (LIMIT_ON_OPEN), 15:55 (MARKET_ON_CLOSE), 15:58 "
-        "(LIMIT_ON_CLOSE); NYSE 15:50 on close, later against the imbalance; sooner by as much as the close is early"
-    ),
-    Reject.RATE_LIMIT: "wait between messages, or raise max_messages_per_s",
-}
-"""What to do about some reasons."""
-
-
-class Rejected(NamedTuple):
-    """A venue refused an order; if it was to replace another, that one stands as before."""
-
-    ts_ns: int
-    ref: int
-    """Of the order that was refused."""
-    reason: Reject
-    phase: Phase
-    """Of the venue when it refused."""
-
-    @property
-    def hint(self) -> str:
-        """What to do about it; empty where the reason says all."""
-        return HINTS.get(self.reason, "")
-
-
-class CancelRejected(NamedTuple):
-    """A venue refused a cancel or a reduce; the order, if it is still alive, stands as before."""
-
-    ts_ns: int
-    ref: int
-    """Of the order that was to be cancelled or reduced."""
-    reason: Reject
-    phase: Phase
-    """Of the venue when it refused."""
-
-
-class Fill(NamedTuple):
-    """Shares of an own order have traded."""
-
-    ts_ns: int
-    ref: int
-    symbol: str
-    venue: str
-    side: Side
-    price_ticks: int
-    size: int
-
-
-class Cancelled(NamedTuple):
-    """Shares of an own order were taken off at the agent's wish."""
-
-    ts_ns: int
-    ref: int
-    size: int
-
-
-class Expired(NamedTuple):
-    """What was left of an order is gone: an immediate order's rest, after its cross, or at the end of the day's post-close."""
-
-    ts_ns: int
-    ref: int
-    size: int
-
-
-Message = Accepted | Rejected | Fill | Cancelled | CancelRejected | Expired
-
-
-class Quote(NamedTuple):
-    """The best displayed levels of one venue; 0 where a side shows nothing."""
-
-    ts_ns: int
-    bid_ticks: int
-    bid_size: int
-    ask_ticks: int
-    ask_size: int
-    symbol: str = ""
-    venue: str = ""
-
-
-class Trade(NamedTuple):
-    """A print."""
-
-    ts_ns: int
-    price_ticks: int
-    size: int
-    side: Side
-    """Of the aggressor; in a cross, of the imbalance."""
-    symbol: str
-    venue: str
-
-
-class PhaseChange(NamedTuple):
-    """A venue has entered a phase."""
-
-    ts_ns: int
-    phase: Phase
-    venue: str
-
-
-class Status(NamedTuple):
-    """What a symbol may do at a venue: its phase there, and its price bands in the whole market."""
-
-    ts_ns: int
-    """Of the last change."""
-    phase: Phase
-    """That of the venue, but for a symbol that is halted, or waits for its opening cross."""
-    reason: StatusReason
-    """Of the last change: SESSION, LULD, MWCB or REGULATORY."""
-    reference_ticks: int
-    """The bands' reference; this and the bands are 0 where there are none."""
-    lower_ticks: int
-    upper_ticks: int
-    symbol: str
-    venue: str
-
-
-class Imbalance(NamedTuple):
-    """What the listing venue tells of a symbol's coming cross. Prices are 0 where there is none."""
-
-    ts_ns: int
-    cross: CrossKind
-    paired: int
-    """Shares of orders for the cross that would trade at ``reference_ticks``."""
-    imbalance: int
-    """Shares of them left over there, on ``side``."""
-    side: Side | None
-    """None without an imbalance."""
-    reference_ticks: int
-    """Within the venue's quote."""
-    near_ticks: int
-    """At which the cross would take place now; 0 in a venue's early messages."""
-    far_ticks: int
-    """At which it would if the orders for it were alone; 0 in a venue's early messages."""
-    symbol: str
-    venue: str
-
-
-class SipQuote(NamedTuple):
-    """The national best bid and offer of round lots as the consolidated feed has it; 0, and no venue, where there is none."""
-
-    ts_ns: int
-    """When the processor published the newest row of a venue that is in it."""
-    bid_ticks: int
-    bid_size: int
-    """Shares, in whole round lots."""
-    bid_venue: str
-    ask_ticks: int
-    ask_size: int
-    ask_venue: str
-    symbol: str
-
-
-class OwnOrder(NamedTuple):
-    """An own order as the agent knows it from the messages that have arrived."""
-
-    ref: int
-    symbol: str
-    venue: str
-    side: Side
-    type: OrderType
-    price_ticks: int
-    size: int
-    left: int
-    """Shares not filled, cancelled or expired yet."""
-    is_accepted: bool
-    """False while no answer has arrived."""
 
 
 class _Wait(NamedTuple):
@@ -233,6 +49,11 @@ class _Wait(NamedTuple):
     statuses: tuple[int, ...]
     """Books."""
     imbalances: tuple[int, ...]
+    streams: tuple[int, ...]
+    """The agent's streams, by number: what has arrived in one ends the wait. Their books are among the others'."""
+
+
+NO_OTHERS: tuple[tuple[int, ...], ...] = ((), (), ())
 
 
 class Wait(_Wait):
@@ -246,19 +67,30 @@ class Wait(_Wait):
     @classmethod
     def made(
         cls, owner: int, until_ns: int | None, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (),
-        trades: tuple[int, ...] = (), phases: tuple[int, ...] = (), statuses: tuple[int, ...] = (), imbalances: tuple[int, ...] = (),
+        trades: tuple[int, ...] = (), phases: tuple[int, ...] = (), **others: tuple[int, ...],
     ) -> Wait:  # fmt: skip
-        """For the gateway, which knows what its numbers mean."""
-        return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases, statuses, imbalances))
+        """For the gateway, which knows what its numbers mean. ``others``: statuses, imbalances, streams."""
+        rest = (others.get("statuses", ()), others.get("imbalances", ()), others.get("streams", ())) if others else NO_OTHERS
+        return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases, *rest))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a Wait cannot be changed: make another one")
 
     def __repr__(self) -> str:
         parts = [] if self.kinds is None else [" or ".join(k.__name__ for k in self.kinds) or "any message"]
-        parts += [name for name in ("quotes", "trades", "phases", "statuses", "imbalances") if getattr(self, name)]
+        parts += [name for name in ("quotes", "trades", "phases", "statuses", "imbalances", "streams") if getattr(self, name)]
         parts += [] if self.until_ns is None else [f"until {self.until_ns} ns"]
         return f"<Wait: {', '.join(parts)}>"
+
+
+class Stream(Protocol):
+    """Everything of one kind that reaches the agent from when the stream was made, until it is drained: nothing is lost meanwhile."""
+
+    def drain(self) -> Any:
+        """All that has arrived since it was drained last, the oldest arrival first, copied at once: ``Trades``, ``Quotes``, or a list."""
+
+    def next(self, limit_ns: int | None = None) -> Wait:
+        """For something to be there: gives what ``drain`` gives, or None after ``limit_ns``."""
 
 
 class MarketView(Protocol):
@@ -274,6 +106,9 @@ class MarketView(Protocol):
     def best(self, symbol: str, venue: str) -> Quote:
         """Best bid and ask of one venue."""
 
+    def quotes(self, symbol: str) -> tuple[Quote, ...]:
+        """``best`` of every venue in one look, in the order of ``venues``."""
+
     def depth(self, symbol: str, venue: str, side: Side, levels: int = 10) -> list[tuple[int, int]]:
         """(price in ticks, shares) of the best displayed levels; at most as many as the run's ``levels``."""
 
@@ -285,6 +120,27 @@ class MarketView(Protocol):
 
     def last_trades(self, symbol: str, venue: str, count: int = 10) -> list[Trade]:
         """Up to ``count`` of the day's last prints, the newest first; at most as many as the scenario's ``history`` keeps."""
+
+    def trades(self, symbol: str, venue: str | None = None, count: int | None = None, since_ns: int | None = None) -> Trades:
+        """The last ``count`` prints (None: all) of a venue, or of all, stamped at ``since_ns`` (None: the day's start) or later: a copy.
+
+        All prints of the run are kept, up to 4,000,000 of a worker and 1,000,000 of a book; ``LimitError`` for older ones.
+        """
+
+    def volume(self, symbol: str, venue: str | None = None, since_ns: int | None = None) -> int:
+        """Shares printed since then, crosses too; ``since_ns`` as in ``trades``."""
+
+    def vwap(self, symbol: str, venue: str | None = None, since_ns: int | None = None) -> float:
+        """Mean price of these in ticks, by shares; NaN without any."""
+
+    def bars(self, symbol: str, length_ns: int, venue: str | None = None, since_ns: int | None = None) -> Bars:
+        """The prints since then in bars of this length; the last one is still growing."""
+
+    def previous_close(self, symbol: str) -> int:
+        """Ticks: the closing cross of the day before, else its last print, else the run's reference price."""
+
+    def low_high(self, symbol: str, venue: str | None = None) -> tuple[int, int]:
+        """The day's lowest and highest print in ticks; zeros before the first."""
 
     def phase(self, venue: str) -> Phase: ...
 
@@ -303,11 +159,45 @@ class MarketView(Protocol):
         The processor stands at the symbol's listing venue, so an agent is that venue's latency away from it.
         """
 
+    def cut_off_ns(self, symbol: str, type: OrderType) -> int | None:
+        """When today's last such on-open or on-close order may arrive at the listing venue: before this. None: there is no such cross.
+
+        Later ones may still be taken where the venue's rules say so (``docs/book.md``).
+        """
+
+    def at(self, time: str) -> int:
+        """ns since the epoch of a time of the present trading day in New York: "15:45", "15:45:30" or "15:45:30.25".
+
+        The trading day begins at 04:00: earlier times are those of the night that ends it.
+        """
+
+    @property
+    def open_ns(self) -> int | None: ...
+    @property
+    def close_ns(self) -> int | None:
+        """The bell that ends the present trading day's session; None if it has none."""
+
+    @property
+    def to_open_ns(self) -> int | None: ...
+    @property
+    def to_close_ns(self) -> int | None:
+        """From now until that bell; negative when it is over."""
+
     def own_orders(self, symbol: str | None = None, venue: str | None = None) -> list[OwnOrder]:
         """The orders that are alive, or on their way to the venue, in the order in which they were sent."""
 
     def own_order(self, ref: int) -> OwnOrder | None:
         """None once it is filled, cancelled, expired or refused."""
+
+    def order(self, ref: int) -> OwnOrder:
+        """An order in any state, for its whole life; ``AgentError`` for one that ended more than 100,000 orders ago."""
+
+    def queue_ahead(self, ref: int) -> int | None:
+        """Displayed shares that stand before an own resting order at its price, of a hidden one all that is displayed there.
+
+        None while that is not known: before the order's acceptance has arrived, or when it does not rest. The first call makes the
+        venues follow the agent's orders, which costs time; orders that rest already are known a latency later.
+        """
 
     def position(self, symbol: str) -> int:
         """Shares held, by the fills that have arrived."""
@@ -321,8 +211,11 @@ class MarketView(Protocol):
         Messages that nobody reads wait in line; of more than 100,000 the oldest are dropped, and the results count them.
         """
 
-    def wait(self, ns: int) -> Wait:
-        """For some time; gives None."""
+    def record(self, name: str, value: float) -> None:
+        """Put a number into the agent's results, with the time: ``result.arrow("records")``."""
+
+    def wait(self, ns: int = 0, *, seconds: float = 0, minutes: float = 0) -> Wait:
+        """For some time, the sum of the three; gives None."""
 
     def until(self, ts_ns: int) -> Wait:
         """For a time, which is at once if it is over; gives None."""
@@ -344,6 +237,18 @@ class MarketView(Protocol):
 
     def imbalance(self, symbol: str, limit_ns: int | None = None) -> Wait:
         """For the listing venue's next message on the symbol's coming cross; gives the ``Imbalance``, or None after ``limit_ns``."""
+
+    def trade_stream(self, symbol: str | None = None, venue: str | None = None) -> Stream:
+        """Of prints (``Trades``), of a symbol or all of the agent's, at a venue or all."""
+
+    def quote_stream(self, symbol: str | None = None, venue: str | None = None) -> Stream:
+        """Of book rows (``Quotes``)."""
+
+    def status_stream(self, symbol: str | None = None, venue: str | None = None) -> Stream:
+        """A list of ``Status``."""
+
+    def imbalance_stream(self, symbol: str | None = None) -> Stream:
+        """A list of ``Imbalance``."""
 
     def any_of(self, *waits: Wait, limit_ns: int | None = None) -> Wait:
         """For whatever of these comes first, at most for ``limit_ns``; gives what that wait gives. None: the time is over."""
@@ -377,6 +282,27 @@ class OrderEntry(Protocol):
         display: int | None = None,
     ) -> int:  # fmt: skip
         """``buy`` or ``sell``, by ``side``."""
+
+    def stop(self, side: Side, symbol: str, venue: str | None, stop_ticks: int, size: int, *, limit_ticks: int = 0) -> int:
+        """Held by the venue until a print there is at ``stop_ticks`` or beyond (a buy's: at or above); then it enters as a market order,
+        or with a limit as a limit order. ``Triggered`` says so. None or "BEST": the listing venue.
+        """
+
+    def peg(
+        self, side: Side, symbol: str, venue: str | None, size: int, *, peg: Peg = Peg.PRIMARY, offset_ticks: int = 0, limit_ticks: int = 0
+    ) -> int:
+        """A hidden limit order that follows the consolidated quote, never beyond ``limit_ticks`` (0: none). ``Repriced`` says where it is.
+
+        ``offset_ticks``: by how much it is less aggressive; negative: more. None or "BEST": the listing venue.
+        """
+
+    def sweep(self, side: Side, symbol: str, limit_ticks: int, size: int) -> list[int]:
+        """Intermarket sweep: at once an IOC order to each venue that displays prices up to the limit, for what it displays there, best
+        prices first, until ``size`` is reached. Returns their references. (No venue here looks at the others' quotes.)
+        """
+
+    def prevent_self_trades(self, mode: SelfTrade) -> None:
+        """What becomes, from now on, of the agent's orders that would trade with its own resting ones; ``SelfTrade.ALLOW`` at first."""
 
     def cancel(self, ref: int) -> None: ...
 

@@ -10,7 +10,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.agents.interface import Fill, MarketView, OrderEntry, Trade
+from simulator.agents.interface import MarketView, OrderEntry
+from simulator.agents.messages import Fill, Trade
 from simulator.records import OrderType, Side
 
 

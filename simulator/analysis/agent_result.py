@@ -66,6 +66,8 @@ class AgentResult:
     universe: tuple[str, ...]
     """All symbols of the run, in its order: the categories of every frame's ``symbol``, so that frames can be merged by it."""
     fees: Fees
+    records: Sequence[tuple[int, str, float]] = ()
+    """(ns, name, value) of ``market.record``."""
 
     def __repr__(self) -> str:
         return (
@@ -99,14 +101,14 @@ class AgentResult:
         return sum(p.fills for p in self.positions)
 
     def arrow(self, table: str) -> pa.Table:
-        """``orders``, ``fills`` or ``positions`` as an Arrow table: times in UTC, prices in USD, sizes in shares.
+        """``orders``, ``fills``, ``positions`` or ``records`` as an Arrow table: times in UTC, prices in USD, sizes in shares.
 
         A row per order, with the time of sending: ``answered_ns`` and ``closed_ns`` are the venue's stamps, null while there is none;
         ``reason`` is empty unless it was refused; ``replaces`` is the reference of the order that it was to replace, 0 if none.
         """
         import pyarrow as pa
 
-        makers = {"orders": self._orders, "fills": self._fills, "positions": self._positions}
+        makers = {"orders": self._orders, "fills": self._fills, "positions": self._positions, "records": self._records}
         if table not in makers:
             raise KeyError(f"an agent's result has no table {table!r}; it has {', '.join(makers)}")
         return pa.table(makers[table]())
@@ -153,6 +155,14 @@ class AgentResult:
         names = ("symbol", "shares", "cash_usd", "fees_usd", "mark_usd", "pnl_usd", "shares_maker", "shares_taker", "shares_cross", "fills")
         return {name: [getattr(p, name) for p in self.positions] for name in names}
 
+    def _records(self) -> dict[str, Any]:
+        """What the agent has put down by ``market.record``."""
+        import pyarrow as pa
+
+        times = np.array([ts_ns for ts_ns, _, _ in self.records], np.int64)
+        names = pa.array([name for _, name, _ in self.records], pa.string()).dictionary_encode()
+        return {"timestamp_ns": _times(times), "name": names, "value": pa.array([value for _, _, value in self.records], pa.float64())}
+
     def _book_columns(self, books: I64) -> dict[str, Any]:
         places = np.array([self.universe.index(symbol) for symbol in self.symbols], np.int64)
         return {"symbol": _named(self.universe, places[books // len(self.venues)]), "venue": _named(self.venues, books % len(self.venues))}
@@ -192,6 +202,7 @@ def agent_result(
         name=name, positions=tuple(positions), commands=ledger.commands, refusals=dict(sorted(ledger.refused.items())),
         unread_dropped=ledger.unread_dropped, order_columns=ledger.orders(), fill_columns=ledger.fills(), symbols=tuple(symbols),
         venues=tuple(venues), tick_units=tuple(tick_units), universe=tuple(universe), fees=fees,
+        records=tuple(ledger.records),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from simulator.book import cross as crossing
 from simulator.book import matching
 from simulator.book.jit import entry
+from simulator.book.prevention import foresee
 from simulator.book.state import (
     ALIVE,
     HIDDEN,
@@ -50,6 +51,8 @@ from simulator.records import (
     Indication,
     OrderRow,
     OrderType,
+    Reject,
+    SelfTrade,
     Side,
 )
 
@@ -111,12 +114,16 @@ class LimitOrderBook:
         type: OrderType = OrderType.LIMIT,
         display: int | None = None,
         owner: int = 0,
+        self_trade: SelfTrade = SelfTrade.ALLOW,
     ) -> list[Event]:
-        """A new order. ``display`` None shows all of it, 0 nothing, a number between makes it a reserve order with that peak."""
+        """A new order. ``display`` None shows all of it, 0 nothing, a number between makes it a reserve order with that peak.
+
+        ``self_trade``: what becomes of it and of its owner's resting orders that it would trade with; owner 0 has none.
+        """
         owner = check_order(side, type, owner)
         price, size = check_price(price_ticks), check_size("size", size)
         shown = size if display is None else check_size("display", display)
-        return self._run(Request(matching.DO_ADD, 0, 0, int(side), price, size, shown, int(type), owner))
+        return self._enter(Request(matching.DO_ADD, 0, 0, int(side), price, size, shown, int(type), owner), self_trade)
 
     def cancel(self, order_id: int) -> list[Event]:
         """Take an order out."""
@@ -126,9 +133,10 @@ class LimitOrderBook:
         """Take ``size`` shares off an order, hidden ones first; it keeps its place. Nothing left is a cancel."""
         return self._run(self._about(matching.DO_REDUCE, check_id(order_id), size=check_size("size", size)))
 
-    def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
+    def replace(self, order_id: int, price_ticks: int, size: int, *, self_trade: SelfTrade = SelfTrade.ALLOW) -> list[Event]:
         """Give an order a new price and size; it gets a new id and goes to the end of the queue, or trades."""
-        return self._run(self._about(matching.DO_REPLACE, check_id(order_id), check_price(price_ticks), check_size("size", size)))
+        request = self._about(matching.DO_REPLACE, check_id(order_id), check_price(price_ticks), check_size("size", size))
+        return self._enter(request, self_trade)
 
     def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
         """Carry out an auction over the resting orders and those that wait for ``kind``."""
@@ -208,6 +216,24 @@ class LimitOrderBook:
     def _about(self, verb: int, order_id: int, price: int = 0, size: int = 0) -> Request:
         """What is asked of an order."""
         return Request(verb, self._slots.get(order_id, 0), order_id, 0, price, size)
+
+    def _enter(self, request: Request, self_trade: SelfTrade) -> list[Event]:
+        """Run a new or replacing order, after what must be done first lest it trades with its owner's own."""
+        if self_trade is SelfTrade.ALLOW:
+            return self._run(request)
+        check_member("self_trade", self_trade, SelfTrade)
+        found = foresee(self._books, 0, request, self_trade)
+        events: list[Event] = []
+        for slot, order_id, shares in found.taken:
+            events += self._run(Request(matching.DO_REDUCE, slot, order_id, 0, 0, shares))
+        cut, order_id = request.size - found.size, request.order_id
+        side = int(self._books.order[0, request.slot, META] & 1) if request.verb == matching.DO_REPLACE else request.side
+        if not found.reason:
+            events += self._run(request._replace(size=found.size, display=min(request.display, found.size)) if cut else request)
+            order_id = int(self._books.head[0, LAST_ID])
+        if cut:
+            events.append(Event(int(EventKind.REJECT), order_id, side, request.price, cut, reason=int(found.reason or Reject.SELF_TRADE)))
+        return events
 
     def _run(self, request: Request) -> list[Event]:
         more = run_command(self._books, request)

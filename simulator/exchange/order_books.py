@@ -179,7 +179,7 @@ class Exchange:
 
         One beyond a price band is capped there; a market order becomes immediate-or-cancel at it.
         """
-        if order.price and (reason := self._refuses_price(b, order.price, efficient_price)):
+        if order.price and (reason := self.refuses_price(b, order.price, efficient_price)):
             return refusal(ts_ns, reason)
         return self._run(b, ts_ns, DO_ADD, (0, 0), capped(self.bands[b // self.venues], order), efficient_price)
 
@@ -192,7 +192,7 @@ class Exchange:
 
     def replace(self, b: int, ts_ns: int, resting: tuple[int, int], order: NewOrder, efficient_price: float) -> Answer:
         """``order``: its new price and size, and its owner; side, type and style stay."""
-        if reason := self._refuses_price(b, order.price, efficient_price):
+        if reason := self.refuses_price(b, order.price, efficient_price):
             return refusal(ts_ns, reason)
         if (side := side_of(self.books, b, resting)) is not None:
             order = order._replace(price=within(self.bands[b // self.venues], side, order.price))
@@ -403,7 +403,7 @@ class Exchange:
         self.lots = list(lots)
         self.columns.facts[:, LOT] = np.repeat(self.lots, self.venues)
 
-    def _refuses_price(self, b: int, price_ticks: int, efficient_price: float) -> Reject:
+    def refuses_price(self, b: int, price_ticks: int, efficient_price: float) -> Reject:
         """Why a limit is none for an agent though it is one for the book; NONE if it is one."""
         if self._is_far(b, price_ticks, efficient_price):
             return Reject.PRICE_RANGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from simulator.records import OrderType, Phase, Reject, Side
+from simulator.records import OrderType, Peg, Phase, Reject, SelfTrade, Side
 
 
 class Verb(IntEnum):
@@ -33,8 +33,45 @@ class OrderOwner(Protocol):
     def side_of(self, ref: int) -> Side:
         """Of one of its orders, alive or just gone."""
 
+    def left_of(self, ref: int) -> int:
+        """Shares of one of its orders that its venue has left; 0 if it is gone."""
+
     def on_answer(self, command: Command, answer: Answer, venue: int, phase: Phase) -> None:
         """A venue, in this phase, has carried out or refused a command."""
+
+    def on_entered(self, ref: int, order_id: int, slot: int) -> None:
+        """One of its orders has another number in its book; 0: it is held outside of the book."""
+
+    def on_triggered(self, ref: int, ts_ns: int, price_ticks: int) -> None:
+        """A print has reached a stop order."""
+
+    def on_repriced(self, ref: int, ts_ns: int, price_ticks: int) -> None:
+        """A pegged order stands at another price; 0: aside."""
+
+    def on_prevented(self, ts_ns: int, book: int, order_id: int, size: int) -> None:
+        """Shares of a resting order were taken off, lest they trade with another one of its owner's."""
+
+    def on_lost(self, ts_ns: int, ref: int, size: int, why: Lost) -> None:
+        """Shares of an order are gone without its owner's wish."""
+
+
+class Lost(IntEnum):
+    """Why shares of an order are gone without its owner's wish, and without a word of the book."""
+
+    SELF_TRADE = 0
+    NOT_ENTERED = 1
+    """Its time had come, and the book refused it."""
+    DAY_END = 2
+
+
+class Held(NamedTuple):
+    """What makes a venue hold an order outside of the book, or move it there."""
+
+    stop_ticks: int = 0
+    """Until a print at this price or beyond; 0: no stop order."""
+    peg: Peg | None = None
+    offset_ticks: int = 0
+    """Of a pegged order: by how much less aggressive than what it follows."""
 
 
 class Command(NamedTuple):
@@ -56,6 +93,8 @@ class Command(NamedTuple):
     display: int
     is_over_rate: bool
     """Whether it is one too many for its second."""
+    self_trade: SelfTrade = SelfTrade.ALLOW
+    held: Held | None = None
 
 
 class Answer(NamedTuple):
@@ -72,6 +111,8 @@ class Answer(NamedTuple):
     """Shares traded at once."""
     taken_off: int
     """Shares cancelled, reduced or expired."""
+    cut: int = 0
+    """Shares with which a new order did not enter, lest they trade with its owner's own."""
 
 
 def refusal(ts_ns: int, reason: Reject) -> Answer:

@@ -6,13 +6,15 @@ import heapq
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from simulator.book.state import NewOrder
+from simulator.book.state import LAST_TS, NewOrder
 from simulator.clock import MESSAGE, PHASE, Clock
 from simulator.exchange.auction_rules import auction
 from simulator.exchange.band_limits import FOR_A_CROSS
+from simulator.exchange.held_orders import HeldOrders
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
-from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Command, refusal
+from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Answer, Command, Lost, refusal
+from simulator.exchange.self_trades import enter
 from simulator.flow import Flow
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
@@ -132,6 +134,8 @@ class Venue:
         """By book: why it is halted."""
         self.on_cross: list[Callable[[int, CrossKind], None]] = []
         """Called with (book, kind) after each cross."""
+        self.held = HeldOrders(clock, exchange, flow)
+        """Stop and pegged orders; the market gives all venues the same."""
         self.desk: AuctionDesk = NoAuctions()
         """Set by whoever runs the auctions, before anything happens."""
         clock.process(self._run())
@@ -204,32 +208,60 @@ class Venue:
 
     def carry_out(self, command: Command) -> None:
         """A command has arrived."""
-        owner, exchange, now = command.owner, self._exchange, self._clock.now
-        efficient_price = self._flow.efficient_price(command.book // exchange.venues)
-        price_ticks = command.price_ticks
+        owner, now = command.owner, self._clock.now
         if command.is_over_rate:
             answer = refusal(now, Reject.RATE_LIMIT)
         elif self.phase == Phase.CLOSED and command.verb != CANCEL:
             answer = refusal(now, Reject.CLOSED)
         elif command.verb == ADD:
-            reason = Reject.NONE
-            if command.kind in FOR_A_CROSS:
-                reason, price_ticks = self._admit(command)
-            answer = refusal(now, reason) if reason else exchange.submit(command.book, now, _order(command, price_ticks), efficient_price)
-        elif command.verb in (CANCEL, REDUCE) and command.kind in FOR_A_CROSS and self._is_frozen(command):
-            answer = refusal(now, Reject.CUT_OFF)
+            answer = self._add(command)
         else:
-            resting = owner.resting(command.old_ref)
-            if command.verb == CANCEL:
-                answer = exchange.cancel(command.book, now, resting)
-            elif command.verb == REDUCE:
-                answer = exchange.reduce(command.book, now, resting, command.size)
-            else:
-                answer = exchange.replace(command.book, now, resting, _order(command, command.price_ticks), efficient_price)
+            answer = self._change(command)
         owner.on_answer(command, answer, self.index, self.phase_of(command.book))
         self._clock.on_notification()
+        if command.verb == ADD and command.held is not None and not answer.reject:
+            self.held.keep(command)
+        if answer.cut:
+            last_ns = int(self._exchange.books.head[command.book, LAST_TS])
+            owner.on_lost(max(answer.ts_ns, last_ns), command.ref, answer.cut, Lost.SELF_TRADE)
         if answer.executed:
             self._flow.on_agent_trade(command.book, now, int(owner.side_of(command.ref)), answer.executed)
+
+    def _add(self, command: Command) -> Answer:
+        if command.held is not None:
+            return self.held.add(command)
+        reason, price_ticks = Reject.NONE, command.price_ticks
+        if command.kind in FOR_A_CROSS:
+            reason, price_ticks = self._admit(command)
+        if reason:
+            return refusal(self._clock.now, reason)
+        return self._submit(command, price_ticks)
+
+    def _submit(self, command: Command, price_ticks: int, replaces: tuple[int, int] | None = None) -> Answer:
+        """A new order, or one in the stead of another."""
+        exchange, b, now = self._exchange, command.book, self._clock.now
+        order, efficient_price = _order(command, price_ticks), self._flow.efficient_price(b // exchange.venues)
+        if command.self_trade:
+            return enter(exchange, b, now, order, command.owner, command.self_trade, efficient_price, replaces)
+        if replaces is None:
+            return exchange.submit(b, now, order, efficient_price)
+        return exchange.replace(b, now, replaces, order, efficient_price)
+
+    def _change(self, command: Command) -> Answer:
+        """A cancel, reduce or replace."""
+        owner, exchange, now = command.owner, self._exchange, self._clock.now
+        if command.held is not None and (order := self.held.find(owner, command.old_ref)) is not None:
+            if command.verb not in (CANCEL, REDUCE):
+                return refusal(now, Reject.HELD)
+            return self.held.take_off(order, owner.left_of(command.old_ref) if command.verb == CANCEL else command.size)
+        if command.verb in (CANCEL, REDUCE) and command.kind in FOR_A_CROSS and self._is_frozen(command):
+            return refusal(now, Reject.CUT_OFF)
+        resting = owner.resting(command.old_ref)
+        if command.verb == CANCEL:
+            return exchange.cancel(command.book, now, resting)
+        if command.verb == REDUCE:
+            return exchange.reduce(command.book, now, resting, command.size)
+        return self._submit(command, command.price_ticks, resting)
 
     def _admit(self, command: Command) -> tuple[Reject, int]:
         """Whether an order for a cross may come now, and with which limit. (A halt ends with a cross for on-open orders.)"""

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 from simulator.agents.factory import make_agent
 from simulator.clock import AGENT
 from simulator.errors import AgentError, MarketSimError
-from simulator.gateway.agent_process import AgentProcess, Engine
+from simulator.gateway.agent_process import AgentProcess
+from simulator.gateway.engine import Engine
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.order_entry import LatentOrderEntry
 from simulator.gateway.own_orders import OwnOrders
@@ -17,33 +18,53 @@ from simulator.gateway.reach import Reach, Traded
 from simulator.gateway.user_traceback import where_defined, where_raised
 from simulator.gateway.watchdog import AgentStuck, Watchdog
 from simulator.inputs.config import AgentSpec
+from simulator.records import CrossKind
 from simulator.rng import stream
 
 VIEW = (
     "best", "depth", "nbbo", "last_trade", "last_trades", "phase", "own_orders", "own_order", "position", "cash_ticks", "read", "wait",
     "until", "message", "quote", "trade", "phase_change", "status", "status_change", "last_imbalance", "imbalance", "sip", "any_of",
-    "symbols", "venues",
+    "symbols", "venues", "quotes", "trades", "volume", "vwap", "bars", "previous_close", "low_high", "order", "queue_ahead", "at",
+    "cut_off_ns", "record", "trade_stream", "quote_stream", "status_stream", "imbalance_stream",
 )  # fmt: skip
-ENTRY = ("buy", "sell", "add", "cancel", "cancel_all", "reduce", "replace")
+ENTRY = ("buy", "sell", "add", "cancel", "cancel_all", "reduce", "replace", "stop", "peg", "sweep", "prevent_self_trades")
 
 
 class Port:
     """Some methods of an object, and nothing else of it. It cannot be changed."""
 
-    __slots__ = (*VIEW, *ENTRY, "_now", "_there")
+    __slots__ = (*VIEW, *ENTRY, "_bell", "_now", "_there")
 
+    _bell: Callable[[CrossKind], int | None]
     _now: Callable[[], int]
     _there: tuple[str, ...]
 
-    def __init__(self, behind: object, names: tuple[str, ...], now: Callable[[], int]) -> None:
+    def __init__(self, behind: object, names: tuple[str, ...], now: Callable[[], int], bell: Callable[[CrossKind], int | None]) -> None:
         for name in names:
             object.__setattr__(self, name, getattr(behind, name))
         object.__setattr__(self, "_now", now)
+        object.__setattr__(self, "_bell", bell)
         object.__setattr__(self, "_there", names)
 
     @property
     def now_ns(self) -> int:
         return self._now()
+
+    @property
+    def open_ns(self) -> int | None:
+        return self._bell(CrossKind.OPEN)
+
+    @property
+    def close_ns(self) -> int | None:
+        return self._bell(CrossKind.CLOSE)
+
+    @property
+    def to_open_ns(self) -> int | None:
+        return None if (bell_ns := self.open_ns) is None else bell_ns - self._now()
+
+    @property
+    def to_close_ns(self) -> int | None:
+        return None if (bell_ns := self.close_ns) is None else bell_ns - self._now()
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name!r} cannot be set here: keep it in a variable of the agent's own")
@@ -70,10 +91,11 @@ def admit(specs: Sequence[AgentSpec], numbers: Mapping[str, int], seed: int, tra
         if spec.symbols and not set(spec.symbols) & set(traded.symbols):
             continue
         reach = Reach(spec, numbers[spec.name], engine.clock, traded)
-        own = OwnOrders(reach)
-        view = LatentMarketView(reach, own, engine.exchange, engine.venues, engine.board)
+        own = OwnOrders(reach, engine.fees, engine.queues)
+        view = LatentMarketView(reach, own, engine)
         entry = LatentOrderEntry(reach, own, engine.exchange, engine.inbox)
-        agent = _make(spec, Port(view, VIEW, now), Port(entry, ENTRY, now), stream(seed, "agent", spec.name), engine.watchdog)
+        bell = engine.times.bell_ns
+        agent = _make(spec, Port(view, VIEW, now, bell), Port(entry, ENTRY, now, bell), stream(seed, "agent", spec.name), engine.watchdog)
         AgentProcess(agent, reach, own, view, engine, AGENT + len(admitted))
         admitted.append(own)
     return admitted

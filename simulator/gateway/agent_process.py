@@ -6,39 +6,26 @@ looked up, so that a time limit that is not needed any more leaves nothing behin
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator
+from typing import Any
 
-from simulator.agents.interface import PhaseChange, Status, Wait
-from simulator.clock import Alarm, Clock
+from simulator.agents.interface import Wait
+from simulator.agents.messages import PhaseChange, Status
+from simulator.clock import Alarm
 from simulator.errors import AgentError, MarketSimError
-from simulator.exchange.notice_board import NoticeBoard
-from simulator.exchange.order_books import Exchange
-from simulator.exchange.venue import Inbox, Venue
 from simulator.flow import NEVER_NS
+from simulator.gateway.engine import Engine
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach
-from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
+from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
-from simulator.gateway.watchdog import AgentStuck, Watchdog
+from simulator.gateway.watchdog import AgentStuck
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
-
-
-class Engine(NamedTuple):
-    """What all agents' processes of a worker share."""
-
-    clock: Clock
-    exchange: Exchange
-    venues: Sequence[Venue]
-    inbox: Inbox
-    subscriptions: Subscriptions
-    watchdog: Watchdog
-    board: NoticeBoard
 
 
 class AgentProcess:
@@ -65,7 +52,7 @@ class AgentProcess:
         self._idle_wakes = 0
         self._idle_since_ns = -1
         self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
-        own.on_coming = self._on_coming
+        own.mailbox.on_coming = self._on_coming
 
     # --- what may wake it ------------------------------------------------------------------------------------------
 
@@ -185,8 +172,10 @@ class AgentProcess:
 
     def _look(self, wait: Wait) -> tuple[bool, Any]:
         """Whether the wait has ended by now, and what the agent gets."""
-        if wait.kinds is not None and (message := self._own.take(wait.kinds)) is not None:
+        if wait.kinds is not None and (message := self._own.mailbox.take(wait.kinds)) is not None:
             return True, message
+        if wait.streams and (batch := self._view.drain(wait.streams)) is not None:
+            return True, batch
         now = self._clock.now
         if self._due:
             arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
@@ -242,7 +231,7 @@ class AgentProcess:
         earliest_ns = NEVER_NS if wait.until_ns is None else wait.until_ns
         if self._due:
             earliest_ns = min(earliest_ns, *self._due.values())
-        if wait.kinds is not None and (arrival_ns := self._own.next_arrival_ns()) is not None:
+        if wait.kinds is not None and (arrival_ns := self._own.mailbox.next_arrival_ns()) is not None:
             earliest_ns = min(earliest_ns, arrival_ns)
         if earliest_ns < NEVER_NS:
             self._ring_by(earliest_ns)

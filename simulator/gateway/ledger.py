@@ -60,6 +60,8 @@ class Ledger:
         self._orders: Mapping[str, array[int]] = {name: array("q") for name in ORDER_COLUMNS}
         self._fills: Mapping[str, array[int]] = {name: array("q") for name in FILL_COLUMNS}
         self._accounts: dict[int, list[int]] = {}
+        self.records: list[tuple[int, str, float]] = []
+        """(ns, name, value) that the agent has put down itself."""
 
     def ordered(self, ref: int, replaces: int, sent: Sent) -> None:
         """Orders come with the references 1, 2, 3 ..., which are their places."""

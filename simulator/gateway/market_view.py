@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import repeat
+from typing import Any
 
-from simulator.agents.interface import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade, Wait
+from simulator.agents.interface import Wait
+from simulator.agents.messages import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade
 from simulator.errors import AgentError
-from simulator.exchange.notice_board import NO_STATUS, ImbalanceNotice, NoticeBoard, StatusNotice
-from simulator.exchange.order_books import Exchange
-from simulator.exchange.venue import Venue
+from simulator.exchange.notice_board import NO_STATUS, ImbalanceNotice, StatusNotice
+from simulator.gateway.day_times import nanoseconds
+from simulator.gateway.engine import Engine
 from simulator.gateway.own_orders import OwnOrders
+from simulator.gateway.past_trades import PastTrades
 from simulator.gateway.reach import Reach, whole
-from simulator.records import Phase, Side
+from simulator.gateway.streams import Coming, NoticeStream, RowStream, Source, StreamPort
+from simulator.gateway.subscriptions import IMBALANCES, STATUSES
+from simulator.records import OrderType, Phase, Side
+from simulator.tape.columns import ALL_ROWS, RING_ROWS
 
 SIDES = tuple(Side)
 
@@ -20,7 +27,7 @@ SIDES = tuple(Side)
 class LatentMarketView:
     """The past, by the agent's latency to each venue."""
 
-    def __init__(self, reach: Reach, own: OwnOrders, exchange: Exchange, venues: Sequence[Venue], board: NoticeBoard) -> None:
+    def __init__(self, reach: Reach, own: OwnOrders, engine: Engine) -> None:
         self.symbols = reach.symbols
         self.venues = reach.venues
         self._reach = reach
@@ -28,9 +35,17 @@ class LatentMarketView:
         self._number = reach.number
         self._latency_ns = reach.latency_ns
         self._own = own
-        self._exchange = exchange
-        self._venues = venues
-        self._board = board
+        self._exchange = engine.exchange
+        self._facts = engine.exchange.columns.facts.data
+        self._venues = engine.venues
+        self._board = engine.board
+        self._engine = engine
+        self._streams: list[Source] = []
+        past = PastTrades(reach, engine.tap.prints, engine.times.day_start_ns)
+        self.trades, self.volume, self.vwap, self.bars, self.low_high = past.trades, past.volume, past.vwap, past.bars, past.low_high
+        self.at = engine.times.at
+        self._looked: dict[str, tuple[list[int], tuple[Quote, ...]]] = {}
+        """By symbol: how many rows there were, of the day and the run, when a look at all venues showed the newest, and what it showed."""
         self._listens_from: dict[int, int] = {}
         """By book: since when it gets imbalances."""
 
@@ -47,8 +62,21 @@ class LatentMarketView:
         book = self._reach.find(symbol, venue)
         return self._exchange.levels_at(book, side, self._reach.seen_ns(book), levels)
 
+    def quotes(self, symbol: str) -> tuple[Quote, ...]:
+        # NOTE: books change less often than fast agents look: a look that shows the newest row of each book stays good until there is
+        # another one; for speed (tests/bench/run.py).
+        books = self._reach.find_all(symbol, None)
+        facts, last = self._facts, self._looked.get(symbol)
+        rows = [facts[b, column] for b in books for column in (RING_ROWS, ALL_ROWS)]
+        if last is not None and last[0] == rows:
+            return last[1]
+        quotes = tuple([self.quote_of(b) for b in books])
+        if all(self._exchange.next_row_after(b, self._clock.now - self._latency_ns[v]) is None for v, b in enumerate(books)):
+            self._looked[symbol] = rows, quotes
+        return quotes
+
     def nbbo(self, symbol: str) -> tuple[int, int]:
-        quotes = [self.best(symbol, venue) for venue in self.venues]
+        quotes = self.quotes(symbol)
         asks = [q.ask_ticks for q in quotes if q.ask_ticks]
         return max(q.bid_ticks for q in quotes), min(asks, default=0)
 
@@ -61,6 +89,12 @@ class LatentMarketView:
         ts_ns, prices, sizes, sides = rows.T.tolist()
         trades = zip(ts_ns, prices, sizes, map(SIDES.__getitem__, sides), repeat(symbol), repeat(venue), strict=False)
         return [Trade._make(trade) for trade in trades]
+
+    def previous_close(self, symbol: str) -> int:
+        return self._engine.previous_close(self._reach.symbol(symbol))
+
+    def cut_off_ns(self, symbol: str, type: OrderType) -> int | None:
+        return self._engine.times.cut_off_ns(self.venues[self._reach.listings[self._reach.symbol(symbol)]], type)
 
     def phase(self, venue: str) -> Phase:
         v = self._reach.venue(venue)
@@ -89,6 +123,19 @@ class LatentMarketView:
     def own_order(self, ref: int) -> OwnOrder | None:
         return self._own.own_order(ref)
 
+    def order(self, ref: int) -> OwnOrder:
+        return self._own.order(ref)
+
+    def queue_ahead(self, ref: int) -> int | None:
+        return self._own.queue_ahead(ref)
+
+    def record(self, name: str, value: float) -> None:
+        if not isinstance(name, str) or not name:
+            raise AgentError(f"gave name = {name!r} of a record; it must be text, not empty")
+        if isinstance(value, bool) or not hasattr(value, "__float__") or not math.isfinite(number := float(value)):
+            raise AgentError(f"gave value = {value!r} of the record {name!r}; it must be a finite number")
+        self._own.ledger.records.append((self._clock.now, name, number))
+
     def position(self, symbol: str) -> int:
         self._reach.symbol(symbol)
         return self._own.position(symbol)
@@ -99,20 +146,23 @@ class LatentMarketView:
 
     def read(self, *kinds: type) -> list[Message]:
         taken = []
-        while (message := self._own.take(self._own.check_kinds(kinds))) is not None:
+        mailbox = self._own.mailbox
+        while (message := mailbox.take(mailbox.check_kinds(kinds))) is not None:
             taken.append(message)
         return taken
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    def wait(self, ns: int) -> Wait:
+    def wait(self, ns: int = 0, *, seconds: float = 0, minutes: float = 0) -> Wait:
+        if seconds or minutes:
+            ns = whole("ns", ns, 0) + nanoseconds(seconds, minutes)
         return Wait.made(self._number, self._clock.now + whole("ns", ns, 0))
 
     def until(self, ts_ns: int) -> Wait:
         return Wait.made(self._reach.number, max(whole("ts_ns", ts_ns), self._reach.now_ns))
 
     def message(self, *kinds: type, limit_ns: int | None = None) -> Wait:
-        return Wait.made(self._reach.number, self._limit(limit_ns), kinds=self._own.check_kinds(kinds))
+        return Wait.made(self._reach.number, self._limit(limit_ns), kinds=self._own.mailbox.check_kinds(kinds))
 
     def quote(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
         return Wait.made(self._reach.number, self._limit(limit_ns), quotes=self._reach.find_all(symbol, venue))
@@ -144,9 +194,65 @@ class LatentMarketView:
             tuple(dict.fromkeys(b for w in waits for b in w.quotes)),
             tuple(dict.fromkeys(b for w in waits for b in w.trades)),
             tuple(dict.fromkeys(v for w in waits for v in w.phases)),
-            tuple(dict.fromkeys(b for w in waits for b in w.statuses)),
-            tuple(dict.fromkeys(b for w in waits for b in w.imbalances)),
+            statuses=tuple(dict.fromkeys(b for w in waits for b in w.statuses)),
+            imbalances=tuple(dict.fromkeys(b for w in waits for b in w.imbalances)),
+            streams=tuple(dict.fromkeys(n for w in waits for n in w.streams)),
         )
+
+    # --- streams -----------------------------------------------------------------------------------------------------
+
+    def trade_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
+        stream = RowStream(self._reach, self._books(symbol, venue), self._engine.tap.prints.log, True)
+        return self._open(stream, "trades")
+
+    def quote_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
+        stream = RowStream(self._reach, self._books(symbol, venue), self._engine.tap.quotes.log, False)
+        return self._open(stream, "quotes")
+
+    def status_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
+        return self._open(self._notices(self._books(symbol, venue), STATUSES), "statuses")
+
+    def imbalance_stream(self, symbol: str | None = None) -> StreamPort:
+        books = [self._listen(name) for name in (self.symbols if symbol is None else (symbol,))]
+        return self._open(self._notices(books, IMBALANCES), "imbalances")
+
+    def _notices(self, books: Sequence[int], kind: int) -> NoticeStream:
+        def told(book: int, notice: StatusNotice | ImbalanceNotice) -> Status | Imbalance:
+            names = self._reach.named(book)
+            return Status(*notice, *names) if isinstance(notice, StatusNotice) else Imbalance(*notice, *names)
+
+        def last(book: int) -> Status | Imbalance:
+            return told(book, (self._board.statuses if kind == STATUSES else self._board.imbalances)[book][-1])
+
+        stream = NoticeStream(self._reach, books, self._engine.subscriptions, kind, last)
+        for book in books:
+            latency_ns, seen_ns = self._latency_ns[book % len(self.venues)], self._reach.seen_ns(book)
+            notices = [notice for notice in self.notices_of(book, imbalances=kind == IMBALANCES) if notice.ts_ns > seen_ns]
+            stream.take_down([Coming(notice.ts_ns + latency_ns, told(book, notice)) for notice in reversed(notices)])
+        return stream
+
+    def _books(self, symbol: str | None, venue: str | None) -> tuple[int, ...]:
+        return tuple(b for name in (self.symbols if symbol is None else (symbol,)) for b in self._reach.find_all(name, venue))
+
+    def _open(self, stream: Source, of: str) -> StreamPort:
+        number = len(self._streams)
+        self._streams.append(stream)
+        books = {"trades": (), "quotes": (), "statuses": (), "imbalances": ()} | {of: stream.books}
+
+        def wait(limit_ns: int | None = None) -> Wait:
+            return Wait.made(
+                self._number, self._limit(limit_ns), None, books["quotes"], books["trades"], (), statuses=books["statuses"],
+                imbalances=books["imbalances"], streams=(number,),
+            )  # fmt: skip
+
+        return StreamPort(stream.drain, wait)
+
+    def drain(self, numbers: Sequence[int]) -> Any:
+        """What has arrived in the first of these streams that has anything; None: in none."""
+        for number in numbers:
+            if self._streams[number].has_some():
+                return self._streams[number].drain()
+        return None
 
     def _listen(self, symbol: str) -> int:
         """The book at the listing venue, whose imbalances the agent gets from now on at the latest."""

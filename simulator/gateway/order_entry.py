@@ -6,14 +6,16 @@ from simulator.agents.interface import BEST
 from simulator.errors import AgentError
 from simulator.exchange.band_limits import FOR_A_CROSS
 from simulator.exchange.order_books import Exchange
-from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, REPLACE, Command, Verb
+from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, REPLACE, Command, Held, Verb
 from simulator.exchange.venue import Inbox
 from simulator.gateway.own_orders import Order, OwnOrders
 from simulator.gateway.reach import Reach, member, whole
-from simulator.records import NS_PER_S, OrderType, Side
+from simulator.records import NS_PER_S, OrderType, Peg, SelfTrade, Side
 
 RATE_FACTOR_MAX = 100
 """Times its rate: an agent that sends so much in a second answers refusals with more, and would go on for ever."""
+SWEEP_LEVELS = 1_000
+"""Of a venue's side, at most; the run shows fewer."""
 COMMANDS_A_WAKE_MAX = 100_000
 """Commands without a yield; more are a loop that would never end."""
 
@@ -31,6 +33,7 @@ class LatentOrderEntry:
         self._sent_in_wake = 0
         self._second = -1
         self._sent_in_second = 0
+        self._self_trade = SelfTrade.ALLOW
 
     def buy(
         self, symbol: str, venue: str | None, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None
@@ -57,6 +60,49 @@ class LatentOrderEntry:
         self._send(ADD, ref, ref, order, shown)
         return ref
 
+    def stop(self, side: Side, symbol: str, venue: str | None, stop_ticks: int, size: int, *, limit_ticks: int = 0) -> int:
+        held = Held(stop_ticks=whole("stop_ticks", stop_ticks))
+        limit = whole("limit_ticks", limit_ticks, 0)
+        return self._hold(side, (symbol, venue), held, OrderType.LIMIT if limit else OrderType.MARKET, limit, whole("size", size))
+
+    def peg(
+        self, side: Side, symbol: str, venue: str | None, size: int, *, peg: Peg = Peg.PRIMARY, offset_ticks: int = 0, limit_ticks: int = 0
+    ) -> int:
+        held = Held(peg=member("peg", peg, Peg), offset_ticks=whole("offset_ticks", offset_ticks))
+        return self._hold(side, (symbol, venue), held, OrderType.LIMIT, whole("limit_ticks", limit_ticks, 0), whole("size", size))
+
+    def _hold(self, side: Side, at: tuple[str, str | None], held: Held, kind: OrderType, limit_ticks: int, size: int) -> int:
+        symbol, venue = at
+        k = self._reach.symbol(symbol)
+        listing = k * len(self._reach.venues) + self._reach.listings[k]
+        book = listing if venue is None or venue == BEST else self._reach.find(symbol, venue)
+        order = Order(book, member("side", side, Side), kind, limit_ticks, size, None if held.peg is None else 0)
+        order.held = held
+        ref = self._own.enter(order)
+        self._send(ADD, ref, ref, order, 0)
+        return ref
+
+    def sweep(self, side: Side, symbol: str, limit_ticks: int, size: int) -> list[int]:
+        side, left = member("side", side, Side), whole("size", size, 1)
+        limit = whole("limit_ticks", limit_ticks, 1)
+        k, venues, sign = self._reach.symbol(symbol), len(self._reach.venues), 1 if side == Side.BUY else -1
+        shown = []
+        for v in range(venues):
+            book = k * venues + v
+            levels = self._exchange.levels_at(book, Side(1 - side), self._reach.seen_ns(book), SWEEP_LEVELS)
+            shown += [(sign * price, v, shares) for price, shares in levels if sign * price <= sign * limit]
+        wanted: dict[int, int] = {}
+        for _, v, shares in sorted(shown):
+            taken = min(left, shares)
+            if taken:
+                wanted[v] = wanted.get(v, 0) + taken
+            left -= taken
+        names = self._reach.venues
+        return [self.add(side, symbol, names[v], limit, shares, type=OrderType.IOC) for v, shares in sorted(wanted.items())]
+
+    def prevent_self_trades(self, mode: SelfTrade) -> None:
+        self._self_trade = member("mode", mode, SelfTrade)
+
     def cancel(self, ref: int) -> None:
         self._send(CANCEL, ref, ref, self._about(ref, 0), 0)
 
@@ -77,6 +123,7 @@ class LatentOrderEntry:
         size = whole("size", size)
         side, kind, display = (Side.BUY, OrderType.LIMIT, None) if old is None else (old.side, old.type, old.display)
         order = Order(book, side, kind, price_ticks, size, display)
+        order.held = None if old is None else old.held
         new_ref = self._own.enter(order, ref)
         self._send(REPLACE, new_ref, ref, order, size)
         return new_ref
@@ -84,7 +131,9 @@ class LatentOrderEntry:
     def _about(self, ref: int, size: int) -> Order:
         """What a cancel or a reduce tells its venue of an order."""
         book, order = self._own.book_of(ref), self._own.known(ref)
-        return Order(book, self._own.side_of(ref), OrderType.LIMIT if order is None else order.type, 0, size, None)
+        about = Order(book, self._own.side_of(ref), OrderType.LIMIT if order is None else order.type, 0, size, None)
+        about.held = None if order is None else order.held
+        return about
 
     def _send(self, verb: Verb, ref: int, old_ref: int, order: Order, display: int) -> None:
         now, spec = self._reach.now_ns, self._reach.spec
@@ -95,6 +144,7 @@ class LatentOrderEntry:
             Command(
                 now + self._reach.latency_ns[order.book % len(self._reach.venues)], spec.name, self._sent, verb, self._own, order.book, ref,
                 old_ref, order.side, order.type, order.price_ticks, order.size, display, over,
+                self._self_trade, order.held,
             )
         )  # fmt: skip
 

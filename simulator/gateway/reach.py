@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from simulator.clock import Clock
 from simulator.errors import AgentError
 from simulator.inputs.config import AgentSpec
@@ -35,6 +37,8 @@ class Reach:
         self.names = traded.symbols
         """Of all the worker's symbols, for books."""
         self.clock = clock
+        self.places = np.array([self.symbols.index(name) if name in self.symbols else -1 for name in traded.symbols], np.int64)
+        """Of the worker's symbols among the agent's own."""
         self._symbol_place = {name: k for k, name in enumerate(traded.symbols) if name in self.symbols}
         self._venue_place = {name: v for v, name in enumerate(traded.venues)}
         self._book = {(s, v): k * len(self.venues) + n for s, k in self._symbol_place.items() for v, n in self._venue_place.items()}

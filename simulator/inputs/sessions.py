@@ -166,8 +166,8 @@ def _trading_day(date: dt.date, hours: tuple[int, int] | None) -> TradingDay:
     if hours is None:
         return TradingDay(date, start_ns, end_ns, False, 0, 0, (Segment(start_ns, end_ns, Phase.OFF_HOURS),))
     open_ns, close_ns = hours
-    is_early = close_ns < _local_ns(date, EARLY_BEFORE)
-    evening_ns = _local_ns(date, POST_CLOSE_ENDS_EARLY if is_early else POST_CLOSE_ENDS)
+    is_early = close_ns < local_ns(date, EARLY_BEFORE)
+    evening_ns = local_ns(date, POST_CLOSE_ENDS_EARLY if is_early else POST_CLOSE_ENDS)
     cuts = (start_ns, open_ns, close_ns, evening_ns, end_ns)
     phases = (Phase.PRE_OPEN, Phase.CONTINUOUS, Phase.POST_CLOSE, Phase.OFF_HOURS)
     segments = tuple(Segment(a, b, phase) for a, b, phase in zip(cuts, cuts[1:], phases, strict=False))
@@ -244,9 +244,9 @@ def _out_of_range(value: object) -> str:
 
 
 def _day_bounds(date: dt.date) -> tuple[int, int]:
-    return _local_ns(date, DAY_STARTS), _local_ns(date + dt.timedelta(days=1), DAY_STARTS)
+    return local_ns(date, DAY_STARTS), local_ns(date + dt.timedelta(days=1), DAY_STARTS)
 
 
-def _local_ns(date: dt.date, time: dt.time) -> int:
+def local_ns(date: dt.date, time: dt.time) -> int:
     """That time of day in New York; none of the times used here falls into a change of the clock."""
     return int(dt.datetime.combine(date, time, NEW_YORK).timestamp()) * NS_PER_S

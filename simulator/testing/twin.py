@@ -6,6 +6,7 @@ Prices are integer ticks, sizes are shares. What the events mean stands at ``rec
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol
@@ -23,6 +24,7 @@ from simulator.records import (
     OrderRow,
     OrderType,
     Reject,
+    SelfTrade,
     Side,
 )
 
@@ -71,16 +73,31 @@ class TwinBook:
     # Commands
 
     def add(
-        self, side: Side, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None, owner: int = 0
-    ) -> list[Event]:
-        """Enter an order. ``display``: None shows all of it, 0 nothing, between: a reserve that shows so much at a time."""
+        self, side: Side, price_ticks: int, size: int, *, type: OrderType = OrderType.LIMIT, display: int | None = None, owner: int = 0,
+        self_trade: SelfTrade = SelfTrade.ALLOW,
+    ) -> list[Event]:  # fmt: skip
+        """Enter an order. ``display``: None shows all of it, 0 nothing, between: a reserve that shows so much at a time.
+
+        ``self_trade``: what becomes of it and of its owner's resting orders that it would trade with.
+        """
         shown = size if display is None else display
         reason = self._refuse_add(side, price_ticks, size, type, shown)
         if reason:
             return [Event(EventKind.REJECT, 0, side, price_ticks, size, reason=reason)]
         peak = None if shown == size else shown
-        order = _Order(self._take_id(), side, price_ticks, peak, owner, type)
-        events = [Event(EventKind.ADD, order.order_id, side, price_ticks, size, display=shown, order_type=type)]
+        order = _Order(0, side, price_ticks, peak, owner, type)
+        first, entering, reason = self._prevent(order, size, self_trade)
+        cut = Event(EventKind.REJECT, 0, side, price_ticks, size - entering, reason=reason or Reject.SELF_TRADE)
+        if reason:
+            return [*first, cut]
+        order.order_id, shown, whole, size = self._take_id(), min(shown, entering), size, entering
+        events = [*first, Event(EventKind.ADD, order.order_id, side, price_ticks, size, display=shown, order_type=type)]
+        self._finish(order, size, events)
+        return events if size == whole else [*events, cut._replace(order_id=order.order_id)]
+
+    def _finish(self, order: _Order, size: int, events: list[Event]) -> None:
+        """Trade, then rest, wait or expire."""
+        side, price_ticks, type = order.side, order.price_ticks, order.type
         left = size
         if not order.waits:
             left = self._match(order, left, events)
@@ -88,7 +105,6 @@ class TwinBook:
             self._rest(order, left, events)
         elif left:
             events.append(Event(EventKind.EXPIRE, order.order_id, side, price_ticks, left))
-        return events
 
     def cancel(self, order_id: int) -> list[Event]:
         """Take all that is left of an order out of the book."""
@@ -112,7 +128,7 @@ class TwinBook:
         order.displayed -= size - from_hidden
         return [Event(EventKind.REDUCE, order_id, order.side, order.price_ticks, size, hidden_size=from_hidden)]
 
-    def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]:
+    def replace(self, order_id: int, price_ticks: int, size: int, *, self_trade: SelfTrade = SelfTrade.ALLOW) -> list[Event]:
         """Put a new order of the same side, type, style and owner in an order's stead; it gets a new id and loses its place."""
         old = self._alive.get(order_id)
         if old is None:
@@ -120,13 +136,19 @@ class TwinBook:
         reason = self._refuse_replace(old, price_ticks, size)
         if reason:
             return [Event(EventKind.REJECT, order_id, old.side, price_ticks, size, reason=reason)]
+        new = _Order(0, old.side, price_ticks, old.peak, old.owner, old.type)
+        first, entering, reason = self._prevent(new, size, self_trade)
+        cut = Event(EventKind.REJECT, order_id, old.side, price_ticks, size - entering, reason=reason or Reject.SELF_TRADE)
+        if reason:
+            return [*first, cut]
         self._remove(old)
-        new = _Order(self._take_id(), old.side, price_ticks, old.peak, old.owner, old.type)
-        events = [Event(EventKind.REPLACE, order_id, old.side, price_ticks, size, display=new.shown_of(size), other_id=new.order_id)]
+        new.order_id, whole, size = self._take_id(), size, entering
+        replaced = Event(EventKind.REPLACE, order_id, old.side, price_ticks, size, display=new.shown_of(size), other_id=new.order_id)
+        events = [*first, replaced]
         left = self._match(new, size, events)
         if left:
             self._rest(new, left, events)
-        return events
+        return events if size == whole else [*events, cut._replace(order_id=new.order_id)]
 
     def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]:
         """Trade all that can trade at one price; then the orders that waited for this cross expire."""
@@ -244,6 +266,47 @@ class TwinBook:
         if level and level.shares + size > LEVEL_SIZE_MAX:
             return Reject.BAD_SIZE
         return Reject.NONE
+
+    def _prevent(self, order: _Order, size: int, mode: SelfTrade) -> tuple[list[Event], int, Reject]:
+        """What is done to the owner's resting orders, the shares with which the order enters, and why it does not, if so.
+
+        Found by trying: the order trades in a copy of this book; each time it meets its owner's order, the rule decides, here and there.
+        """
+        if mode == SelfTrade.ALLOW or not order.owner or order.waits:
+            return [], size, Reject.NONE
+        trial = deepcopy(self)
+        ghost = _Order(-1, order.side, order.price_ticks, None, order.owner, order.type)
+        done: list[tuple[int, int]] = []  # order id, shares taken off
+        left, cut = size, 0
+        while left and (met := trial._next_to_meet(ghost)) is not None:
+            if met.owner != order.owner:
+                shares = min(left, met.displayed or met.hidden)
+                trial._fill(met, shares, met.price_ticks, -1, [])
+                left -= shares
+                continue
+            if order.type == OrderType.FOK and mode != SelfTrade.CANCEL_OLDEST:
+                return [], 0, Reject.NOT_FILLABLE
+            both = min(left, met.left) if mode == SelfTrade.DECREMENT else met.left
+            if mode != SelfTrade.CANCEL_NEWEST:
+                done.append((met.order_id, both))
+                trial.reduce(met.order_id, both)
+            if mode == SelfTrade.DECREMENT:
+                cut, left = cut + both, left - both
+            elif mode != SelfTrade.CANCEL_OLDEST:
+                cut, left = left, 0
+        if order.type == OrderType.FOK and left:
+            return [], 0, Reject.NOT_FILLABLE
+        events = [event for order_id, shares in done for event in self.reduce(order_id, shares)]
+        return events, size - cut, Reject.NONE if cut < size else Reject.SELF_TRADE
+
+    def _next_to_meet(self, aggressor: _Order) -> _Order | None:
+        """The resting order that it would trade with first."""
+        other = _opposite(aggressor.side)
+        for price in self._prices(other):
+            level = self._resting[other][price]
+            if _accepts(aggressor.side, aggressor.price_ticks, price):
+                return (level.displayed or level.hidden)[0]
+        return None
 
     # What the commands have in common
 
