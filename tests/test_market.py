@@ -297,7 +297,8 @@ def test_what_a_notebook_shows_fits_a_screen_and_holds_no_engine_parts() -> None
     assert "2 symbols at 2025-07-01 10:00:02 New York time, CONTINUOUS" in shown[0]
     assert shown[1].startswith("<BookView AAPL at NASDAQ: bid 2")
     assert [name for name in dir(market) if not name.startswith("_")] == [
-        "agents", "arrow", "book", "close", "halt", "mark_usd", "now_ns", "pandas", "phase", "refresh", "result", "rows", "run_info", "run_until",
+        "agents", "arrow", "book", "close", "halt", "mark_usd", "nbbo", "now_ns", "pandas", "phase", "polars", "quotes", "refresh", "result", "rows", "run_for",
+        "run_info", "run_until",
         "scenario", "symbols", "tape", "venues",
     ]  # fmt: skip
     assert (market.symbols, market.venues[0]) == (tuple(s.name for s in chosen.universe.symbols), "NASDAQ")

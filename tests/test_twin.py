@@ -760,7 +760,8 @@ def test_streams_of_commands_reach_every_kind_of_event_and_refusal() -> None:
 
     run()
     assert kinds == set(EventKind)
-    assert reasons == set(Reject) - {Reject.NONE, Reject.CLOSED, Reject.RATE_LIMIT, Reject.NO_CROSS, Reject.CUT_OFF}
+    of_venues = {Reject.CLOSED, Reject.RATE_LIMIT, Reject.NO_CROSS, Reject.CUT_OFF, Reject.SELF_TRADE, Reject.HELD}
+    assert reasons == set(Reject) - {Reject.NONE, *of_venues}
 
 
 def test_a_command_names_an_order_by_its_place_among_the_living() -> None:
