@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browser import find_browser
 from platformdirs import user_cache_path
 
 WORKERS_MAX = 4
@@ -49,3 +50,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _, said = process.communicate()
         if process.returncode:
             pytest.exit(f"The kernels could not be compiled:\n{said}", returncode=3)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A suite without a browser has not looked at the pages: that is said, not hidden among what was skipped."""
+    if find_browser() is None:
+        terminalreporter.write_line("BROWSER TESTS NOT RUN: no chromium on this machine (Debian: apt-get install chromium)")

@@ -28,6 +28,8 @@ from simulator.tape.sink import RunInfo
 from writers.formats import FORMATS, is_file_of
 from writers.parquet_hours import END, OUR_FILE, PREFIX, UNFINISHED, Hours, drop_other_hours, end_unfinished, hour_path, whole_hours
 
+REPORT = "report.html"
+"""The page about a run, which it may leave beside its rows."""
 ROW_GROUP_ROWS = 65_536
 OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
 
@@ -230,7 +232,9 @@ def _is_ours(entry: Path) -> bool:
     if entry.is_symlink():
         return False
     if entry.is_file():
-        return entry.name == f".{MANIFEST}.partial" or (entry.name == MANIFEST and _is_manifest(entry))
+        if entry.name == REPORT:
+            return _has(entry, b'content="equities-market-simulator report"', 400)
+        return entry.name in (f".{MANIFEST}.partial", f".{REPORT}.partial") or (entry.name == MANIFEST and _is_manifest(entry))
     paths = [path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
     if entry.name in FORMATS:
         return all(is_file_of(entry.name, path) for path in paths)
@@ -249,8 +253,13 @@ def _is_written(folder: Path, entry: Path, written: Collection[str]) -> bool:
 
 def _is_manifest(path: Path) -> bool:
     """Whether it says so; of another version, or damaged, it is a run's all the same."""
-    with contextlib.suppress(OSError):
-        return b'"format": "equities-market-simulator/' in path.read_bytes()[:200]
+    return _has(path, b'"format": "equities-market-simulator/', 200)
+
+
+def _has(path: Path, words: bytes, first: int) -> bool:
+    """Whether they stand among the file's first bytes."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return words in file.read(first)
     return False
 
 

@@ -16,10 +16,11 @@ from rich.console import Console
 from scenarios.launcher.manifest import Ended, build_manifest
 from scenarios.launcher.own_writer import list_written
 from scenarios.launcher.plan import Plan
+from scenarios.launcher.reporting import write_report
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.summary import print_summary
-from scenarios.launcher.tables import summary_console
+from scenarios.launcher.tables import say, summary_console
 from scenarios.launcher.worker import Job, run_info
 from scenarios.launcher.worker_pool import Outcome
 from simulator.errors import InputError, MarketSimError, explain
@@ -121,6 +122,11 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
         if format is not None and run.rows is not None and is_whole:
             with reasons.after("what its format makes of the agents", run.signals):
                 after_run(format, run.rows, run.results, run_info(run.jobs[0]))
+    page: Path | None = None
+    sketched = [done.sketched for done in outcome.done.values() if done.sketched is not None]
+    if run.rows is not None and is_whole and sketched:
+        with reasons.after("its report", run.signals):
+            page = write_report(run.rows, manifest, sketched, run_info(run.jobs[0]))
     if run.rows is not None and ":" in plan.flags.writer:
         with reasons.after("listing what its writer wrote", run.signals):
             list_written(run.rows)
@@ -131,6 +137,8 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
                 summary_console(), plan, counts, replace(ended, end_ns=reached_ns), folder=run.rows,
                 paces=paces(outcome, is_paced=is_paced), agents=agents, results=run.results,
             )  # fmt: skip
+        if page is not None:
+            say(summary_console(), f"A page about it: {page.resolve().as_uri()}")
     if database is not None:
         with reasons.after("the database's part of its end", run.signals):
             database.finish(plan, manifest, summary_console(), is_whole=is_whole)

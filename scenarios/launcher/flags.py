@@ -137,6 +137,7 @@ class Flags(BaseModel):
     venue: Names | None = Field(None, description="With a format of docs/formats.md: the venues to write, as a comma list (default: all).")
     out: str = Field("out", description="Folder for the files; given, also for the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
+    report: bool = Field(True, description="Parquet: leave a page about the run in --out, report.html; false: none.")
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
     extra_tables: Names | None = Field(None, description=f"More tables, as a comma list: {', '.join(EXTRA_TABLES)} (default: none).")
     memory_limit: ByteSize = Field(
@@ -187,7 +188,7 @@ GROUPS = {
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
-    "Output": ("writer", "venue", "out", "overwrite", "incremental", "suffix", "extra_tables", "memory_limit"),
+    "Output": ("writer", "venue", "out", "overwrite", "report", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
         "tls", "tls_verify", "tls_roots", "create_views", "short_ttl", "print_ddl", "resend", "pause_rows", "resume_rows",

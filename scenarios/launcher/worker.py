@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.launcher.pacing import Pace, Pacer
+from scenarios.launcher.reporting import Sketching
 from scenarios.launcher.row_counts import RowCounter
 from scenarios.launcher.row_limit import Gate, day_starts
 from scenarios.launcher.worker_messages import Done, Failed, Link, Progress, Waiting
@@ -45,6 +46,8 @@ class Job:
     """Whether the run ends by a count over all workers: rows wait for their release."""
     pace: Pace | None = None
     """None: as fast as the machine allows."""
+    sketches: bool = False
+    """Whether a report's numbers are gathered while rows are written."""
 
 
 @dataclass(slots=True)
@@ -110,7 +113,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
     writer = job.make_sink(job.worker)
     if isinstance(writer, Stoppable):
         writer.stop_asked = link.stop_asked
-    counter = RowCounter(writer)
+    sketching = Sketching(writer, job.symbols) if job.sketches else None
+    counter = RowCounter(sketching or writer)
     gate = Gate(counter, day_starts(scenario)) if job.gated else None
     sink: Sink = gate or counter
     state.sink = sink
@@ -147,7 +151,8 @@ def _simulate(job: Job, link: Link, state: _State) -> Done:
     state.is_closed = True  # a sink is closed once, also if that fails
     result = market.close(not stopped)
     digests = gate.digest.parts() if gate else result.digest_parts
-    return Done(job.worker, not stopped, state.until_ns, counter.counts, digests, result.agents)
+    sketched = sketching.result() if sketching is not None and not stopped else None
+    return Done(job.worker, not stopped, state.until_ns, counter.counts, digests, result.agents, sketched)
 
 
 def run_info(job: Job) -> RunInfo:

@@ -48,6 +48,8 @@ class Done:
     """Parts of the run's digest."""
     agents: dict[str, AgentResult] = field(default_factory=dict)
     """By name, those of this worker."""
+    sketched: Any = None
+    """A report's numbers, ``simulator.analysis.report.sketch.Sketched``, if they were gathered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from psycopg.adapt import Loader
 
 from simulator.analysis.scorecard.sources import BATCH_ROWS, BOOK_COLUMNS, BOOK_TABLE, EMPTY_TRADES, TRADE_COLUMNS, TRADE_TABLE
 from simulator.errors import InputError, SinkError, explain
+from simulator.inputs.run_record import Manifest
 from simulator.records import NS_PER_S
+from simulator.tape.sink import RunInfo
 from writers.questdb.connection import Connection
+from writers.questdb.runs import newest_run
 from writers.questdb.sql import connect_pg
 
 ARRAY_HEAD_BYTES = 12
@@ -35,6 +38,15 @@ class _Bytes(Loader):
 
 def open_tables(address: str, suffix: str) -> QuestDBTables:
     """``[user@]host[:port]``, the port that SQL is spoken at; the password comes from QUESTDB_PASSWORD. Raises ``InputError``."""
+    return QuestDBTables(_connection(address), suffix)
+
+
+def open_run(address: str, suffix: str) -> QuestDBRun:
+    """The same, with the record of the run that started last."""
+    return QuestDBRun(_connection(address), suffix)
+
+
+def _connection(address: str) -> Connection:
     user, _, place = address.rpartition("@")
     host, _, port = place.rstrip("/").partition(":")
     if not host or (port and not port.isdecimal()):
@@ -43,8 +55,7 @@ def open_tables(address: str, suffix: str) -> QuestDBTables:
                 "scorecard", f"questdb://{address}", "it is written questdb://[user@]host[:port]", "For example questdb://127.0.0.1:8812."
             )
         )
-    connection = Connection(host=host, pg_port=int(port or 8812), user=user, password=os.environ.get("QUESTDB_PASSWORD", ""))
-    return QuestDBTables(connection, suffix)
+    return Connection(host=host, pg_port=int(port or 8812), user=user, password=os.environ.get("QUESTDB_PASSWORD", ""))
 
 
 class QuestDBTables:
@@ -123,6 +134,19 @@ class QuestDBTables:
     def _select(self, table: str, columns: tuple[str, ...], start_ns: int, end_ns: int) -> str:
         chosen = ", ".join(f"{name}::long AS {name}" if name == "timestamp_ns" else name for name in columns)
         return f"SELECT {chosen} FROM {self._tables[table]} WHERE {_between(start_ns, end_ns)}"
+
+
+class QuestDBRun(QuestDBTables):
+    """A run as a database keeps it: what a report reads."""
+
+    def __init__(self, connection: Connection, suffix: str = "") -> None:
+        super().__init__(connection, suffix)
+        run = newest_run(self._pg, suffix)
+        self.manifest: Manifest | None = None if run is None else run.ended or run.started
+
+    def notices(self, run: RunInfo) -> Iterator[Any]:
+        """None: the report of a database is made of its two tables."""
+        yield from ()
 
 
 def _between(start_ns: int, end_ns: int) -> str:

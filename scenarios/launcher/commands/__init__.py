@@ -36,6 +36,7 @@ COMMANDS = {
     "convert": Command(about="a finished Parquet run in another format: " + ", ".join(FORMATS), module="convert"),
     "replay": Command(about="play an ITCH file to a feed handler, by MoldUDP64 or SoupBinTCP", module="replay"),
     "sweep": Command(about="a scenario over seeds and settings, in some processes: means with confidence intervals", module="sweep"),
+    "report": Command(about="a page of HTML about a finished run: prices, books, venues, auctions, agents", module="report"),
     "scorecard": Command(about="how much rows look like a real market's: 20 checks, each with its band", module="scorecard"),
 }
 

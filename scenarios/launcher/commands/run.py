@@ -114,7 +114,7 @@ def run(
         jobs = [
             Job(
                 scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
-                suffix=flags.suffix, gated=total is not None, pace=pace,
+                suffix=flags.suffix, gated=total is not None, pace=pace, sketches=reports(plan),
             )
             for worker, symbols in enumerate(dealt)
         ]  # fmt: skip
@@ -144,6 +144,12 @@ def writer_arguments(plan: Plan) -> Mapping[str, Any]:
         plan.scenario.universe.venue_index(venue)
     levels = {"levels": plan.scenario.levels} if FORMATS[flags.writer].has_levels else {}
     return {"venues": flags.venue or (), **levels}
+
+
+def reports(plan: Plan) -> bool:
+    """Whether the run leaves a report: not where nobody knows when it ends, nor where only a part of it is simulated again."""
+    flags = plan.flags
+    return flags.report and flags.writer == "parquet" and flags.mode != "real-time" and not plan.replays
 
 
 def keep_refreshes(plan: Plan, database: Database | None, refreshes: Sequence[Refresh]) -> None:

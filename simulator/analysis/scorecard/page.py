@@ -29,8 +29,13 @@ def as_html(card: Card) -> str:
         f"<h1>Scorecard of a market</h1><p>{head}</p><p>{escape(card.counts())}</p>{notes}"
         "<p><small>A band is a judgement built on its reference. Shaded: where the value should lie. "
         "Dashed: how the reference runs.</small></p>"
-        f'<ul class="tiles">{tiles}</ul>{"".join(map(_section, card.checks))}</body></html>\n'
+        f'<ul class="tiles">{tiles}</ul>{sections(card)}</body></html>\n'
     )
+
+
+def sections(card: Card) -> str:
+    """The checks alone, for another page."""
+    return "".join(map(_section, card.checks))
 
 
 def _section(check: Check) -> str:

@@ -1,0 +1,134 @@
+"""The report in a real browser, if one is on the machine: what it draws and says, what can be chosen, what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import WIDTHS, find_browser, keep_picture, launched, open_page
+from in_process import command
+
+from simulator.analysis.report.build import report_of
+from tests.helpers import run, scenario
+from tests.test_report import EVIL, data_of, evil_parts
+
+pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine")
+AXE = "MARKET_SIM_AXE"
+"""Environment variable: the path of axe.min.js (npm's axe-core)."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two symbols and an agent around the open."""
+    out = tmp_path_factory.mktemp("report") / "out"
+    words = ("--scenario", "momentum", "--start_ts", "2025-07-01T13:29:50Z", "--end_ts", "2025-07-01T13:31:00Z", "--processes", "1")
+    done = command(*words, "--extra_tables", "imbalances", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def drawn(page: Any, times: int = 1) -> None:
+    page.wait_for_selector(f'body[data-drawn="{times}"]', state="attached")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_a_person_sees(browser: Any, out: Path, width: int) -> None:
+    data = data_of((out / "report.html").read_text())
+    with open_page(browser, (out / "report.html").as_uri(), width=width, dark=width < 1000) as (page, said):
+        drawn(page)
+        keep_picture(page, f"report-{width}")
+        assert page.inner_text("h1") == "Report of a run"
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "wider than the window"
+        page.select_option("#symbol", label="MSFT")
+        drawn(page, 2)
+        assert "MSFT: price, USD" in page.inner_text("#day")
+        page.select_option("#symbol", label="AAPL")
+        drawn(page, 3)
+        page.click("#venues summary >> nth=1")
+        cells = page.locator("#venues figure >> nth=1 >> tbody tr").all_inner_texts()
+        by_venue = data["by_venue"]
+        assert isinstance(by_venue, dict)
+        leads = by_venue["leads"][0]
+        assert [row.split("\t")[0] for row in cells] == data["venues"]
+        assert [float(row.split("\t")[1]) for row in cells] == pytest.approx([100 * n / sum(leads) for n in leads], abs=0.05)
+        assert page.locator("#agents dd").first.inner_text() == "momentum"
+        assert not said
+
+
+def test_the_book_it_draws_is_the_run_s(browser: Any, out: Path) -> None:
+    """The table behind the heatmap, at the end of a step, against the file's last rows before it."""
+    import duckdb
+
+    with open_page(browser, (out / "report.html").as_uri()) as (page, said):
+        drawn(page)
+        page.click("#book summary")
+        row = page.locator("#book tbody tr").nth(44).inner_text().split("\t")
+        painted = page.evaluate(
+            """() => { const c = document.querySelector("#book canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+               let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (d.length / 4); }"""
+        )
+        assert not said
+    books = f"read_parquet('{out}/equities_market_data/**/*.parquet')"
+    query = f"""SELECT max(bid), min(ask) FROM (SELECT last(bids[1][1] ORDER BY timestamp_ns) bid, last(asks[1][1] ORDER BY timestamp_ns) ask
+        FROM {books} WHERE symbol = 'AAPL' AND timestamp_ns < TIMESTAMPTZ '2025-07-01 13:30:35Z' GROUP BY venue)"""
+    ((bid, ask),) = duckdb.sql(query).fetchall()
+    assert row[0] == "07-01 09:30:35"
+    assert (float(row[1]), float(row[3])) == (bid, ask)
+    assert painted > 0.02
+
+
+def test_keys_ranges_and_print(browser: Any, out: Path) -> None:
+    with open_page(browser, (out / "report.html").as_uri()) as (page, said):
+        drawn(page)
+        page.focus("#day .plot")
+        page.keyboard.press("Home")
+        first = page.inner_text("#day .readout >> nth=0")
+        assert first.startswith("07-01 09:29:50")
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("#day .readout >> nth=0").startswith("07-01 09:29:51")
+        page.click("button[aria-label=Closer]")
+        drawn(page, 2)
+        page.click("#day summary >> nth=0")
+        assert page.locator("#day figure >> nth=0 >> tbody tr").count() == pytest.approx(35, abs=2)
+        page.keyboard.press("Tab")
+        page.emulate_media(media="print")
+        assert not page.is_visible("nav.choose")
+        assert page.is_visible("#day svg >> nth=0")
+        assert not said
+
+
+def test_markup_in_names_is_text(browser: Any, tmp_path: Path) -> None:
+    page_path = tmp_path / "page.html"
+    page_path.write_text(report_of(evil_parts(run(scenario()))))
+    with open_page(browser, page_path.as_uri()) as (page, said):
+        page.on("dialog", lambda dialog: said.append("a dialog opened"))
+        drawn(page)
+        assert EVIL in page.inner_text("header")
+        assert page.locator("#symbol option").first.text_content() == EVIL
+        assert page.locator("img").count() == 0
+        assert not said
+
+
+def test_no_serious_finding_of_axe(browser: Any, out: Path) -> None:
+    """Of axe-core, if somebody has fetched it: it is not part of this project."""
+    if AXE not in os.environ:
+        pytest.skip(f"axe-core is not here: {AXE} names its axe.min.js")
+    for dark in (False, True):
+        with open_page(browser, (out / "report.html").as_uri(), dark=dark) as (page, _):
+            drawn(page)
+            for summary in page.locator("summary").all():
+                summary.click()
+            page.evaluate(Path(os.environ[AXE]).read_text())
+            found = page.evaluate("axe.run()")["violations"]
+            serious = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found if each["impact"] in ("serious", "critical")]
+            assert not serious, json.dumps(serious, indent=1)
