@@ -48,11 +48,12 @@ def head_of(where: str, manifest: Manifest | None, facts: Sequence[tuple[str, st
     if manifest is not None:
         record = manifest.record
         rows, wall = sum(manifest.rows.values()), manifest.wall_seconds
+        many = "a process" if manifest.processes == 1 else f"{manifest.processes} processes"
         found += [
             ("Simulated", f"{new_york(record.start_ns)} to {new_york(record.end_ns)}, New York time"), ("Seed", str(record.seed)),
             ("Digest", manifest.digest or "none: the run did not come to its end"),
             ("Rows", f"{rows:,} ({', '.join(f'{n:,} {table}' for table, n in manifest.rows.items())})"),
-            ("Took", f"{wall:,.1f} s with {manifest.processes} process{'es' * (manifest.processes != 1)}, {rows / max(wall, 1e-9):,.0f} rows/s" if wall else "not known"),
+            ("Took", f"{wall:,.1f} s with {many}, {rows / max(wall, 1e-9):,.0f} rows/s" if wall else "not known"),
             ("Rates", f"{record.rates.market_data_min_eps:,} to {record.rates.market_data_max_eps:,} book rows/s, "
              f"{record.rates.trades_min_eps:,} to {record.rates.trades_max_eps:,} prints/s"),
             ("Profile", record.profile.name), ("Program", record.versions.get("program", "not known")),
