@@ -14,6 +14,7 @@ import duckdb
 import psycopg
 import pytest
 
+from scenarios.launcher.main import command_line
 from scenarios.launcher.queries import Query, read_queries
 from simulator.records import EXTRA_TABLES
 from tests.database import at, command, connect
@@ -186,3 +187,35 @@ def test_a_dashboard_with_a_column_or_table_that_is_not_there_is_found(asked: As
         assert old in text
         found = panel_faults(asked.pg, json.loads(text.replace(old, new)))
         assert [each for each in found if each.startswith(said)], (said, found)
+
+
+def test_a_query_load_asks_everything_and_the_same_again(asked: Asked, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    common = ("query_load", *at(asked.server)[:-2], "--suffix", SUFFIX, "--clients", "2", "--rounds", "1")
+    assert command_line((*common, "--html", str(page))) == 0, capsys.readouterr().err
+    said, text = capsys.readouterr().out, page.read_text()
+    for query in read_queries():
+        assert said.count(f" {query.name} ") == text.count(f">{query.name}<br>") == (2 if query.views else 1), query.name
+    assert "2 clients for" in said
+    assert "Meanwhile no rows came in" in said
+    some = (*common, "--queries", "16_bars_of_time,29_quotes_around_trades,12_nbbo_locked_or_crossed")
+    counts = []
+    for seed in ("7", "7", "8"):
+        assert command_line((*some, "--seed", seed)) == 0
+        counts.append(re.findall(r"answers, .* with ([\d,]+) rows", capsys.readouterr().out))
+    assert counts[0] == counts[1] != counts[2]
+    assert command_line((*common[:-4], "--suffix", "_nobody")) == 2
+    assert "there is no table equities_trades_nobody" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_query_load_beside_a_run_counts_what_comes_in(server: EmbeddedServer, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    slow = ("--trades_min_eps", "5", "--trades_max_eps", "20")
+    few = ("--symbols", "AAPL", "--prices", "builtin", "--processes", "1", "--market_data_min_eps", "50", "--market_data_max_eps", "100", *slow)
+    past = ("--start_ts", "2025-07-01T13:30:00Z", "--end_ts", "2025-07-01T13:30:04Z", "--create_views", "false")
+    assert command(*few, *past, *at(server), "--suffix", suffix).returncode == 0
+    common = ("query_load", *at(server)[:-2], "--suffix", suffix, "--clients", "2", "--seconds", "1.5", "--queries", "16_bars_of_time")
+    beside = " ".join((*few, "--mode", "real-time", "--create_views", "false", "--offsession_trades", "full"))
+    assert command_line((*common, "--ingest", beside)) == 0
+    assert re.search(r"Meanwhile [\d,]+ rows came in, [\d,]+ a second", capsys.readouterr().out)
+    assert command_line((*common, "--ingest", "--bogus 1")) == 2
+    assert "the run ended before its first row: " in " ".join(capsys.readouterr().err.split())
