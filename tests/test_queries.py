@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def test_a_file_that_does_not_say_what_it_gives_is_refused(tmp_path: Path, text:
 
 
 def test_pip_takes_the_list_along() -> None:
-    settings = (ROOT / "pyproject.toml").read_text()
-    assert 'package-dir = { "scenarios.sql" = "examples/sql" }' in settings
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert settings["package-dir"] == {"scenarios.sql": "examples/sql"}
+    taken = {name for name in settings["packages"] if name.startswith("scenarios.sql")}
+    folders = {path.relative_to(ROOT / "examples") for path in (ROOT / "examples" / "sql").rglob("*") if path.is_dir()}
+    assert taken == {"scenarios.sql"} | {"scenarios." + ".".join(folder.parts) for folder in folders}
+    assert all(settings["package-data"][name] == ["*.sql"] for name in taken - {"scenarios.sql"})
     assert queries.HOMES[1] == ROOT / "scenarios" / "sql"
