@@ -24,6 +24,7 @@ from simulator.flow import NEVER_NS, Flow, NoFlow
 from simulator.gateway.admission import admit
 from simulator.gateway.day_times import DayTimes, nanoseconds
 from simulator.gateway.engine import Engine
+from simulator.gateway.ledger import Ledger
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.previous_closes import PreviousCloses
 from simulator.gateway.queue_positions import QueuePositions
@@ -34,6 +35,7 @@ from simulator.halts import PAUSE_NS, Halts
 from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
+from simulator.inputs.strict_yaml import nearest
 from simulator.notices import SipBatch, StatusReason
 from simulator.price_bands import PriceBands
 from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase, TradeBatch
@@ -224,6 +226,26 @@ class Market:
     def run_for(self, ns: int = 0, *, seconds: float = 0, minutes: float = 0) -> None:
         """``run_until`` so much later, the sum of the three, or the scenario's end if that comes first."""
         self.run_until(min(self.now_ns + check_ns("The time to run for", ns) + nanoseconds(seconds, minutes), self.scenario.end_ns))
+
+    def step_until(self, ts_ns: int) -> None:
+        """As ``run_until`` for whoever steps often with agents of his own: a tenth of its cost.
+
+        Rows stay in the engine until its columns are full or ``run_until`` hands them on; nobody stops an agent that does not come
+        back; Ctrl-C ends it anywhere, and the market with it.
+        """
+        self._check_whole()
+        self._interrupt.is_asked = False
+        with self._undivided(IN_THE_MIDDLE):
+            self._clock.run_until(ts_ns)
+            self._unfinished = ""
+
+    def ledger(self, agent: str) -> Ledger:
+        """What the venues know of an agent's trades so far. Raises ``InputError``."""
+        for own in self._own_orders:
+            if own.spec.name == agent:
+                return own.ledger
+        names = [own.spec.name for own in self._own_orders]
+        raise InputError(explain("agent", agent, f"the market has {', '.join(names) or 'none'}", nearest(agent, names)))
 
     @contextmanager
     def _undivided(self, what: str) -> Iterator[None]:
