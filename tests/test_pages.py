@@ -99,6 +99,21 @@ def test_the_page_of_sweeps_can_be_followed(tmp_path: Path, monkeypatch: pytest.
         assert "over_start_bps" in (printed := capsys.readouterr().out) or "impact_bps" in printed
 
 
+def test_the_page_of_environments_can_be_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each piece of Python; what asks for processes is run by ``test_environments``."""
+    found = blocks((ROOT / "docs" / "environments.md").read_text(), "python")
+    assert len(found) == 5
+    for code in found:
+        exec(compile(code, "environments.md", "exec"), {"__name__": "page"})
+        assert ("__main__" in code) == (capsys.readouterr().out == "")
+
+
+def test_the_baselines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.command_line(["baselines", "--seeds", "1..2", "--steps", "3"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("TWAP, offering", "Avellaneda-Stoikov", "Trading-v0: reward of an episode of 3 steps"))
+
+
 def test_the_scenario_that_has_every_key_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the agent of the other page it is accepted; keys that exclude others stand in it as comments."""
     (text,) = blocks((ROOT / "docs" / "scenarios.md").read_text(), "yaml")

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from simulator.agents.interface import MarketView, Message, OrderEntry, OwnOrder
+from simulator.agents.interface import MarketView, OrderEntry
+from simulator.agents.messages import Message, OwnOrder
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Fees
 from simulator.market import Market

@@ -35,6 +35,7 @@ COMMANDS = {
     "schema": Command(about="print the JSON Schema of scenario files", module="schema"),
     "convert": Command(about="a finished Parquet run in another format: " + ", ".join(FORMATS), module="convert"),
     "replay": Command(about="play an ITCH file to a feed handler, by MoldUDP64 or SoupBinTCP", module="replay"),
+    "baselines": Command(about="what simple policies earn in the environments, with intervals (extra rl)", module="baselines"),
     "sweep": Command(about="a scenario over seeds and settings, in some processes: means with confidence intervals", module="sweep"),
     "report": Command(about="a page of HTML about a finished run: prices, books, venues, auctions, agents", module="report"),
     "scorecard": Command(about="how much rows look like a real market's: 20 checks, each with its band", module="scorecard"),
