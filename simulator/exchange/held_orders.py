@@ -166,15 +166,17 @@ class HeldOrders:
         """At the prints since the last look."""
         if book not in self._stops:
             return
-        made = int(self._exchange.columns.facts[book, RING_PRINTS])
-        new = made - self._looked[book]
-        self._looked[book] = made
+        now = self._clock.now
+        new = int(self._exchange.columns.facts[book, RING_PRINTS]) - self._looked[book]
         if new <= 0:
             return
         reached: list[tuple[HeldOrder, int]] = []
         waiting = list(self._stops[book])
-        last_ns = max(self._clock.now, int(self._exchange.books.head[book, LAST_TS]))
-        for price in self._exchange.trades_at(book, last_ns, new)[::-1, 1].tolist():
+        last_ns = max(now, int(self._exchange.books.head[book, LAST_TS]))
+        prints = self._exchange.trades_at(book, last_ns, new)[::-1]
+        prints = prints[prints[:, 0] < now]  # those stamped later are looked at later
+        self._looked[book] += len(prints)
+        for price in prints[:, 1].tolist():
             here = [order for order in waiting if _reaches(order, price)]
             reached += [(order, price) for order in here]
             waiting = [order for order in waiting if order not in here]
