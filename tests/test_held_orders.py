@@ -166,7 +166,6 @@ def test_pegs_are_the_twins_and_displayed_nowhere() -> None:
 FAULTS: dict[str, tuple[bool, str, str]] = {
     "a print at the stop does not reach it": (False, "price >= order.held.stop_ticks", "price > order.held.stop_ticks"),
     "sells are reached from below": (False, "else price <= order.held.stop_ticks", "else price >= order.held.stop_ticks"),
-    "the newest print comes first": (False, "last_ns, new)[::-1]", "last_ns, new)"),
     "the last print does not count on arrival": (False, "if last is not None and _reaches", "if False and _reaches"),
     "the newest stop enters first": (False, "        for order, price in reached:", "        for order, price in reversed(reached):"),
     "a stop with a limit enters without": (False, "NewOrder(order.side, order.limit_ticks, left", "NewOrder(order.side, 0, left"),
@@ -178,14 +177,37 @@ FAULTS: dict[str, tuple[bool, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pegs, right, wrong = FAULTS[name]
+def plant(monkeypatch: pytest.MonkeyPatch, right: str, wrong: str) -> None:
     source = inspect.getsource(held_orders)
     assert source.count(right) == 1
     changed = {**vars(held_orders)}
     exec(compile(source.replace(right, wrong), held_orders.__file__, "exec"), changed)
     monkeypatch.setattr(market_module, "HeldOrders", changed["HeldOrders"])
+
+
+def test_of_two_stops_that_one_sweep_reaches_the_one_reached_first_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        yield market.wait(MS)
+        orders.stop(SELL, *A, 9_980, 10)
+        orders.stop(SELL, *A, 9_990, 10)
+        while True:
+            heard.append((yield market.message(Triggered)))
+
+    strokes = [Stroke(0, *A, BUY, 9_990, 20), Stroke(1, *A, BUY, 9_980, 100), Stroke(5 * MS, *A, SELL, 9_980, 50)]
+    scripted_run(strokes, lone(make))
+    assert [(m.ref, m.price_ticks) for m in heard] == [(2, 9_990), (1, 9_980)]
+    plant(monkeypatch, "last_ns, new)[::-1]", "last_ns, new)")
+    heard.clear()
+    scripted_run(strokes, lone(make))
+    assert [m.ref for m in heard] != [2, 1]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pegs, right, wrong = FAULTS[name]
+    plant(monkeypatch, right, wrong)
     with pytest.raises(AssertionError):
         [(check_pegs if pegs else check_stops)(*held_run(pegs, seed)) for seed in (1, 2, 3)]
 
