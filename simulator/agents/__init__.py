@@ -1,6 +1,8 @@
 """The user's extension point: what an agent sees, what it can do, how it waits; and the roles, written to be read and copied."""
 
+from simulator.agents.avellaneda_stoikov import AvellanedaStoikov
 from simulator.agents.columns import Bars, Quotes, Trades
+from simulator.agents.execution import POV, TWAP, VWAP, ImplementationShortfall
 from simulator.agents.factory import agent_parameters
 from simulator.agents.interface import BEST, Agent, MarketView, OrderEntry, Stream, Wait
 from simulator.agents.messages import (
@@ -26,8 +28,12 @@ from simulator.agents.messages import (
 
 __all__ = [
     "BEST",
+    "POV",
+    "TWAP",
+    "VWAP",
     "Accepted",
     "Agent",
+    "AvellanedaStoikov",
     "Bars",
     "CancelRejected",
     "Cancelled",
@@ -35,6 +41,7 @@ __all__ = [
     "Expired",
     "Fill",
     "Imbalance",
+    "ImplementationShortfall",
     "MarketView",
     "Message",
     "OrderEntry",
