@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Triggered,
         Wait,
     )
+    from simulator.analysis.agent_report import AgentReport, agent_report
     from simulator.analysis.agent_result import AgentResult, Position
     from simulator.analysis.impact import Impact, with_and_without
     from simulator.analysis.sweep import Sweep, sweep
@@ -62,6 +63,7 @@ _HOMES = {
     "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),
     "records": ("Cond", "CrossKind", "Event", "EventKind", "Liquidity", "OrderType", "Peg", "Phase", "Reject", "SelfTrade", "Side"),
+    "analysis.agent_report": ("AgentReport", "agent_report"),
     "analysis.agent_result": ("AgentResult", "Position"),
     "inputs.scenario_file": ("load_scenario",),
     "inputs.sessions": ("format_ts", "parse_ts"),
@@ -72,6 +74,7 @@ _HOMES = {
 __all__ = [
     "Accepted",
     "AgentError",
+    "AgentReport",
     "AgentResult",
     "AgentSpec",
     "Bars",
@@ -126,6 +129,7 @@ __all__ = [
     "Trades",
     "Triggered",
     "Wait",
+    "agent_report",
     "format_ts",
     "load_scenario",
     "load_universe",

@@ -108,6 +108,14 @@ def test_the_page_of_environments_can_be_followed(capsys: pytest.CaptureFixture[
         assert ("__main__" in code) == (capsys.readouterr().out == "")
 
 
+def test_the_page_of_results_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks((ROOT / "docs" / "results.md").read_text(), "python")
+    exec(compile(code, "results.md", "exec"), {})
+    assert "slippage_arrival_bps" in capsys.readouterr().out
+    assert (tmp_path / "parent_report" / "fills.parquet").exists()
+
+
 def test_the_baselines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.command_line(["baselines", "--seeds", "1..2", "--steps", "3"]) == 0
     said = capsys.readouterr().out

@@ -198,10 +198,13 @@ def agent_result(
                 fills=sum(part.fills for part in parts),
             )
         )
+    fills = ledger.fills()
+    in_time = np.argsort(fills["ts_ns"], kind="stable")  # of orders at several venues at one instant all fills of one come first
     return AgentResult(
         name=name, positions=tuple(positions), commands=ledger.commands, refusals=dict(sorted(ledger.refused.items())),
-        unread_dropped=ledger.unread_dropped, order_columns=ledger.orders(), fill_columns=ledger.fills(), symbols=tuple(symbols),
-        venues=tuple(venues), tick_units=tuple(tick_units), universe=tuple(universe), fees=fees,
+        unread_dropped=ledger.unread_dropped, order_columns=ledger.orders(),
+        fill_columns={column: values[in_time] for column, values in fills.items()}, symbols=tuple(symbols), venues=tuple(venues),
+        tick_units=tuple(tick_units), universe=tuple(universe), fees=fees,
         records=tuple(ledger.records),
     )  # fmt: skip
 
