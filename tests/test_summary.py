@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -15,11 +17,13 @@ from scenarios.launcher.manifest import Ended
 from scenarios.launcher.plan import Plan, make_plan
 from scenarios.launcher.progress import Piece, ProgressLine, fit, state
 from scenarios.launcher.row_counts import Counts
-from scenarios.launcher.summary import bars_query, print_summary
+from scenarios.launcher.summary import bars_query, print_agents, print_summary, write_bars_query
 from scenarios.launcher.tables import print_table
 from scenarios.launcher.worker_pool import Outcome
+from simulator.errors import SinkError
 from simulator.inputs.sessions import parse_ts
 from simulator.records import NS_PER_S, Cond
+from writers.parquet import _is_ours
 
 DAY = ("--start_ts", "2025-07-01T08:00:00Z", "--end_ts", "2025-07-02T00:00:00Z")
 
@@ -58,7 +62,7 @@ def test_every_number_is_readable_at_any_width(width: int) -> None:
         assert all(word in said for word in name.split())
     drawn = [line for line in said.splitlines() if line[:1] in "│┃┏┡├└╭"]
     assert max(map(len, drawn), default=0) <= width
-    assert bool(drawn) == (width > 30)
+    assert drawn or width == 30
 
 
 def test_columns_without_a_cross_are_left_out() -> None:
@@ -98,10 +102,70 @@ def test_no_trades_are_explained(flags: tuple[str, ...], end: str, why: str | No
     assert why is None or why in said
 
 
-def test_the_result_stands_below_the_query(tmp_path: Path) -> None:
-    said = text(120, counted(), plan(), folder=tmp_path)
-    assert said.index("SELECT minute") < said.index("Digest")
-    assert said.index("SELECT minute") < said.index("NASDAQ")
+def test_the_query_is_in_a_file_and_one_line_says_where(tmp_path: Path) -> None:
+    for name, counts, is_there in (("both", counted(), True), ("none", Counts({"market_data": 5, "trades": 0}), False)):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_bars_query(plan(), counts, folder)
+        said = text(80, counted(), plan(), folder=folder)
+        assert "SELECT" not in said
+        assert (f"SQL for DuckDB: {folder / 'bars.sql'}" in said) == (folder / "bars.sql").exists() == is_there
+    written = (tmp_path / "both" / "bars.sql").read_text()
+    assert written.splitlines()[0].startswith("-- equities-market-simulator: one-minute bars with the NBBO")
+    assert written.endswith(f"{bars_query(plan(), tmp_path / 'both')}\n")
+    write_bars_query(plan("--writer", "csv"), counted(), tmp_path)
+    assert not (tmp_path / "bars.sql").exists()
+    with pytest.raises(SinkError, match=r"bars.sql'; it cannot be written: No such file"):
+        write_bars_query(plan(), counted(), tmp_path / "nowhere")
+
+
+def test_a_run_that_is_overwritten_takes_its_query_along_and_no_other(tmp_path: Path) -> None:
+    write_bars_query(plan(), counted(), tmp_path)
+    assert _is_ours(tmp_path / "bars.sql")
+    (tmp_path / "bars.sql").write_text("SELECT 'mine';\n")
+    assert not _is_ours(tmp_path / "bars.sql")
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_the_tables_of_a_whole_day_are_one_each(width: int) -> None:
+    counts = counted()
+    counts.trades[1, Cond.HALT_RESUME], counts.shares[1, Cond.HALT_RESUME] = 2, 31_019
+    said = text(width, counts, plan())
+    assert said.count("┏") == 2
+    assert [line.split("│")[1].strip() for line in said.splitlines() if line.startswith("│") and line.count("│") == 4] == [
+        "opening NASDAQ", "reopening NYSE", "closing NASDAQ",
+    ]  # fmt: skip
+    assert max(map(len, said.splitlines())) <= width or width == 60  # the title is 67 wide
+    nothing = text(width, counted(trades=0, crosses=False), plan())
+    assert nothing.count("┏") == 1
+    assert not any(word in nothing for word in ("┃ trades", "shares", "of volume", "nan"))
+
+
+def test_agents_have_a_column_of_refused_orders_if_there_are_some() -> None:
+    for refused in (0, 3):
+        result = SimpleNamespace(
+            positions=(), commands=5, refused=refused, refusals={}, fills=12, shares=1_200, fees_usd=1.5, pnl_usd=-3.25
+        )  # fmt: skip
+        console = Console(file=io.StringIO(), width=80)
+        print_agents(console, {"maker": result}, None)  # type: ignore[dict-item]
+        assert ("refused" in console.file.getvalue()) == bool(refused)  # type: ignore[attr-defined]
+
+
+def test_the_live_line_never_wraps() -> None:
+    outcome = Outcome(signal=2)
+    outcome.backpressure.is_paused = True
+    scenario = plan().scenario
+    outcome.now_ns[0] = scenario.start_ns + 3600 * NS_PER_S
+    outcome.rows[0] = {"market_data": 1_000_000_000, "trades": 234_567}
+    for width in (100, 80, 40, 20, 10):
+        console = Console(file=io.StringIO(), width=width, height=20, force_terminal=True, color_system=None, legacy_windows=False)
+        with ProgressLine(scenario, console) as line:
+            line._shown_s -= 10
+            line.show(outcome)
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())  # type: ignore[attr-defined]
+        (drawn,) = {each for each in re.split("[\r\n]+", shown) if each}  # drawn twice: when it changes, and when it ends
+        assert 0 < len(drawn) < width, drawn
+        assert "\n" not in shown.rstrip()
 
 
 @pytest.mark.parametrize("name", ["run[1]", "a*b", "what?", "it's", "[x"])

@@ -30,6 +30,9 @@ from writers.parquet_hours import END, OUR_FILE, PREFIX, UNFINISHED, Hours, drop
 
 REPORT = "report.html"
 """The page about a run, which it may leave beside its rows."""
+BARS = "bars.sql"
+"""A query for DuckDB over them, which begins so:"""
+BARS_FIRST_LINE = "-- equities-market-simulator: one-minute bars with the NBBO"
 ROW_GROUP_ROWS = 65_536
 OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
 
@@ -234,6 +237,8 @@ def _is_ours(entry: Path) -> bool:
     if entry.is_file():
         if entry.name == REPORT:
             return _has(entry, b'content="equities-market-simulator report"', 400)
+        if entry.name == BARS:
+            return _has(entry, BARS_FIRST_LINE.encode(), 100)
         return entry.name in (f".{MANIFEST}.partial", f".{REPORT}.partial") or (entry.name == MANIFEST and _is_manifest(entry))
     paths = [path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
     if entry.name in FORMATS:

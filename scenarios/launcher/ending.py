@@ -19,7 +19,7 @@ from scenarios.launcher.plan import Plan
 from scenarios.launcher.reporting import write_report
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
-from scenarios.launcher.summary import print_summary
+from scenarios.launcher.summary import print_summary, write_bars_query
 from scenarios.launcher.tables import say, summary_console
 from scenarios.launcher.worker import Job, run_info
 from scenarios.launcher.worker_pool import Outcome
@@ -130,6 +130,9 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     if run.rows is not None and ":" in plan.flags.writer:
         with reasons.after("listing what its writer wrote", run.signals):
             list_written(run.rows)
+    if run.rows is not None and counts is not None:
+        with reasons.after("a query for its rows", run.signals):
+            write_bars_query(plan, counts, run.rows)
     if counts is not None:
         reached_ns = end_ns if is_whole else min(outcome.now_ns.values())
         with reasons.after("its summary", run.signals):

@@ -84,7 +84,10 @@ class ProgressLine:
         book_rows = sum(tables.get("market_data", 0) for tables in outcome.rows.values())
         pieces = [*self.pieces(now_s, now_ns, rows, book_rows), *state(outcome)]
         if self._live:
-            self._live.update(Text(fit(pieces, self.console.width - 1), no_wrap=True, overflow="ellipsis"), refresh=True)
+            width = max(self.console.width - 1, 1)  # a terminal may wrap a line that fills it
+            text = Text(fit(pieces, width), no_wrap=True)
+            text.truncate(width, overflow="ellipsis")
+            self._live.update(text, refresh=True)
         else:
             self.console.print(fit(pieces, None), highlight=False, soft_wrap=True)
 

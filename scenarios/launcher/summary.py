@@ -1,4 +1,4 @@
-"""The end of a run: what was written where, and a query to look at it."""
+"""The end of a run: what was written where, and a file with a query to look at it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
 from simulator.agents.messages import HINTS
 from simulator.analysis.agent_result import AgentResult
+from simulator.errors import SinkError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import new_york, trading_days
 from simulator.records import Cond
+from writers.parquet import BARS, BARS_FIRST_LINE
 
 QUERY = """\
 WITH bars AS (
@@ -41,18 +43,13 @@ def print_summary(
     console: Console, plan: Plan, counts: Counts, ended: Ended, *, folder: Path | None, paces: Sequence[str] = (),
     agents: Mapping[str, AgentResult] | None = None, results: Path | None = None,
 ) -> None:  # fmt: skip
-    """On ``console``: the query, and below it what came of the run, so that this is what stays in sight. ``folder`` None: no files.
-
-    ``results``: where those of the agents are, if they are kept.
-    """
+    """On ``console``: what came of the run. ``folder`` None: no files; ``results``: where those of the agents are, if they are kept."""
     end_ns = plan.scenario.end_ns if ended.end_ns is None else ended.end_ns
-    has_both = counts.rows["market_data"] > 0 and counts.rows["trades"] > 0  # a table without rows has no files to query
-    if folder is not None and plan.flags.writer == "parquet" and has_both:
-        say(console, "One-minute bars with the NBBO, to paste into DuckDB (pip install duckdb; then duckdb.sql(...) in Python):")
-        say(console, f"{bars_query(plan, folder)}\n")
     title = f"{new_york(plan.scenario.start_ns)} to {new_york(end_ns)} New York time · seed {plan.scenario.seed}"
     say(console, title if ended.reason is None else f"{title} · not complete")
-    print_table(console, *venue_rows(plan, counts), total=True, beside=(6, 8))
+    print_table(console, *venue_rows(plan, counts), total=True)
+    if crosses := cross_rows(plan, counts):
+        print_table(console, ("crosses", "number", "shares"), crosses)
     if not counts.shares.sum() and (why := why_no_trades(plan.scenario, end_ns)):
         say(console, why)
     rows = sum(counts.rows.values())
@@ -67,14 +64,16 @@ def print_summary(
     if folder is not None:
         files, size = folder_size(folder)
         say(console, f"Written to {folder}: {files} files, {_bytes(size)}")
+        if (folder / BARS).is_file():
+            say(console, f"One-minute bars with the NBBO, SQL for DuckDB: {folder / BARS}")
     if agents:
         print_agents(console, agents, results)
 
 
 def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Path | None) -> None:
     """A row per agent, in order of name; where their orders and fills are."""
-    header = ("agent", "messages", "refused", "fills", "shares", "position", "fees USD", "PnL USD")
-    rows = []
+    header = ["agent", "messages", "refused", "fills", "shares", "position", "fees USD", "PnL USD"]
+    rows: list[tuple[str, ...]] = []
     for name, result in sorted(agents.items()):
         held = [f"{p.shares:,} {p.symbol}" for p in result.positions if p.shares]
         position = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "") if held else "flat"
@@ -82,6 +81,8 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
             name, f"{result.commands:,}", f"{result.refused:,}", f"{result.fills:,}", f"{result.shares:,}", position,
             f"{result.fees_usd:,.2f}", f"{result.pnl_usd:,.2f}",
         ))  # fmt: skip
+    if not any(result.refused for result in agents.values()):
+        header, rows = [*header[:2], *header[3:]], [(*row[:2], *row[3:]) for row in rows]
     say(console, "Agents")
     print_table(console, header, rows)
     for name, result in sorted(agents.items()):
@@ -96,22 +97,27 @@ def print_agents(console: Console, agents: Mapping[str, AgentResult], folder: Pa
 
 
 def venue_rows(plan: Plan, counts: Counts) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Header and rows: what each venue did, and all; without columns of a cross that was not called."""
+    """Header and rows: what each venue did, and all; without the columns of trades if there were none."""
     names = [venue.name for venue in plan.scenario.universe.venues]
-    volume = max(int(counts.shares.sum()), 1)
-    header, kinds = ["venue", "book rows", "trades", "shares", "of volume"], []
-    for kind, name in ((Cond.OPEN, "opening"), (Cond.HALT_RESUME, "reopening"), (Cond.CLOSE, "closing")):
-        if counts.trades[:, kind].any():
-            kinds.append(kind)
-            header += [f"{name}\ncrosses", f"{name}\nshares"]
+    volume = int(counts.shares.sum())
 
-    def row(name: str, book_rows: int, trades: list[int], shares: list[int]) -> list[str]:
-        crosses = [f"{value:,}" for kind in kinds for value in (trades[kind], shares[kind])]
-        return [name, f"{book_rows:,}", f"{sum(trades):,}", f"{sum(shares):,}", f"{sum(shares) / volume:.1%}", *crosses]
+    def row(name: str, book_rows: int, trades: int, shares: int) -> list[str]:
+        return [name, f"{book_rows:,}", *([f"{trades:,}", f"{shares:,}", f"{shares / volume:.1%}"] if volume else [])]
 
-    rows = [row(name, int(counts.book_rows[v]), counts.trades[v].tolist(), counts.shares[v].tolist()) for v, name in enumerate(names)]
-    rows.append(row("all", int(counts.book_rows.sum()), counts.trades.sum(axis=0).tolist(), counts.shares.sum(axis=0).tolist()))
-    return tuple(header), rows
+    trades, shares = counts.trades.sum(axis=1), counts.shares.sum(axis=1)
+    rows = [row(name, int(counts.book_rows[v]), int(trades[v]), int(shares[v])) for v, name in enumerate(names)]
+    rows.append(row("all", int(counts.book_rows.sum()), int(trades.sum()), volume))
+    return ("venue", "book rows", *(("trades", "shares", "of volume") if volume else ())), rows
+
+
+def cross_rows(plan: Plan, counts: Counts) -> list[list[str]]:
+    """A row per kind of cross and venue that called one; they are among the venue's trades."""
+    return [
+        [f"{name} {venue.name}", f"{counts.trades[v, kind]:,}", f"{counts.shares[v, kind]:,}"]
+        for kind, name in ((Cond.OPEN, "opening"), (Cond.HALT_RESUME, "reopening"), (Cond.CLOSE, "closing"))
+        for v, venue in enumerate(plan.scenario.universe.venues)
+        if counts.trades[v, kind]
+    ]
 
 
 def why_no_trades(scenario: Scenario, end_ns: int) -> str | None:
@@ -126,6 +132,19 @@ def why_no_trades(scenario: Scenario, end_ns: int) -> str | None:
     later = [day.open_ns for day in sessions if day.open_ns >= end_ns]
     when = f"ended before the open at {new_york(later[0])}" if later else "was outside of the session"
     return f"No trades: the run {when}. Give a --start_ts in the session, or --offsession_trades trickle or full."
+
+
+def write_bars_query(plan: Plan, counts: Counts, folder: Path) -> None:
+    """``bars.sql`` beside the rows, if both tables have some: a table without has no files to query. Raises ``SinkError``."""
+    if plan.flags.writer != "parquet" or not (counts.rows["market_data"] and counts.rows["trades"]):
+        return
+    path = folder / BARS
+    text = f"{BARS_FIRST_LINE} of one symbol. Paste it into DuckDB (pip install duckdb; then duckdb.sql(...) in Python).\n"
+    try:
+        path.write_text(f"{text}{bars_query(plan, folder)}\n", encoding="utf-8")
+    except OSError as error:
+        limit = f"it cannot be written: {error.strerror or error}"
+        raise SinkError(explain("--out", str(path), limit, "Make room there, or name another folder.")) from error
 
 
 def bars_query(plan: Plan, folder: Path) -> str:
