@@ -55,6 +55,13 @@ def _check_suffix(value: str) -> str:
     return value
 
 
+def _check_share(value: str) -> str:
+    k, _, n = value.partition("/")
+    if not re.fullmatch(r"[0-9]{1,7}/[0-9]{1,7}", value) or not 1 <= int(k) <= int(n):
+        raise ValueError("must be K/N, two whole numbers with K from 1 to N")
+    return value
+
+
 WRITERS = ("parquet", "questdb", "memory", "null", *FORMATS)
 
 
@@ -122,6 +129,18 @@ class Flags(BaseModel):
         description=f"Workers; the rows do not depend on it (default: the usable cores, at most {PROCESSES_DEFAULT_MAX}).",
     )
 
+    shard: Annotated[str, AfterValidator(_check_share)] | None = Field(
+        None, description="K/N: cut the run into shards, a day and a group of symbols each, and make every N-th from the K-th on; "
+        "those that are done are skipped (docs/scale.md) (default: one run).",
+    )  # fmt: skip
+    plan_shards: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="Say what each of so many machines would make, with rows, bytes and core-hours, and run nothing (default: none)."
+    )
+    cluster: str | None = Field(
+        None, description="Make all shards by a Dask cluster: local (a process a core of this machine), or the address of a scheduler, "
+        "tcp://host:8786 (pip install '.[cluster]') (default: none).",
+    )  # fmt: skip
+
     mode: Literal["faster-than-life", "real-time"] = Field(
         "faster-than-life", description="faster-than-life: as fast as the machine allows; real-time: rows carry the wall clock's time."
     )
@@ -135,7 +154,8 @@ class Flags(BaseModel):
         "with (folder, worker) to make a Sink (default parquet; questdb if one of QuestDB's flags is given).",
     )
     venue: Names | None = Field(None, description="With a format of docs/formats.md: the venues to write, as a comma list (default: all).")
-    out: str = Field("out", description="Folder for the files; given, also for the agents' results of a run whose rows go elsewhere.")
+    out: str = Field("out", description="Folder for the files, or the address of a store for shards (s3://bucket/folder); given, also for "
+        "the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
     report: bool = Field(True, description="Parquet: leave a page about the run in --out, report.html; false: none.")
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
@@ -179,6 +199,12 @@ class Flags(BaseModel):
     keep_server: bool = Field(False, description="true: the embedded server stays up after the run until Ctrl-C.")
 
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the run is made, or planned, shard by shard."""
+        return self.shard is not None or self.cluster is not None or self.plan_shards is not None
+
+
 GROUPS = {
     "Rates (rows per second of simulated time, over all symbols and venues)": (
         "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "total_market_data_events",
@@ -188,6 +214,7 @@ GROUPS = {
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
+    "Many machines (docs/scale.md)": ("shard", "plan_shards", "cluster"),
     "Output": ("writer", "venue", "out", "overwrite", "report", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
@@ -271,6 +298,10 @@ def _check_together(flags: Flags) -> None:
         (
             "repeat", names_database(flags.repeat) and flags.writer == "questdb", "it would write into the tables that it reads from",
             "Write Parquet, or keep the run's manifest (column of the runs table) in a file and name that.",
+        ),
+        ("shard", flags.shard is not None and flags.cluster is not None, "--cluster makes all shards", "Leave out one of the two."),
+        (
+            "out", "://" in flags.out and not flags.is_cut, "a store takes whole shards", "Add --shard 1/1, or name a folder.",
         ),
         ("resume_rows", flags.resume_rows >= flags.pause_rows, f"must be less than --pause_rows, here {flags.pause_rows:,}", "Lower it."),
         ("keep_server", flags.keep_server and flags.host != "embedded", "only an embedded server is ours to keep", "Add --host embedded."),

@@ -207,6 +207,14 @@ def deal(scenario: Scenario, names: Sequence[str], workers: int) -> list[tuple[s
     return [tuple(sorted((name for group in part for name in group), key=place.__getitem__)) for part in dealt]
 
 
+def symbol_groups(scenario: Scenario) -> list[list[str]]:
+    """The groups that the symbols of a scenario are simulated in when it is cut into shards, in the universe's order."""
+    names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
+    place = {name: n for n, name in enumerate(names)}
+    groups = [sorted(group, key=place.__getitem__) for group in _groups(names, scenario.agents, _drawn_together(scenario, names))]
+    return sorted(groups, key=lambda group: place[group[0]])
+
+
 def _drawn_together(scenario: Scenario, names: Sequence[str]) -> list[list[str]]:
     """The names by the groups of the universe whose rates are drawn together: a worker that has a whole one draws nothing for others."""
     chosen = set(names)

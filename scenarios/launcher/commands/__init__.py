@@ -38,6 +38,7 @@ COMMANDS = {
     "baselines": Command(about="what simple policies earn in the environments, with intervals (extra rl)", module="baselines"),
     "sweep": Command(about="a scenario over seeds and settings, in some processes: means with confidence intervals", module="sweep"),
     "report": Command(about="a page of HTML about a finished run: prices, books, venues, auctions, agents", module="report"),
+    "verify": Command(about="whether all shards of a large run are there, once and unaltered; their digest", module="verify"),
     "scorecard": Command(about="how much rows look like a real market's: 20 checks, each with its band", module="scorecard"),
     "query_load": Command(about="clients ask a database 40 queries, beside a run that writes: how long each waits", module="query_load"),
 }

@@ -46,6 +46,10 @@ def simulate_and_write(flags: Flags, said: Sequence[str], console: Console, sign
     """Plan and run; with a database, what it has before has a say. ``said``: lines for the user so far. Raises ``MarketSimError``."""
     announce = announcer(console)
     repeated = read_recorded(flags)
+    if flags.is_cut:
+        from scenarios.launcher.commands.shards import run_shards  # with the stores' libraries
+
+        return run_shards(make_plan(flags, said=said, repeated=repeated, announce=announce), console, signals)
     if flags.writer != "questdb":
         history = folder_history(Path(flags.out)) if flags.incremental else None
         return run(make_plan(flags, history, said=said, repeated=repeated, announce=announce), console, signals)

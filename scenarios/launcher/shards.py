@@ -1,0 +1,246 @@
+"""What a large run is cut into: a shard is a day and a fixed group of symbols, whatever the number of machines.
+
+Days and groups are independent of each other, so a shard's rows are those of the whole run. Where they are not (agents, shocks and exact
+prices carry something from day to day), a shard is all days of a group; symbols that share an agent are in one group.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scenarios.launcher.plan import Plan
+from scenarios.launcher.worker import symbol_groups
+from simulator.errors import InputError, explain
+from simulator.inputs.config import Scenario
+from simulator.inputs.run_record import RunRecord
+from simulator.inputs.sessions import continuous_days, trading_days
+from writers.stores.store import Store
+
+FORMAT: Literal["equities-market-simulator/shards/1"] = "equities-market-simulator/shards/1"
+DONE = "_done"
+PLAN = f"{DONE}/plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A piece of a run that is simulated, published and noted as done alone."""
+
+    name: str
+    """Day and group: ``2025-07-01-g003``."""
+    start_ns: int
+    end_ns: int
+    symbols: tuple[str, ...]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Piece(_Strict):
+    """A shard in the plan."""
+
+    start_ns: int
+    end_ns: int
+    group: str
+
+
+class ShardPlan(_Strict):
+    """``_done/plan.json``: the run that all shards of a folder are pieces of."""
+
+    format: Literal["equities-market-simulator/shards/1"]
+    identity: str
+    """Of all that decides the rows, versions too; not of the places of files."""
+    suffix: str
+    tables: tuple[str, ...]
+    symbols: tuple[str, ...]
+    """Of the universe."""
+    groups: dict[str, tuple[str, ...]]
+    shards: dict[str, Piece]
+    record: RunRecord
+
+    def pieces(self) -> list[Shard]:
+        """In order of time, then of groups."""
+        return [
+            Shard(name=name, start_ns=piece.start_ns, end_ns=piece.end_ns, symbols=self.groups[piece.group])
+            for name, piece in self.shards.items()
+        ]
+
+
+class File(_Strict):
+    """A file of a shard."""
+
+    path: str
+    bytes: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Done(_Strict):
+    """``_done/<shard>.json``: what a shard came to; it is written last."""
+
+    format: Literal["equities-market-simulator/shards/1"]
+    shard: str
+    identity: str
+    """Of the run: its record stands once, in ``plan.json``."""
+    digest: str
+    digest_parts: dict[str, str]
+    rows: dict[str, int]
+    files: tuple[File, ...]
+    seconds: float
+    made_on: str
+
+
+def is_divisible_by_day(scenario: Scenario) -> bool:
+    """Whether a day knows nothing of the days before it."""
+    carries = scenario.agents or scenario.shocks or scenario.refreshes
+    return not carries and not any(bracket.is_exact for bracket in scenario.prices.values())
+
+
+def cut(scenario: Scenario) -> tuple[dict[str, tuple[str, ...]], dict[str, Piece]]:
+    """The groups, and the shards in order of time, then of groups."""
+    groups = {f"g{n:03}": tuple(group) for n, group in enumerate(symbol_groups(scenario), 1)}
+    days = (trading_days if scenario.session_pacing else continuous_days)(scenario.start_ns, scenario.end_ns)
+    active = [day for day in days if day.is_session or scenario.goes_on_when_closed]
+    if is_divisible_by_day(scenario):
+        times = [(day.date.isoformat(), max(day.start_ns, scenario.start_ns), min(day.end_ns, scenario.end_ns)) for day in active]
+    else:
+        times = [(f"{days[0].date}_{days[-1].date}", scenario.start_ns, scenario.end_ns)]
+    pieces = {
+        f"{label}-{group}": Piece(start_ns=start_ns, end_ns=end_ns, group=group) for label, start_ns, end_ns in times for group in groups
+    }
+    return groups, pieces
+
+
+def plan_shards(plan: Plan) -> ShardPlan:
+    """How a run is cut. Raises ``InputError`` for one that cannot be."""
+    flags, scenario = plan.flags, plan.scenario
+    for name, is_wrong, limit, remedy in (
+        ("writer", flags.writer != "parquet", "shards are written as Parquet", "Leave it out."),
+        ("mode", flags.mode == "real-time", "shards are simulated in any order", "Leave it out."),
+        ("speed", flags.speed is not None, "shards are simulated as fast as may be", "Leave it out."),
+        ("incremental", flags.incremental, "shards that are done are skipped anyway", "Leave it out: give the same command again."),
+        ("overwrite", flags.overwrite, "many machines write there", "Remove the folder yourself, or name another."),
+        (
+            "total_market_data_events", flags.total_market_data_events is not None, "the count is over all shards",
+            "Leave it out, and give an --end_ts.",
+        ),
+    ):  # fmt: skip
+        if is_wrong:
+            raise InputError(explain(f"--{name} with shards", getattr(flags, name), limit, remedy))
+    record = plan.record()
+    groups, pieces = cut(scenario)
+    return ShardPlan(
+        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, tables=scenario.tables,
+        symbols=tuple(symbol.name for symbol in scenario.universe.symbols), groups=groups, shards=pieces, record=record,
+    )  # fmt: skip
+
+
+def identity_of(record: RunRecord) -> str:
+    """A hash of what decides the rows: the same wherever the scenario's file and the agents' modules lie."""
+    return hashlib.sha256(json.dumps(_deciding(record), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _deciding(record: RunRecord) -> dict[str, Any]:
+    values = record.model_dump(mode="json", exclude={"scenario_file"})
+    for agent in values["agents"]:
+        agent["sources"] = sorted(source["sha256"] for source in agent["sources"])
+    return values
+
+
+def scenario_of(scenario: Scenario, shard: Shard) -> Scenario:
+    """The scenario in the shard's time; its prices are dated as those of the whole run are, so that the day's path is the same."""
+    before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
+    prices = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
+    return replace(scenario, start_ns=shard.start_ns, end_ns=shard.end_ns, prices=prices)
+
+
+def share(shards: Sequence[Shard], k: int, n: int) -> list[Shard]:
+    """Every n-th, from the k-th on: all machines go through the days together."""
+    return list(shards[k - 1 :: n])
+
+
+def parse_share(text: str) -> tuple[int, int]:
+    """K and N of ``K/N``, which the flag has checked."""
+    k, _, n = text.partition("/")
+    return int(k), int(n)
+
+
+def enter(store: Store, wanted: ShardPlan) -> None:
+    """Note in the folder which run its shards are of. Raises ``InputError`` if it is another's, and says what differs."""
+    there = read_plan(store)
+    if there is None:
+        if any(store.sizes(DONE)):
+            limit = f"{PLAN} in it is missing or damaged, and there are shards"
+            raise InputError(explain("--out", store.where, limit, f"Put it back, or remove {DONE} to have all shards made again."))
+        if other := next((key for table in wanted.tables for key in store.sizes(f"equities_{table}{wanted.suffix}")), None):
+            limit = f"it has rows that no shard of this run wrote ({other})"
+            raise InputError(explain("--out", store.where, limit, "Name another folder, or remove what is there."))
+        store.put((wanted.model_dump_json(indent=1) + "\n").encode(), PLAN)
+        there = read_plan(store)  # another machine may have written at the same moment
+        if there is None:
+            raise InputError(explain("--out", store.where, f"{PLAN} was written and is not there", "Check the store's rights to read."))
+    if there.identity != wanted.identity or there.suffix != wanted.suffix:
+        limit = f"its shards are of another run: {differences(there, wanted)}"
+        raise InputError(explain("--out", store.where, limit, "Name another folder, or give that run's command, on the same versions."))
+
+
+def read_plan(store: Store) -> ShardPlan | None:
+    """None if there is none, or none that can be read."""
+    content = store.get(PLAN)
+    if content is None:
+        return None
+    try:
+        return ShardPlan.model_validate_json(content, strict=True)
+    except ValidationError:
+        return None
+
+
+def differences(there: ShardPlan, here: ShardPlan) -> str:
+    """The first few things that differ between two runs, in words."""
+    if there.suffix != here.suffix:
+        return f"suffix {there.suffix!r} there, {here.suffix!r} here"
+    before, now = _deciding(there.record), _deciding(here.record)
+    lines = list(_different(before, now, ""))
+    return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+
+
+def _different(before: Any, now: Any, place: str) -> list[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        keys = [*before, *(key for key in now if key not in before)]
+        return [line for key in keys for line in _different(before.get(key), now.get(key), f"{place}.{key}".lstrip("."))]
+    return [f"{place} {_short(before)} there, {_short(now)} here"] if before != now else []
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def read_done(store: Store, name: str) -> Done | None:
+    """None if the shard is not done, or its note is half-written or another's."""
+    content = store.get(f"{DONE}/{name}.json")
+    if content is None:
+        return None
+    try:
+        done = Done.model_validate_json(content, strict=True)
+    except ValidationError:
+        return None
+    return done if done.shard == name else None
+
+
+def faults_of(done: Done | None, identity: str, sizes: Mapping[str, int]) -> list[str]:
+    """Why a shard counts as not done, by its note and the sizes of what is there; nothing if it does."""
+    if done is None:
+        return ["it is not done"]
+    if done.identity != identity:
+        return ["it is of another run"]
+    missing = [file.path for file in done.files if file.path not in sizes]
+    other = [file.path for file in done.files if file.path in sizes and sizes[file.path] != file.bytes]
+    return [f"{path} is missing" for path in missing] + [f"{path} has {sizes[path]:,} bytes, not those written" for path in other]

@@ -1,0 +1,253 @@
+"""A store keeps whole objects by name. Nothing in it is ever half there: an object appears with its last byte, and under no other name
+first, so that nothing needs to be renamed. Writing the same name again replaces the object, and does no harm.
+
+``open_store`` takes a folder, or an address: ``s3://``, ``gs://`` and ``abfs://`` by pyarrow's own file systems, ``memory://`` and every
+other protocol by fsspec. Secrets come from where those libraries look for them (environment, files, the machine's role), not from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from simulator.errors import InputError, SinkError, explain
+from writers.stores.scratch import Scratch
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
+OWN = ("s3", "gs", "gcs", "abfs", "abfss")
+"""Protocols that pyarrow speaks itself."""
+TRIES = 7
+WAIT_S = 0.1
+"""Before the second try; doubled each time, with a random part, so that many machines do not come back at once."""
+CHUNK = 4 * 2**20
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Objects by their paths below the store's top, with slashes. Every method raises ``SinkError`` for what the store says."""
+
+    where: str
+    """As the user named it."""
+
+    def put_file(self, path: Path, key: str) -> None:
+        """Keep the content of a local file, which may be moved away."""
+
+    def put(self, content: bytes, key: str) -> None:
+        """Keep some bytes."""
+
+    def get(self, key: str) -> bytes | None:
+        """An object; None if there is none."""
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """An object piece by piece."""
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of each object below a folder, by key; none if there is no such folder."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there."""
+
+    scratch: Scratch
+    """Where files wait on the local disk until they are put here."""
+
+
+def is_address(out: str) -> bool:
+    """Whether ``--out`` names a store rather than a folder."""
+    return ADDRESS.match(out) is not None
+
+
+def open_store(out: str) -> Store:
+    """Raises ``InputError`` for an address that cannot be one, or whose library is missing."""
+    if not is_address(out):
+        return FolderStore(Path(out))
+    parts = urlsplit(out)
+    try:
+        if parts.scheme in OWN:
+            files, top = _own(out, parts.scheme)
+        else:
+            files, top = _of_fsspec(out)
+    except ImportError as error:
+        raise InputError(explain("--out", out, f"a library is missing: {error}", "pip install fsspec and what it names.")) from error
+    except (OSError, ValueError) as error:
+        raise InputError(explain("--out", out, f"it is no address of a store: {error}", "For example s3://bucket/folder.")) from error
+    return ObjectStore(out, files, top.rstrip("/"))
+
+
+def _own(out: str, scheme: str) -> tuple[Any, str]:
+    from pyarrow import fs
+
+    address = "gs" + out[3:] if scheme == "gcs" else out
+    if scheme == "s3" and "endpoint_override" not in dict(parse_qsl(urlsplit(out).query)):
+        end = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        if end:  # as the SDKs of Amazon have it; pyarrow wants it in the address
+            found = urlsplit(end)
+            address += f"{'&' if urlsplit(out).query else '?'}scheme={found.scheme}&endpoint_override={found.netloc}"
+    files, top = fs.FileSystem.from_uri(address)
+    return files, top
+
+
+def _of_fsspec(out: str) -> tuple[Any, str]:
+    import fsspec
+    from pyarrow import fs
+
+    files, top = fsspec.core.url_to_fs(out)
+    return fs.PyFileSystem(fs.FSSpecHandler(files)), top
+
+
+class FolderStore:
+    """A folder of the local disk, or of a shared one: an object is renamed into its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where = str(folder)
+        self.scratch = Scratch(folder / SCRATCH)  # on the same disk, where renaming is one step
+        self._folder = folder
+
+    def put_file(self, path: Path, key: str) -> None:
+        with self._errors(key):
+            target = self._folder / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+
+    def put(self, content: bytes, key: str) -> None:
+        with self._errors(key):
+            target = self._folder / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.scratch.new()
+            try:
+                partial.write_bytes(content)
+                os.replace(partial, target)
+            finally:
+                self.scratch.drop(partial)
+
+    def get(self, key: str) -> bytes | None:
+        with self._errors(key):
+            try:
+                return (self._folder / key).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with self._errors(key), (self._folder / key).open("rb") as file:
+            while piece := file.read(CHUNK):
+                yield piece
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        with self._errors(prefix):
+            paths = [path for path in (self._folder / prefix).rglob("*") if path.is_file()]
+            return {path.relative_to(self._folder).as_posix(): path.stat().st_size for path in sorted(paths)}
+
+    def delete(self, key: str) -> None:
+        with self._errors(key):
+            (self._folder / key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            remedy = "Free some space, or name a folder that you may write to."
+            raise SinkError(f"{self.where}/{key}: {error.strerror or error}. {remedy}") from error
+
+
+SCRATCH = ".shards"
+"""In a local folder: files of shards that are not finished."""
+
+
+@dataclass(slots=True)
+class ObjectStore:
+    """Any file system of pyarrow: an upload that is not completed leaves no object."""
+
+    where: str
+    files: Any
+    top: str
+    tries: int = TRIES
+    wait_s: float = WAIT_S
+    scratch: Scratch = field(default_factory=lambda: Scratch(Path(tempfile.gettempdir()) / "equities-market-simulator-shards"))
+
+    def put_file(self, path: Path, key: str) -> None:
+        def send() -> None:
+            with path.open("rb") as source, self.files.open_output_stream(self._path(key)) as target:
+                shutil.copyfileobj(source, target, CHUNK)
+
+        self._try(key, send)
+
+    def put(self, content: bytes, key: str) -> None:
+        def send() -> None:
+            with self.files.open_output_stream(self._path(key)) as target:
+                target.write(content)
+
+        self._try(key, send)
+
+    def get(self, key: str) -> bytes | None:
+        def receive() -> bytes | None:
+            try:
+                with self.files.open_input_stream(self._path(key)) as source:
+                    return bytes(source.read())
+            except FileNotFoundError:
+                return None
+
+        return self._try(key, receive)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        size = self._try(key, lambda: int(self.files.get_file_info(self._path(key)).size))
+        for start in range(0, size, CHUNK):
+            yield self._try(key, lambda start=start: self._read(key, start, min(CHUNK, size - start)))  # type: ignore[misc]
+
+    def _read(self, key: str, start: int, length: int) -> bytes:
+        with self.files.open_input_file(self._path(key)) as source:
+            source.seek(start)
+            return bytes(source.read(length))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        from pyarrow import fs
+
+        def look() -> dict[str, int]:
+            found = self.files.get_file_info(fs.FileSelector(self._path(prefix), recursive=True, allow_not_found=True))
+            top = self.top.lstrip("/")
+            return {
+                info.path.lstrip("/").removeprefix(f"{top}/" if top else ""): info.size for info in found if info.type == fs.FileType.File
+            }
+
+        return self._try(prefix, look)
+
+    def delete(self, key: str) -> None:
+        def drop() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                self.files.delete_file(self._path(key))
+
+        self._try(key, drop)
+
+    def _path(self, key: str) -> str:
+        return f"{self.top}/{key}" if self.top else key
+
+    def _try(self, key: str, action: Callable[[], T]) -> T:
+        """What fails is tried again, after a while; what is forbidden is not. Raises ``SinkError``."""
+        for n in range(self.tries):
+            try:
+                return action()
+            except OSError as error:
+                said = " ".join(str(error).split())
+                if isinstance(error, PermissionError) or any(word in said for word in FORBIDDEN):
+                    remedy = "Give these credentials the right to list, read, write and delete there, or name another store."
+                    raise SinkError(f"{self.where}/{key}: the store refuses: {said}. {remedy}") from error
+                if n + 1 == self.tries:
+                    remedy = "Start the command again: what is there stays."
+                    raise SinkError(f"{self.where}/{key}: failed {self.tries} times: {said}. {remedy}") from error
+                time.sleep(self.wait_s * 2**n * (0.5 + random.random()))
+        raise AssertionError
+
+
+FORBIDDEN = (
+    "AccessDenied", "ACCESS_DENIED", "access denied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket",
+    "NO_SUCH_BUCKET",
+)  # fmt: skip
