@@ -243,7 +243,7 @@ class ObjectStore:
                 if n + 1 == self.tries:
                     remedy = "Start the command again: what is there stays."
                     raise SinkError(f"{self.where}/{key}: failed {self.tries} times: {said}. {remedy}") from error
-                time.sleep(self.wait_s * 2**n * (0.5 + random.random()))
+                time.sleep(self.wait_s * 2**n * (0.5 + random.SystemRandom().random()))
         raise AssertionError
 
 
