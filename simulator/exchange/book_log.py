@@ -49,6 +49,8 @@ class BookLog:
         self._sums: I64 = np.zeros((257, 2), np.int64)
         self._columns = sums
         self._count = 0
+        self._last_ns = -1
+        """Of the newest row."""
 
     @property
     def end(self) -> int:
@@ -75,14 +77,19 @@ class BookLog:
             self._sums[count + 1 : count + more + 1, 0] = self._sums[count, 0] + np.cumsum(size)
             self._sums[count + 1 : count + more + 1, 1] = self._sums[count, 1] + np.cumsum(price * size)
         self._count = count + more
+        self._last_ns = int(self._rows[self._count - 1, 0]) if self._count else -1
 
     def until(self, ts_ns: int) -> int:
         """Number of the first row stamped after ``ts_ns``."""
-        return self.first + int(np.searchsorted(self._rows[: self._count, 0], ts_ns, "right"))
+        if ts_ns >= self._last_ns:  # mostly so: for speed
+            return self.first + self._count
+        return self.first + int(self._rows[: self._count, 0].searchsorted(ts_ns, "right"))
 
     def since(self, ts_ns: int) -> int:
         """Number of the first row stamped at ``ts_ns`` or later. Raises ``LimitError`` if it is not kept any more."""
-        place = int(np.searchsorted(self._rows[: self._count, 0], ts_ns, "left"))
+        if ts_ns > self._last_ns and not self.first:
+            return self._count
+        place = int(self._rows[: self._count, 0].searchsorted(ts_ns, "left"))
         return self.first + (place if place or not self.first else self._check(ts_ns))
 
     def rows(self, first: int, end: int) -> I64:
@@ -94,6 +101,8 @@ class BookLog:
 
     def sums(self, first: int, end: int) -> tuple[int, int]:
         """Shares, and ticks times shares, of rows by their numbers."""
+        if first == end:
+            return 0, 0
         shares, paid = (self._sums[end - self.first] - self._sums[first - self.first]).tolist()
         return shares, paid
 

@@ -37,6 +37,7 @@ class LatentMarketView:
         self._own = own
         self._exchange = engine.exchange
         self._facts = engine.exchange.columns.facts.data
+        self._ring_ts = engine.exchange.columns.ring_ts.data
         self._venues = engine.venues
         self._board = engine.board
         self._engine = engine
@@ -44,8 +45,8 @@ class LatentMarketView:
         past = PastTrades(reach, engine.tap.prints, engine.times.day_start_ns)
         self.trades, self.volume, self.vwap, self.bars, self.low_high = past.trades, past.volume, past.vwap, past.bars, past.low_high
         self.at = engine.times.at
-        self._looked: dict[str, tuple[list[int], tuple[Quote, ...]]] = {}
-        """By symbol: how many rows there were, of the day and the run, when a look at all venues showed the newest, and what it showed."""
+        self._looked: dict[str, tuple[list[tuple[int, int] | None], list[Quote]]] = {}
+        """By symbol, of each venue: how many rows of the day and the run there were when a look showed the newest, and what it showed."""
         self._listens_from: dict[int, int] = {}
         """By book: since when it gets imbalances."""
 
@@ -63,17 +64,27 @@ class LatentMarketView:
         return self._exchange.levels_at(book, side, self._reach.seen_ns(book), levels)
 
     def quotes(self, symbol: str) -> tuple[Quote, ...]:
-        # NOTE: books change less often than fast agents look: a look that shows the newest row of each book stays good until there is
-        # another one; for speed (tests/bench/run.py).
+        # NOTE: books change less often than fast agents look: a look that shows a book's newest row stays good until there is another
+        # one; for speed (tests/bench/agents.py).
         books = self._reach.find_all(symbol, None)
         facts, last = self._facts, self._looked.get(symbol)
-        rows = [facts[b, column] for b in books for column in (RING_ROWS, ALL_ROWS)]
-        if last is not None and last[0] == rows:
-            return last[1]
-        quotes = tuple([self.quote_of(b) for b in books])
-        if all(self._exchange.next_row_after(b, self._clock.now - self._latency_ns[v]) is None for v, b in enumerate(books)):
-            self._looked[symbol] = rows, quotes
-        return quotes
+        rows = [(facts[b, RING_ROWS], facts[b, ALL_ROWS]) for b in books]
+        if last is None:
+            last = self._looked[symbol] = [None] * len(books), [self.quote_of(b) for b in books]
+        seen, quotes = last
+        if seen != rows:
+            for v, b in enumerate(books):
+                if seen[v] != rows[v]:
+                    quotes[v] = self.quote_of(b)
+                    seen[v] = rows[v] if self.shows_newest(b) else None
+        return tuple(quotes)
+
+    def shows_newest(self, book: int) -> bool:
+        """Whether the newest row of a book has reached the agent, or there is none."""
+        made = self._facts[book, RING_ROWS]
+        stamps = self._ring_ts
+        size: int = stamps.shape[1]  # type: ignore[index]
+        return not made or stamps[book, (made - 1) % size] <= self._clock.now - self._latency_ns[book % len(self.venues)]
 
     def nbbo(self, symbol: str) -> tuple[int, int]:
         quotes = self.quotes(symbol)

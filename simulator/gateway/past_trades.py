@@ -13,12 +13,19 @@ from simulator.gateway.reach import Reach, whole
 from simulator.records import I64
 
 
+def join_books(books: Sequence[int], parts: Sequence[I64], order: I64 | None) -> tuple[I64, I64]:
+    """Rows of several books, and the book of each; ``order``: their places in the end, of what stands one part after the other."""
+    if len(parts) == 1:
+        rows, book = parts[0], np.full(len(parts[0]), books[0], np.int64)
+    else:
+        rows = np.concatenate(parts)
+        book = np.repeat(np.array(books, np.int64), [len(part) for part in parts])
+    return (rows, book) if order is None else (rows[order], book[order])
+
+
 def trade_columns(reach: Reach, books: Sequence[int], parts: Sequence[I64], order: I64 | None = None) -> Trades:
-    """Rows of several books (int64[n, 4] each) as columns; ``order``: their places in the end, of what stands one part after the other."""
-    rows = np.concatenate(parts) if parts else np.zeros((0, 4), np.int64)
-    book = np.repeat(np.array(books, np.int64), [len(part) for part in parts])
-    if order is not None:
-        rows, book = rows[order], book[order]
+    """Prints of some books, at least one (int64[n, 4] each), as columns; ``order`` as in ``join_books``."""
+    rows, book = join_books(books, parts, order)
     columns = np.ascontiguousarray(rows.T)
     k, v = np.divmod(book, len(reach.venues))
     return Trades(

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.agents.columns import Quotes, Trades
 from simulator.agents.interface import Wait
 from simulator.exchange.book_log import ROW_ASK, ROW_ASK_SIZE, ROW_BID, ROW_BID_SIZE, ROW_TS, BookLog
-from simulator.gateway.past_trades import trade_columns
+from simulator.gateway.past_trades import join_books, trade_columns
 from simulator.gateway.reach import Reach
 from simulator.gateway.subscriptions import Subscriptions
 from simulator.records import I64
@@ -54,28 +54,41 @@ class RowStream:
         self._log = log
         self._are_trades = are_trades
         self._next = [log(b).until(reach.seen_ns(b)) for b in books]
+        nothing: I64 = np.zeros((0, 4 if are_trades else 5), np.int64)
+        no_rows = [nothing] * len(books)
+        order = np.zeros(0, np.int64)
+        self._none = trade_columns(reach, self.books, no_rows, order) if are_trades else self._quotes(self.books, no_rows, order)
 
     def has_some(self) -> bool:
-        return any(self._log(b).until(self._reach.seen_ns(b)) > first for b, first in zip(self.books, self._next, strict=True))
+        now, latency_ns, venues = self._reach.now_ns, self._reach.latency_ns, len(self._reach.venues)
+        for i, b in enumerate(self.books):
+            log, first = self._log(b), self._next[i]
+            if log.end > first and log.until(now - latency_ns[b % venues]) > first:
+                return True
+        return False
 
     def drain(self) -> Trades | Quotes:
-        parts, arrivals = [], []
+        if not self.has_some():
+            return self._none
+        books, parts, arrivals = [], [], []
         for i, b in enumerate(self.books):
-            log = self._log(b)
+            log, first = self._log(b), self._next[i]
             end = log.until(self._reach.seen_ns(b))
-            if end > self._next[i]:
-                rows = log.rows(self._next[i], end)
+            if end > first:
+                rows = log.rows(first, end)
                 self._next[i] = end
-            else:
-                rows = np.zeros((0, 4 if self._are_trades else 5), np.int64)
-            parts.append(rows)
-            arrivals.append(rows[:, 0] + self._reach.latency_ns[b % len(self._reach.venues)])
-        order = np.argsort(np.concatenate(arrivals), kind="stable")
-        return trade_columns(self._reach, self.books, parts, order) if self._are_trades else self._quotes(parts, order)
+                books.append(b)
+                parts.append(rows)
+                arrivals.append(rows[:, 0] + self._reach.latency_ns[b % len(self._reach.venues)])
+        if len(parts) == 1:
+            parts[0], order = parts[0].copy(), None
+        else:
+            order = np.argsort(np.concatenate(arrivals), kind="stable")
+        return trade_columns(self._reach, books, parts, order) if self._are_trades else self._quotes(books, parts, order)
 
-    def _quotes(self, parts: Sequence[I64], order: I64) -> Quotes:
-        book = np.repeat(np.array(self.books, np.int64), [len(part) for part in parts])[order]
-        columns = np.ascontiguousarray(np.concatenate(parts)[order].T)
+    def _quotes(self, books: Sequence[int], parts: Sequence[I64], order: I64 | None) -> Quotes:
+        rows, book = join_books(books, parts, order)
+        columns = np.ascontiguousarray(rows.T)
         k, v = np.divmod(book, len(self._reach.venues))
         return Quotes(
             ts_ns=columns[ROW_TS], symbol=self._reach.places[k], venue=v, bid_ticks=columns[ROW_BID], bid_size=columns[ROW_BID_SIZE],

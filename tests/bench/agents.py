@@ -1,0 +1,131 @@
+"""What agents cost: `python tests/bench/agents.py`. Each figure with what it is relative to, all in one run; nothing fails when it is slow.
+
+Processor seconds, not wall time, so that a busy machine moves the figures less. The background runs beside each agent at the default rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from run import HIGH, base, timeouts_rate
+
+from simulator import AgentSpec, Market, NullSink, Scenario
+
+STEP_NS = 10_000
+
+
+def one_book(market: Any, orders: Any, rng: Any) -> Generator[Any, Any, None]:
+    while True:
+        yield market.wait(STEP_NS)
+        market.best("AAPL", "NASDAQ")
+
+
+def five_books_one_look(market: Any, orders: Any, rng: Any) -> Generator[Any, Any, None]:
+    while True:
+        yield market.wait(STEP_NS)
+        market.quotes("AAPL")
+
+
+def five_books_six_looks(market: Any, orders: Any, rng: Any) -> Generator[Any, Any, None]:
+    while True:
+        yield market.wait(STEP_NS)
+        for venue in market.venues:
+            market.best("AAPL", venue)
+        market.nbbo("AAPL")
+
+
+def volume(market: Any, orders: Any, rng: Any) -> Generator[Any, Any, None]:
+    while True:
+        yield market.wait(STEP_NS)
+        market.volume("AAPL", since_ns=market.now_ns - 1_000_000_000)
+
+
+def drain(market: Any, orders: Any, rng: Any) -> Generator[Any, Any, None]:
+    stream = market.trade_stream("AAPL")
+    while True:
+        yield market.wait(STEP_NS)
+        stream.drain()
+
+
+def wakes_rate(make: Callable[..., Any], bare_s: float) -> float:
+    """Wake-ups a second of processor time beyond ``bare_s``, that of the background alone."""
+    return 300_000 / (run_s(base(*TIMES, agents=(AgentSpec(name="looker", make=make),))) - bare_s)
+
+
+TIMES = ("2025-07-01T14:00:00Z", "2025-07-01T14:00:04Z")
+
+
+def run_s(scenario: Scenario) -> float:
+    """Processor seconds of all but the first simulated second."""
+    market = Market(scenario, NullSink())
+    market.run_until(scenario.start_ns + 1_000_000_000)
+    began_s = time.process_time()
+    market.run_until(scenario.end_ns)
+    return time.process_time() - began_s
+
+
+def waits(market: Any, orders: Any, rng: Any, how: str, seen: list[int]) -> Generator[Any, Any, None]:
+    """Wakes at each book row of five venues, and looks at all five."""
+    stream = market.quote_stream("AAPL")
+    while True:
+        came = yield market.quote("AAPL") if how == "quote" else stream.next()
+        seen[0] += 1
+        seen[1] += 1 if how == "quote" else len(came)
+        market.quotes("AAPL")
+
+
+def row_wakes(how: str) -> tuple[float, int]:
+    """(wake-ups a second of processor time beyond the run's without the agent, rows) when a fast market of one symbol wakes its agent."""
+    scenario = base("2025-07-01T14:00:00Z", "2025-07-01T14:02:00Z", rates=HIGH, only=("AAPL",))
+    run_s(replace(scenario, end_ns=scenario.start_ns + 2_000_000_000))
+    bare_s, seen = run_s(scenario), [0, 0]
+    spec = AgentSpec(name="looker", make=waits, arguments={"how": how, "seen": seen})
+    with_s = run_s(replace(scenario, agents=(spec,)))
+    return seen[0] / (with_s - bare_s), seen[1]
+
+
+def copies(market: Any, orders: Any, rng: Any, took: list[float]) -> Generator[Any, Any, None]:
+    """How long a copy of the last 4,096 trades takes, as columns and as a list."""
+    yield market.wait(60_000_000_000)
+    for ask in (lambda: market.trades("AAPL", "NASDAQ", 4_096), lambda: market.last_trades("AAPL", "NASDAQ", 4_096)):
+        ask()
+        began_s = time.perf_counter()
+        for _ in range(20):
+            ask()
+        took.append((time.perf_counter() - began_s) / 20)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    table = Table("what", "figure", "relative to")
+    run_s(base(*TIMES))
+    bare_s, timeouts = run_s(base(*TIMES)), timeouts_rate()
+    rates = {}
+    for name, make in (
+        ("look at one book", one_book),
+        ("look at five venues' books in one look", five_books_one_look),
+        ("the same in six looks", five_books_six_looks),
+        ("ask for the last second's volume", volume),
+        ("drain a stream of trades", drain),
+    ):
+        rates[name] = wakes_rate(make, bare_s)
+        share = f"{rates[name] / timeouts:.2f} of SimPy's timeouts alone, {rates[name] / rates['look at one book']:.2f} of a look at one book"
+        table.add_row(f"wake-ups that {name}", f"{rates[name]:,.0f}/s", share)
+    for how in ("quote", "stream"):
+        rate, rows = row_wakes(how)
+        table.add_row(f"wake-ups at each row of five venues, by market.{'quote' if how == 'quote' else 'quote_stream'}", f"{rate:,.0f}/s", f"{rows:,} rows")
+    took: list[float] = []
+    fast = base("2025-07-01T14:00:00Z", "2025-07-01T14:01:01Z", rates=HIGH, only=("AAPL",))
+    Market(replace(fast, agents=(AgentSpec(name="looker", make=copies, arguments={"took": took}),)), NullSink()).run_until(fast.end_ns)
+    table.add_row("4,096 trades as columns", f"{took[0] * 1e6:,.0f} us", f"{took[1] / took[0]:.0f} times as fast as the list of them")
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main()
