@@ -8,11 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from helpers import run, scenario
 from peers import in_venv
 
 from scenarios.launcher import main as command
+from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.scenario_file import ScenarioKeys
 from simulator.inputs.strict_yaml import parse_yaml
 
@@ -60,8 +63,8 @@ def test_a_scenarios_commands_show_what_its_page_says(
 def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word by word: the file, the scenario, the commands, then each piece of Python."""
     text = (ROOT / "docs" / "agents.md").read_text()
-    agent, library, calls, helper, waits, as_class, impact = blocks(text, "python")
-    (tmp_path / "my_agent.py").write_text("\n".join((agent, calls, helper, waits, as_class)))
+    agent, library, calls, streams, helper, waits, part, maker, as_class, impact = blocks(text, "python")
+    (tmp_path / "my_agent.py").write_text("\n".join((agent, calls, streams, helper, waits, part, maker, as_class)))
     (tmp_path / "narrow.yaml").write_text(blocks(text, "yaml")[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -73,11 +76,30 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
     for code in (library, impact):
         exec(compile(code, "agents.md", "exec"), {})
     assert "shares_without" in capsys.readouterr().out
-    for name in ("shows_all_calls", "patient", "tells_apart", "Narrow"):
+    for name in ("shows_all_calls", "watches_everything", "patient", "tells_apart", "Narrow"):
         arguments = "with: {symbol: AAPL}" if name == "Narrow" else ""
         scenario = (tmp_path / "narrow.yaml").read_text().replace("my_agent:narrow", f"my_agent:{name}").replace("with: {symbol: AAPL}", arguments)
         (tmp_path / "other.yaml").write_text(scenario.replace("14:05:00", "14:00:02"))
         assert command.main(["--scenario", "other.yaml", "--out", name]) == 0
+
+
+def test_the_pages_participant_and_maker_do_what_it_says() -> None:
+    """A tenth of the volume within a percent; a maker that makes, and knows its place."""
+    names: dict[str, Any] = {}
+    for code in blocks((ROOT / "docs" / "agents.md").read_text(), "python")[6:8]:
+        exec(compile(code, "agents.md", "exec"), names)
+    agents = tuple(AgentSpec(name=name, make=names[name], arguments={"symbol": "AAPL"}) for name in ("participates", "makes"))
+    busy = Rates(market_data_min_eps=80, market_data_max_eps=300, trades_min_eps=30, trades_max_eps=100)
+    market = run(scenario("2025-07-01T14:00:00Z", "2025-07-01T14:01:30Z", names=("AAPL",), agents=agents, rates=busy))
+    results = market.agents()
+    prints = market.tape()["trades"]
+    assert results["participates"].shares == pytest.approx(0.1 * int(prints.size.sum()), rel=0.01)  # type: ignore[union-attr]
+    (position,) = results["makes"].positions
+    assert position.shares_maker > 1_000
+    assert position.shares_taker == 0
+    records = results["makes"].pandas("records")
+    assert set(records["name"]) == {"ahead of the BUY", "ahead of the SELL", "fee of a maker's share"}
+    assert records["value"][records["name"] != "fee of a maker's share"].max() > 100
 
 
 def test_the_page_of_sweeps_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
