@@ -26,17 +26,17 @@ SUFFIX = "_asked"
 OPEN = """\
 symbols: [AAPL, NVDA, JPM]
 rates: {market_data_min_eps: 20, market_data_max_eps: 60, trades_min_eps: 4, trades_max_eps: 16}
-start_ts: 2025-07-01T13:29:30Z
-end_ts: 2025-07-01T13:37:00Z
+start_ts: 2025-07-01T13:29:50Z
+end_ts: 2025-07-01T13:36:10Z
 shocks:
   - {at: 2025-07-01T13:30:15Z, symbol: NVDA, by: -0.08, over_s: 20}
 """
 """Opening crosses, and NVDA paused for five minutes."""
 CLOSE = (
     "--symbols", "AAPL,NVDA,JPM", "--market_data_min_eps", "20", "--market_data_max_eps", "60", "--trades_min_eps", "4",
-    "--trades_max_eps", "16", "--start_ts", "2025-07-01T19:58:30Z", "--end_ts", "2025-07-01T20:00:30Z",
+    "--trades_max_eps", "16", "--start_ts", "2025-07-01T19:59:20Z", "--end_ts", "2025-07-01T20:00:20Z",
 )  # fmt: skip
-COMMON = ("--prices", "builtin", "--extra_tables", ",".join(EXTRA_TABLES), "--processes", "1")
+COMMON = ("--prices", "builtin", "--extra_tables", ",".join(EXTRA_TABLES), "--processes", "1", "--report", "false")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,8 @@ class Asked:
     pg: Any
     server: EmbeddedServer
     files: duckdb.DuckDBPyConnection
+    folder: Path
+    """Of the first run."""
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +59,11 @@ def asked(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> I
             done = command(*flags, *COMMON, *where)
             assert done.returncode == 0, done.stderr[-2000:]
     with connect(server) as pg, duckdb.connect() as files:
-        setup = (ROOT / "examples" / "sql" / "duckdb" / "setup.sql").read_text()
+        setup = "".join((ROOT / "examples" / "sql" / "duckdb" / f"{name}.sql").read_text() for name in ("setup", "setup_extra_tables"))
         both = rf"['{home}/open/\1/**/*.parquet', '{home}/close/\1/**/*.parquet']"
         for statement in re.sub(r"'out/(\w+)/\*\*/\*\.parquet'", both, setup).split(";\n"):
             files.execute(statement).fetchall() if statement.strip() else None
-        yield Asked(pg=pg, server=server, files=files)
+        yield Asked(pg=pg, server=server, files=files, folder=home / "open")
 
 
 def answer(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -131,6 +133,17 @@ def test_a_query_takes_another_symbol_and_time(asked: Asked) -> None:
     assert [row[0].minute for row in rows] == [31, 32]
     assert min(row[3] for row in rows) > 250  # JPM's price, not AAPL's
     assert answer(asked.pg, bars.text(SUFFIX, {"symbol": "it's"}))[1] == []
+
+
+def test_the_page_about_queries_can_be_followed(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").symlink_to(asked.folder)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "queries.md").read_text(), re.DOTALL)
+    exec(compile(code, "queries.md", "exec"), {})
+    assert "minute" in capsys.readouterr().out
 
 
 KINDS = {16: "BOOL", 701: "FLOAT8", 1043: "VARCHAR", 1114: "TIMESTAMP"}
