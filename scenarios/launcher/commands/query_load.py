@@ -68,9 +68,9 @@ def start(words: Sequence[str], console: Console, signals: StopSignals) -> int:
             counted_s = time.monotonic() - began_s
             ended = beside.has_ended()
     answers = sum(len(waits.seconds) for waits in load.waits)
+    who = f"{given.clients} client{'s' * (given.clients > 1)} for {load.took_s:.1f} s, seed {given.seed}"
     facts = [
-        f"{given.clients} clients for {load.took_s:.1f} s, seed {given.seed}: {answers:,} answers, {answers / load.took_s:,.0f} a second, "
-        f"with {sum(waits.rows for waits in load.waits):,} rows",
+        f"{who}: {answers:,} answers, {answers / load.took_s:,.0f} a second, with {sum(waits.rows for waits in load.waits):,} rows",
         f"Meanwhile {came:,} rows came in, {came / counted_s:,.0f} a second" if came else "Meanwhile no rows came in",
         *(["The run beside ended before the clients did: what came in is its mean."] if ended else []),
         *([f"Ended by {describe(signals.first)}: what was measured until then."] if load.ended_early and signals.first else []),
