@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.agents.messages import Ended
 from simulator.analysis.agent_result import AgentResult, agent_result
@@ -60,6 +60,9 @@ from simulator.tape.digest import Digest
 from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
 
+if TYPE_CHECKING:
+    from simulator.live.notebook import MarketView
+
 LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
 IN_THE_MIDDLE = "it was left in the middle of a run"
 SUBSCRIBED = {NOTIFY_QUOTE: QUOTES, NOTIFY_TRADE: TRADES}
@@ -93,6 +96,20 @@ class Result:
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
         return f"<Result: {rows}, {len(self.crosses)} crosses, {len(self.agents)} agents>"
+
+
+class Parts(NamedTuple):
+    """What a market is made of, for whoever looks on: nothing in it may be changed."""
+
+    clock: Clock
+    exchange: Exchange
+    venues: Sequence[Venue]
+    auctions: Auctions
+    halts: Halts
+    own_orders: Sequence[OwnOrders]
+    days: Sequence[TradingDay]
+    listings: Sequence[int]
+    """The listing venue of each symbol simulated."""
 
 
 class Market:
@@ -170,6 +187,11 @@ class Market:
             venue.held = self._held
         self._own_orders = self._admit_agents()
         self._owner = {own.number: own for own in self._own_orders}
+        self.on_batch: Callable[[Batch], None] | None = None
+        """Called with the rows that were handed on: for whoever looks on; they are views that hold no longer than the call."""
+        self.parts = Parts(
+            self._clock, self._exchange, self._venues, self._auctions, self._halts, self._own_orders, self._days, listings
+        )  # fmt: skip
         for venue in self._venues:
             venue.on_phase.append(self._tell_phase)
 
@@ -281,7 +303,7 @@ class Market:
         Raises ``ScheduleError`` for a time that is over, ``InputError`` for a symbol that this market does not simulate.
         """
         self._check_whole()
-        k = self._symbol_place(symbol)
+        k = self.place_of(symbol)
         if at_ns is None:
             self._halts.halt(k, reason, for_ns)
             return
@@ -306,10 +328,16 @@ class Market:
 
     def book(self, symbol: str, venue: str) -> BookView:
         """A book, as it is now. Raises ``InputError`` for names unknown, or a symbol that this market does not simulate."""
-        place = self._symbol_place(symbol)
+        place = self.place_of(symbol)
         return BookView(self._exchange, place * self._exchange.venues + self.scenario.universe.venue_index(venue))
 
-    def _symbol_place(self, symbol: str) -> int:
+    def view(self, *, port: int = 0) -> MarketView:
+        """A page on this machine that shows the market while ``view.run_until`` moves it; it draws itself in a notebook."""
+        from simulator.live.notebook import MarketView
+
+        return MarketView(self, port=port)
+
+    def place_of(self, symbol: str) -> int:
         """Among those simulated. Raises ``InputError``."""
         universe = self.scenario.universe
         index = universe.symbol_index(symbol)
@@ -506,6 +534,8 @@ class Market:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)
             (self._memory if self._sink is None else self._sink).write(batch)
+            if self.on_batch is not None:
+                self.on_batch(batch)
         if batches:
             if self._tap is not None:
                 self._tap.take(next((batch for batch in batches if isinstance(batch, TradeBatch)), None))

@@ -148,6 +148,10 @@ class Flags(BaseModel):
         None, description="Simulated seconds a second, for demos of a past day: 60 shows an hour in a minute (default: no limit)."
     )
 
+    view: Literal["true", "false", "terminal"] = Field(
+        "false", description="true: a page at 127.0.0.1 shows the market while it moves; terminal: the terminal does (docs/looking.md)."
+    )
+    view_port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Port of the page; 0: any that is free.")
     writer: Annotated[str, AfterValidator(_check_writer)] = Field(
         "parquet",
         description="parquet, questdb, memory, null, a format of docs/formats.md (" + ", ".join(FORMATS) + "), or module:callable, called "
@@ -210,7 +214,7 @@ GROUPS = {
         "market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps", "total_market_data_events",
     ),
     "Scenario": ("scenario", "repeat", "check_scenario", "print_scenario_schema"),
-    "Timing": ("start_ts", "end_ts", "mode", "speed"),
+    "Timing": ("start_ts", "end_ts", "mode", "speed", "view", "view_port"),
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from scenarios.launcher.pacing import Pace
 from scenarios.launcher.row_counts import Counts
 from simulator.analysis.agent_result import AgentResult
 from simulator.inputs.config import Refresh
@@ -73,7 +74,16 @@ class Signalled:
     """Of the signal."""
 
 
-Message = Progress | Waiting | Done | Failed | Signalled
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a viewer is to see of a symbol: the newest counts, an older one is worth nothing."""
+
+    worker: int
+    symbol: str
+    frame: dict[str, Any]
+
+
+Message = Progress | Waiting | Done | Failed | Signalled | Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,19 @@ class End:
     until_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The parent's word on what is looked at and how fast the run goes; none of it changes a row."""
+
+    symbols: tuple[str, ...] = ()
+    """That somebody looks at."""
+    hold_ns: int | None = None
+    """The worker waits there."""
+    pace: Pace | None = None
+    """Instead of the job's, if ``sets_pace``; None: as fast as may be."""
+    sets_pace: bool = False
+
+
 class Link(Protocol):
     """A worker's connection to its parent."""
 
@@ -112,6 +135,9 @@ class Link(Protocol):
 
     def stop_asked(self) -> bool:
         """Whether the run is to end here."""
+
+    def control(self) -> Control:
+        """The parent's newest word."""
 
     def refreshes(self) -> list[Refresh]:
         """New reference prices since the last call."""

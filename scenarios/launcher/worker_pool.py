@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
 
 from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.price_refresh import Refresher
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.worker import Job, work
-from scenarios.launcher.worker_messages import Done, End, Failed, Horizon, Message, Progress, Release, Signalled, Waiting
+from scenarios.launcher.worker_messages import Control, Done, End, Failed, Horizon, Message, Progress, Release, Seen, Signalled, Waiting
 from scenarios.launcher.worker_process import start_worker, tell
 from simulator.errors import LimitError, MarketSimError
 from simulator.inputs.config import Refresh
@@ -26,6 +27,19 @@ PATIENCE_S = 30.0
 
 END_AHEAD_NS = 300_000_000
 """A run of real time that is asked to end does so that much later, at one instant in all workers."""
+
+
+class Viewer(Protocol):
+    """Whoever looks at the run while it goes on; called from the parent's thread."""
+
+    def start(self) -> None:
+        """The workers are there."""
+
+    def put(self, symbol: str, frame: dict[str, Any]) -> None:
+        """The newest of a symbol."""
+
+    def control(self, outcome: Outcome) -> Control:
+        """What is looked at, and how fast the run is to go; the same object of its pace as long as that is the same."""
 
 
 @dataclass(slots=True)
@@ -98,6 +112,7 @@ def run_jobs(
     backpressure: Backpressure | None = None,
     refresher: Refresher | None = None,
     signals: StopSignals | None = None,
+    viewer: Viewer | None = None,
 ) -> Outcome:
     """Run all jobs, one in this process, several in one each; ``show`` is called about every quarter of a second.
 
@@ -106,6 +121,7 @@ def run_jobs(
     """
     with refresher or Refresher(0, ()) as asking:
         pool = _Pool(jobs, limit, show, backpressure or Backpressure(), asking)
+        pool.viewer = viewer
         if signals is not None:
             pool.run(signals)
         else:
@@ -132,6 +148,8 @@ class _Pool:
         """Of the workers that have not ended."""
         self._granted_ns = -1
         self._held: Release | None = None
+        self.viewer: Viewer | None = None
+        self._told = Control()
         self._ends = False
         """Whether a run of real time has been told where it ends."""
 
@@ -140,6 +158,7 @@ class _Pool:
         self.signals = signals
         with signals.as_requests():
             if len(self.jobs) == 1:
+                self._open_viewer()
                 self.refresher.start()
                 work(self.jobs[0], _Here(self))
             else:
@@ -166,9 +185,21 @@ class _Pool:
             case Failed(worker):
                 outcome.failed[worker] = message
                 outcome.causes.append(worker)
+            case Seen(_, symbol, frame):
+                if self.viewer is not None:
+                    self.viewer.put(symbol, frame)
             case Signalled(worker, number):
                 self._note_signal(number, worker)
         return None
+
+    def _open_viewer(self) -> None:
+        """When the workers are forked: then there may be threads."""
+        if self.viewer is not None:
+            self.viewer.start()
+
+    def control(self) -> Control:
+        """What viewers wish."""
+        return Control() if self.viewer is None else self.viewer.control(self.outcome)
 
     def stop_asked(self) -> bool:
         if self.signals.first is not None:
@@ -208,6 +239,7 @@ class _Pool:
         """Workers in processes of their own. Whatever happens here, they are told to stop, and none outlives this."""
         try:
             self._start()
+            self._open_viewer()
             self.refresher.start()
             told = False
             while self._connections:
@@ -248,6 +280,10 @@ class _Pool:
                 del self._connections[worker]
             if release is not None:
                 self._held = release
+        control = self.control()
+        if control != self._told:
+            self._told = control
+            self._tell_all(control)
         for refresh in self.news():
             self._tell_all(refresh)
         horizon_ns = self.horizon_ns()
@@ -279,7 +315,7 @@ class _Pool:
             self._tell_all(End(end_ns))
         return self._ends
 
-    def _tell_all(self, answer: Release | Horizon | End | Refresh | None) -> None:
+    def _tell_all(self, answer: Release | Horizon | End | Refresh | Control | None) -> None:
         for connection in self._connections.values():
             tell(connection, answer)
 
@@ -311,6 +347,9 @@ class _Here:
             self.pool.show(self.pool.outcome)
             time.sleep(POLL_S)
         return None
+
+    def control(self) -> Control:
+        return self.pool.control()
 
     def refreshes(self) -> list[Refresh]:
         return self.pool.news()

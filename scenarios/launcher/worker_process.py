@@ -20,7 +20,7 @@ from types import FrameType
 from scenarios.launcher.lasting_streams import lasting_streams
 from scenarios.launcher.stop_signals import stop_signals
 from scenarios.launcher.worker import Job, work
-from scenarios.launcher.worker_messages import End, Horizon, Message, Release, Signalled, Waiting
+from scenarios.launcher.worker_messages import Control, End, Horizon, Message, Release, Signalled, Waiting
 from simulator.inputs.config import Refresh
 
 LOOK_EVERY_S = 0.2
@@ -46,7 +46,7 @@ def start_worker(job: Job) -> tuple[BaseProcess, Connection]:
     return process, ours
 
 
-def tell(connection: Connection, answer: Release | Horizon | End | Refresh | None) -> None:
+def tell(connection: Connection, answer: Release | Horizon | End | Refresh | Control | None) -> None:
     """Send; None means stop. A worker that has just ended hears nothing: its connection says how it ended."""
     with suppress(OSError):
         connection.send(answer)
@@ -120,6 +120,7 @@ class _Pipe:
         self._horizon_ns = -1
         self._end_ns: int | None = None
         self._refreshes: list[Refresh] = []
+        self._control = Control()
         self._signal: int | None = None
 
     def hear_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -136,6 +137,10 @@ class _Pipe:
         while self._horizon_ns <= now_ns and not self._stop:
             self._receive()
         return None if self.stop_asked() else self._horizon_ns
+
+    def control(self) -> Control:
+        self.stop_asked()  # hears what there is
+        return self._control
 
     def refreshes(self) -> list[Refresh]:
         found, self._refreshes = self._refreshes, []
@@ -168,11 +173,14 @@ class _Pipe:
         try:
             while not self.connection.poll(LOOK_EVERY_S):
                 self._pass_on_signal()
-            answer: Release | Horizon | End | Refresh | None = self.connection.recv()
+            answer: Release | Horizon | End | Refresh | Control | None = self.connection.recv()
         except (EOFError, OSError):
             answer = None
         if isinstance(answer, Refresh):
             self._refreshes.append(answer)
+            return None
+        if isinstance(answer, Control):
+            self._control = answer
             return None
         if isinstance(answer, End):
             self._end_ns = answer.until_ns

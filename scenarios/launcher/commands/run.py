@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,13 @@ from scenarios.launcher.repeat import announcer, folder_run, read_recorded
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
+from scenarios.launcher.terminal_view import TerminalView
+from scenarios.launcher.viewing import PageView
 from scenarios.launcher.worker import Job, deal, run_info
 from scenarios.launcher.worker_pool import run_jobs
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.flow import NEVER_NS
-from simulator.inputs.config import Refresh
+from simulator.inputs.config import Refresh, Scenario
 from simulator.records import I64, NS_PER_S
 from writers.formats import FORMATS
 
@@ -118,16 +121,18 @@ def run(
         jobs = [
             Job(
                 scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
-                suffix=flags.suffix, gated=total is not None, pace=pace, sketches=reports(plan),
+                suffix=flags.suffix, gated=total is not None, pace=pace, sketches=reports(plan), viewed=flags.view != "false",
             )
             for worker, symbols in enumerate(dealt)
         ]  # fmt: skip
         limit = RowLimit(total, len(jobs)) if total is not None else None
+        viewer = view_of(flags, scenario, console)
         started_s = time.monotonic()
         try:
-            with ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
+            with viewer or nullcontext(), ProgressLine(scenario, console, is_endless=flags.mode == "real-time", row_limit=total) as line:
                 refresher = Refresher(flags.yahoo_refresh_secs, names, keep=lambda found: keep_refreshes(plan, database, found))
-                outcome = run_jobs(jobs, limit, line.show, backpressure, refresher, signals)
+                show = line.show if viewer is None else viewer.beside(line.show)
+                outcome = run_jobs(jobs, limit, show, backpressure, refresher, signals, viewer)
             try:
                 maker.merge(run_info(jobs[0]), outcome.complete)
             except Exception as error:  # a writer of one's own may raise anything; whatever ended the run before stays the reason
@@ -148,6 +153,14 @@ def writer_arguments(plan: Plan) -> Mapping[str, Any]:
         plan.scenario.universe.venue_index(venue)
     levels = {"levels": plan.scenario.levels} if FORMATS[flags.writer].has_levels else {}
     return {"venues": flags.venue or (), **levels}
+
+
+def view_of(flags: Flags, scenario: Scenario, console: Console) -> PageView | TerminalView | None:
+    """What ``--view`` asks for. Raises ``LimitError`` for a port that is taken."""
+    names = list(scenario.only or [symbol.name for symbol in scenario.universe.symbols])
+    if flags.view == "terminal":
+        return TerminalView(names, console)
+    return PageView(flags, names, console) if flags.view == "true" else None
 
 
 def reports(plan: Plan) -> bool:

@@ -1,0 +1,154 @@
+"""A picture of one symbol of a market as it is now: numbers and words alone, small enough to be sent twenty times a second.
+
+It reads books, rings and ledgers between two stretches of a run, so that it costs nothing while nobody looks, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from simulator.book.state import META, PRICE, SHOWN
+from simulator.clock import Clock
+from simulator.exchange.order_books import Exchange
+from simulator.inputs.sessions import new_york
+from simulator.records import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, PRICE_UNITS_PER_USD, Batch, CrossKind, Phase, Side, TradeBatch
+
+LEVELS = 10
+PRINTS = 40
+"""Of the symbol, the newest ones."""
+PRINTS_OF_ALL, BATCHES = 1_000, 64
+"""That are kept of each batch, and of how many batches."""
+AGENTS_MAX, ORDERS_MAX = 12, 40
+CROSS_WITHIN_NS = 10 * NS_PER_MINUTE
+"""An indicative price is worked out so long before a cross."""
+PHASES = {
+    Phase.CLOSED: "closed", Phase.PRE_OPEN: "pre-open", Phase.CONTINUOUS: "continuous", Phase.HALTED: "halted",
+    Phase.POST_CLOSE: "post-close", Phase.OFF_HOURS: "off hours",
+}  # fmt: skip
+
+Frame = dict[str, Any]
+
+
+class Camera:
+    """Of one worker's market."""
+
+    def __init__(self, market: Any) -> None:
+        """``market``: a ``simulator.market.Market``; or a stand-in of the tests without ``parts``, which shows nothing."""
+        self._market = market
+        self._prints: deque[Any] = deque(maxlen=BATCHES)
+        market.on_batch = self._take
+        self._indicated: tuple[Any, ...] = ()
+        self._indicated_ns = -NS_PER_S
+
+    def _take(self, batch: Batch) -> None:
+        """The newest prints of all symbols."""
+        if isinstance(batch, TradeBatch):
+            columns = (batch.ts_ns, batch.symbol, batch.price, batch.size, batch.side, batch.venue)
+            self._prints.append(np.stack([column[-PRINTS_OF_ALL:].astype(np.int64) for column in columns], axis=1))
+
+    def _tape(self, place: int) -> list[list[Any]]:
+        """The symbol's, the oldest first: [ms, USD, shares, side, venue]."""
+        market = self._market
+        number = market.parts.exchange.symbols[place]
+        scale = market.run_info.price_scales[number] if market.run_info.price_scales else 1
+        rows: list[Any] = []
+        for part in reversed(self._prints):
+            mine = part[part[:, 1] == number]
+            rows = [*mine.tolist(), *rows]
+            if len(rows) >= PRINTS:
+                break
+        return [
+            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], market.venues[venue]]
+            for ts_ns, _, price, size, side, venue in rows[-PRINTS:]
+        ]
+
+    def look(self, symbol: str) -> Frame:
+        """The symbol now. Raises ``InputError`` for one that the market does not simulate."""
+        market = self._market
+        parts = market.parts
+        exchange: Exchange = parts.exchange
+        clock: Clock = parts.clock
+        place = market.place_of(symbol)
+        universe = market.scenario.universe
+        facts = universe.symbols[exchange.symbols[place]]
+        usd = facts.tick_units / PRICE_UNITS_PER_USD
+        venues = []
+        bid, ask = (0, 0), (0, 0)
+        for v in range(exchange.venues):
+            book = place * exchange.venues + v
+            sides = [exchange.levels_now(book, side, LEVELS) for side in Side]
+            venues.append({"name": market.venues[v], "bids": _usd(sides[0], usd), "asks": _usd(sides[1], usd)})
+            bid, ask = _better(bid, sides[0], 1), _better(ask, sides[1], -1)
+        listing = parts.listings[place]
+        return {
+            "symbol": symbol, "now_ms": clock.now / NS_PER_MS, "clock": f"{new_york(clock.now)}.{clock.now // NS_PER_MS % 1000:03d}",
+            "tick": usd, "phase": PHASES[parts.venues[listing].phase_of(place * exchange.venues + listing)], "venues": venues,
+            "nbbo": [round(bid[0] * usd, 4), bid[1], round(ask[0] * usd, 4), ask[1]],
+            "tape": self._tape(place), "cross": self._cross(place, symbol, usd),
+            "halts": [
+                [market.symbols[k], halt.reason.name, halt.until_ns / NS_PER_MS] for k, halt in sorted(parts.halts.halts.items())
+            ],
+            "agents": [self._agent(own, place, usd) for own in parts.own_orders[:AGENTS_MAX]],
+            "rows": dict(market.rows),
+        }  # fmt: skip
+
+    def _cross(self, place: int, symbol: str, usd: float) -> Frame | None:
+        """The next one: the seconds until then, and near it what would come of it."""
+        parts = self._market.parts
+        now_ns = parts.clock.now
+        halt = parts.halts.halts.get(place)
+        coming = [(halt.until_ns, CrossKind.RESUME)] if halt is not None and halt.until_ns > now_ns else []
+        for day in parts.days:
+            if day.is_session:
+                coming += [(ns, kind) for ns, kind in ((day.open_ns, CrossKind.OPEN), (day.close_ns, CrossKind.CLOSE)) if ns > now_ns]
+        if not coming or not self._market.scenario.session_pacing:
+            return None
+        at_ns, kind = min(coming)
+        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S}
+        if at_ns - now_ns <= CROSS_WITHIN_NS:
+            key = (symbol, kind, at_ns)
+            if self._indicated[:3] != key or abs(now_ns - self._indicated_ns) >= NS_PER_S:  # it sorts all orders: once a second will do
+                self._indicated, self._indicated_ns = (*key, parts.auctions.imbalance(place, kind)), now_ns
+            notice = self._indicated[3]
+            found |= {
+                "price": round(notice.near_ticks * usd, 4), "reference": round(notice.reference_ticks * usd, 4), "paired": notice.paired,
+                "imbalance": notice.imbalance, "side": "" if notice.side is None else notice.side.code,
+            }  # fmt: skip
+        return found
+
+    def _agent(self, own: Any, place: int, usd: float) -> Frame:
+        """What it holds and has at the venues; USD before fees."""
+        market = self._market
+        exchange: Exchange = market.parts.exchange
+        accounts = own.ledger.accounts()
+        worth, fills, position = 0.0, 0, 0
+        for book, account in accounts.items():
+            k = book // exchange.venues
+            units = market.scenario.universe.symbols[exchange.symbols[k]].tick_units / PRICE_UNITS_PER_USD
+            worth += account.cash_ticks * units + (account.position * market.mark_usd(market.symbols[k]) if account.position else 0.0)
+            fills += account.fills
+            position += account.position if k == place else 0
+        resting = own.resting_orders()
+        mine = [(book, slot) for book, _, slot in resting if book // exchange.venues == place][:ORDERS_MAX]
+        records = [exchange.books.order[book, slot].tolist() for book, slot in mine]
+        return {
+            "name": own.spec.name, "position": position, "fills": fills, "worth": round(worth, 2), "open": len(resting),
+            "orders": [["BS"[record[META] & 1], round(record[PRICE] * usd, 4), record[SHOWN]] for record in records],
+        }  # fmt: skip
+
+
+def _usd(levels: list[tuple[int, int]], usd: float) -> list[list[float]]:
+    return [[round(price * usd, 4), size] for price, size in levels]
+
+
+def _better(best: tuple[int, int], levels: list[tuple[int, int]], sign: int) -> tuple[int, int]:
+    """The best price over venues, and all shares at it."""
+    if not levels:
+        return best
+    price, size = levels[0]
+    if not best[0] or sign * price > sign * best[0]:
+        return price, size
+    return (price, best[1] + size) if price == best[0] else best

@@ -1,0 +1,106 @@
+"""The live page in a real browser, if one is on the machine: what it draws of a run, against the rows that the run wrote."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import WIDTHS, find_browser, keep_picture, launched, open_page
+
+from scenarios.launcher import main
+from simulator.live.server import LiveServer
+
+pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine")
+WORDS = ("--scenario", "momentum", "--start_ts", "2025-07-01T13:29:50Z", "--end_ts", "2025-07-01T13:30:40Z", "--report", "false")
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """``looking(look)``: a thread that calls ``look(address)`` as soon as a run serves its page; what it returned comes of the result."""
+    begin = LiveServer.start
+    found: dict[str, Any] = {}
+
+    def arrange(look: Any) -> dict[str, Any]:
+        def work(live: LiveServer) -> None:
+            try:
+                found["seen"] = look(live.address)
+            except BaseException as error:
+                found["error"] = error
+            finally:
+                live.ask("speed", 0)
+                live.ask("go", 0)
+
+        def start(live: LiveServer) -> None:
+            for wished in ("pause", *["step"] * 20):  # it waits there, however long the browser takes
+                live.ask(wished, 0)
+            begin(live)
+            found["thread"] = threading.Thread(target=work, args=(live,))
+            found["thread"].start()
+
+        monkeypatch.setattr(LiveServer, "start", start)
+        return found
+
+    yield arrange
+    if "thread" in found:
+        found["thread"].join(60)
+
+
+def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Frozen at an instant by the page's own button, at two widths; then another symbol; then the run ends."""
+
+    def look(address: str) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        with launched() as browser:
+            for width in WIDTHS:
+                with open_page(browser, address, width=width, dark=width > 1000) as (page, said):
+                    page.wait_for_selector("body[data-drawn]")
+                    page.click("#ladder-details summary")
+                    page.wait_for_selector("#ladder-table tbody tr")
+                    page.wait_for_selector('body[data-paused="true"]')
+                    page.wait_for_selector(f"#clock:text('09:30:{10 + WIDTHS.index(width):02d}.000')")
+                    page.wait_for_timeout(300)
+                    keep_picture(page, f"live-{width}")
+                    seen[f"fits {width}"] = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+                    seen[f"ladder {width}"] = page.locator("#ladder-table tbody tr").all_inner_texts()
+                    seen[f"clock {width}"] = page.inner_text("#clock")
+                    seen["painted"] = page.evaluate(
+                        """() => ["ladder", "heat"].map((id) => { const c = document.getElementById(id);
+                           return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); })"""
+                    )
+                    page.select_option("#symbol", "MSFT")
+                    page.wait_for_selector("#symbol-name:text('MSFT')")
+                    page.click("#step")
+                    seen[f"said {width}"] = list(said)
+        return seen
+
+    found = looking(look)
+    out = tmp_path / "out"
+    assert main.main((*WORDS, "--view", "true", "--speed", "100", "--out", str(out), "--processes", "1")) == 0, capsys.readouterr().err
+    found["thread"].join(60)
+    assert "error" not in found, found
+    seen = found["seen"]
+    assert [seen[f"said {width}"] for width in WIDTHS] == [[], []]
+    assert [seen[f"fits {width}"] for width in WIDTHS] == [True, True]
+    assert seen["painted"] == [True, True]
+    for width in WIDTHS:
+        ladder = [row.split("\t") for row in seen[f"ladder {width}"]]
+        assert {(row[1], (row[0] or row[2]).replace(",", "")) for row in ladder} == books_at(out, seen[f"clock {width}"])
+
+
+def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
+    """(price, shares over all venues) of the ten best prices of each side, by the run's files, up to that time in New York."""
+    import duckdb
+
+    until = clock.removesuffix(" New York")
+    found = set()
+    for side, order in (("bids", "DESC"), ("asks", "ASC")):
+        query = f"""SELECT price, sum(size) FROM (
+              SELECT unnest({side}[1]) price, unnest({side}[2]) size FROM (
+                SELECT last({side} ORDER BY timestamp_ns) {side} FROM read_parquet('{out}/equities_market_data/**/*.parquet')
+                WHERE symbol = 'AAPL' AND timestamp_ns < TIMESTAMPTZ '{until}-04:00' GROUP BY venue))
+            GROUP BY price ORDER BY price {order} LIMIT 10"""
+        found |= {(f"{price:.2f}", f"{size:.0f}") for price, size in duckdb.sql(query).fetchall()}
+    return found
