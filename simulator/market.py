@@ -29,7 +29,7 @@ from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.previous_closes import PreviousCloses
 from simulator.gateway.queue_positions import QueuePositions
 from simulator.gateway.reach import Traded
-from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES, Subscriptions
+from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, SIPS, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
 from simulator.halts import PAUSE_NS, Halts
 from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
 IN_THE_MIDDLE = "it was left in the middle of a run"
-SUBSCRIBED = {NOTIFY_QUOTE: QUOTES, NOTIFY_TRADE: TRADES}
+SUBSCRIBED = {NOTIFY_QUOTE: (QUOTES, SIPS), NOTIFY_TRADE: (TRADES,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -474,6 +474,8 @@ class Market:
         self._exchange.set_lots([round_lot(day.date, self.scenario.prices[name].close) for name in names])
         if self._consolidator is not None:
             self._consolidator.start_day(self._exchange.lots)
+        if self._tap is not None:
+            self._tap.start_day()
 
     def _end_agents_orders(self, ts_ns: int) -> None:
         """The day's books are gone, and all that stood in them."""
@@ -507,7 +509,8 @@ class Market:
         for row in self._exchange.take_notifications():
             kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
             if kind in SUBSCRIBED:
-                self._subscriptions.notify(SUBSCRIBED[kind], b, ts_ns)
+                for what in SUBSCRIBED[kind]:
+                    self._subscriptions.notify(what, b, ts_ns)
             elif kind == NOTIFY_EXPIRE:
                 self._owner[row[NOTIFY_OWNER]].on_expiry(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
             else:
@@ -538,7 +541,7 @@ class Market:
                 self.on_batch(batch)
         if batches:
             if self._tap is not None:
-                self._tap.take(next((batch for batch in batches if isinstance(batch, TradeBatch)), None))
+                self._tap.take(ts_ns, next((batch for batch in batches if isinstance(batch, TradeBatch)), None))
             self._exchange.forget(batches)
         return bool(batches)
 

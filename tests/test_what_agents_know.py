@@ -13,12 +13,13 @@ from scripted import BASE, BASE_NS, VENUES, Stroke, order_rows, scripted_run
 from test_agents import trade_much
 
 from simulator import testing
-from simulator.agents import CancelRejected, Ended, Expired, Fill, OrderState, Status, Trades
+from simulator.agents import CancelRejected, Ended, Expired, Fill, OrderState, Quotes, Status, Trades
 from simulator.errors import AgentError, LimitError
 from simulator.exchange import book_log
 from simulator.gateway import own_orders
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
+from simulator.notices import SipBatch
 from simulator.records import EventKind, Liquidity, MarketDataBatch, OrderType, Reject, Side, TradeBatch
 
 BUY, SELL = Side
@@ -253,15 +254,18 @@ def test_what_an_agent_records_is_in_its_results() -> None:
 
 def attack(market: Any, orders: Any, rng: np.random.Generator, log: list[tuple[Any, ...]], symbols: tuple[str, ...]) -> Any:
     """Looks at everything at random times, and writes down what it saw."""
-    streams = {(of, s): getattr(market, f"{of}_stream")(s) for of in ("trade", "quote", "status") for s in symbols}
+    streams = {(of, s): getattr(market, f"{of}_stream")(s) for of in ("trade", "quote", "status", "sip") for s in symbols}
     whole = market.trade_stream()
     while True:
         if rng.random() < 0.5:
             yield market.wait(int(rng.integers(1, 40 * MS)))
         else:
-            came = yield market.any_of(streams["trade", symbols[0]].next(), streams["quote", symbols[0]].next(), limit_ns=30 * MS)
-            if came is not None and len(came):
-                log.append(("trade" if isinstance(came, Trades) else "quote", market.now_ns, symbols[0], came))
+            ways = (streams[of, symbols[0]].next() for of in ("trade", "quote", "sip"))
+            came = yield market.any_of(*ways, limit_ns=30 * MS)
+            if came is not None:
+                assert len(came)
+                of = "trade" if isinstance(came, Trades) else "quote" if isinstance(came, Quotes) else "sip"
+                log.append((of, market.now_ns, symbols[0], came))
         symbol, venue = str(rng.choice(symbols)), str(rng.choice(VENUES))
         now = market.now_ns
         since_ns = now - int(rng.integers(2 * S))
@@ -289,6 +293,20 @@ class Truth:
         self.rows, self.prints, self.index = rows, prints, universe.symbol_index
         self.late = np.array([latencies.get(venue, latencies["*"]) for venue in VENUES])
         self.symbols = [universe.symbols[i].name for i in range(len(universe.symbols))]
+        self.listing = {symbol.name: universe.listing_index(i) for i, symbol in enumerate(universe.symbols)}
+        self.sip = tape.get("sip")
+
+    def late_ns(self, symbol: str) -> int:
+        """To the processor."""
+        return int(self.late[self.listing[symbol]])
+
+    def sip_quotes(self, symbol: str, after_ns: int, until_ns: int) -> list[tuple[Any, ...]]:
+        """Published in that time."""
+        sip, names = self.sip, (*VENUES, "")
+        assert isinstance(sip, SipBatch)
+        mine = (sip.symbol == self.index(symbol)) & (sip.ts_ns > after_ns) & (sip.ts_ns <= until_ns)
+        columns = (sip.ts_ns, sip.bid_price // 100, sip.bid_size, sip.bid_venue, sip.ask_price // 100, sip.ask_size, sip.ask_venue)
+        return [(t, b, bs, names[bv], a, s, names[av]) for t, b, bs, bv, a, s, av in zip(*(c[mine].tolist() for c in columns), strict=True)]
 
     def seen(self, batch: Any, now_ns: int, symbol: str | None, venue: str | None) -> np.ndarray:
         """Places of the rows that have arrived, in order of time."""
@@ -324,7 +342,7 @@ def test_nothing_arrives_early_and_nothing_is_missing(latencies: dict[str, int],
     symbols = ("AAPL", "JPM")
     spec = lone(attack, arguments={"log": log, "symbols": symbols}, latency_ns=latencies)
     trader = AgentSpec(name="trader", make=trade_much)
-    market = run(scenario(OPEN, "2025-07-01T13:30:12Z", agents=(spec, trader), names=symbols, history=history))
+    market = run(scenario(OPEN, "2025-07-01T13:30:12Z", agents=(spec, trader), names=symbols, history=history, extra_tables=("sip",)))
     truth = Truth(market, latencies)
     check(truth, log)
     for of, batch in (("trade", truth.prints), ("quote", truth.rows)):
@@ -333,7 +351,7 @@ def test_nothing_arrives_early_and_nothing_is_missing(latencies: dict[str, int],
         arrival = batch.ts_ns[places] + truth.late[batch.venue[places]]
         in_order = places[np.argsort(arrival, kind="stable")]
         assert sorted(np.concatenate([entry[3].ts_ns for entry in got]).tolist()) == sorted(batch.ts_ns[in_order].tolist())
-    assert {entry[0] for entry in log} == {"quotes", "depth", "volume", "last", "bars", "trade", "quote", "status"}
+    assert {entry[0] for entry in log} == {"quotes", "depth", "volume", "last", "bars", "trade", "quote", "status", "sip"}
     assert len(log) > 2_000
 
 
@@ -379,6 +397,13 @@ def check(truth: Truth, log: list[tuple[Any, ...]]) -> None:
                     assert told(got[0]) == columns_of(truth, places[order])
                     assert [("AAPL", "JPM")[k] for k in got[0].symbol] == [truth.symbols[i] for i in prints.symbol[places[order]]]
             until[kind, about] = now_ns
+        elif kind == "sip":
+            late_ns = truth.late_ns(about)
+            quotes = truth.sip_quotes(about, until.get((kind, about), -1) - late_ns, now_ns - late_ns)
+            if (kind, about) in until:
+                assert [tuple(q)[:-1] for q in got[0]] == quotes
+            assert all(q.ts_ns + late_ns <= now_ns for q in got[0])
+            until[kind, about] = now_ns
         else:
             assert kind == "status"
             assert all(isinstance(s, Status) and s.ts_ns + truth.late[VENUES.index(s.venue)] <= now_ns for s in got[0])
@@ -396,13 +421,64 @@ def check_bars(truth: Truth, places: np.ndarray, bars: Any, low_high: tuple[int,
         assert bars.vwap_ticks[n] == pytest.approx(np.average(mine, weights=size))
 
 
+@pytest.mark.parametrize("of", ["trade", "quote", "sip"])
+def test_a_stream_ends_a_wait_exactly_when_something_has_arrived(of: str) -> None:
+    """Also what came while the agent waited for something else; rows that move no consolidated quote wake nobody who waits for that."""
+    woke: list[tuple[int, int]] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        stream = getattr(market, f"{of}_stream")("AAPL")
+        for _ in range(2):
+            came = yield stream.next()
+            woke.append((market.now_ns - BASE_NS, len(came)))
+        yield market.wait(20 * MS)
+        assert (yield stream.next(limit_ns=0)) is not None
+        assert (yield stream.next(limit_ns=5)) is None
+        woke.append((market.now_ns - BASE_NS, 0))
+
+    strokes = [Stroke(5 * MS, *A, SELL, 10_000, 300), Stroke(6 * MS, *A, SELL, 10_007, 300)]  # the second moves no best price
+    strokes += [Stroke(7 * MS, *A, BUY, 10_000, 100), Stroke(8 * MS, *A, BUY, 10_000, 100), Stroke(15 * MS, *A, BUY, 10_000, 50)]
+    market = scripted_run(strokes, lone(make, latency_ns=2 * MS))
+    sip_ns = market._exchange.sip_delays_ns[0]
+    expected = {
+        "trade": [(9 * MS, 1), (10 * MS, 1)], "quote": [(7 * MS, 1), (8 * MS, 1)],
+        "sip": [(7 * MS + sip_ns, 1), (9 * MS + 1 + sip_ns, 1)],
+    }[of]  # fmt: skip
+    assert woke[:2] == expected
+    assert woke[2] == (expected[1][0] + 20 * MS + 5, 0)
+
+
+def test_notices_of_a_stream_come_once_and_in_time() -> None:
+    seen: dict[str, list[Any]] = {"status": [], "imbalance": []}
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        streams = {"status": market.status_stream("AAPL"), "imbalance": market.imbalance_stream("AAPL")}
+        while True:
+            came = yield market.any_of(*(stream.next() for stream in streams.values()))
+            of = "status" if isinstance(came[0], Status) else "imbalance"
+            seen[of] += [(market.now_ns, notice) for notice in came]
+
+    market = scripted_run(
+        [], lone(make, latency_ns=3 * MS), start="2025-07-01T13:29:55Z", run_ns=10 * S, extra_tables=("status", "imbalances")
+    )
+    tape = market.tape()
+    told = tape["imbalances"]
+    mine = told.ts_ns[told.symbol == market.scenario.universe.symbol_index("AAPL")]  # type: ignore[union-attr]
+    assert [(now_ns, notice.ts_ns) for now_ns, notice in seen["imbalance"]] == [(ts_ns + 3 * MS, ts_ns) for ts_ns in mine.tolist()]
+    changes = tape["status"]
+    here = (changes.symbol == market.scenario.universe.symbol_index("AAPL")) & (changes.venue < len(VENUES))  # type: ignore[union-attr]
+    assert {ts_ns + 3 * MS for ts_ns in changes.ts_ns[here].tolist()} <= {now_ns for now_ns, _ in seen["status"]}
+    assert all(now_ns == notice.ts_ns + 3 * MS for now_ns, notice in seen["status"])
+    assert {notice.venue for _, notice in seen["status"]} == set(VENUES)
+
+
 def test_the_attack_notices_what_comes_too_early() -> None:
     """The same run against a truth that is a little later."""
     log: list[tuple[Any, ...]] = []
     spec = lone(attack, arguments={"log": log, "symbols": ("AAPL", "JPM")}, latency_ns={"*": 5 * MS})
-    market = run(scenario(OPEN, "2025-07-01T13:30:04Z", agents=(spec,), names=("AAPL", "JPM")))
+    market = run(scenario(OPEN, "2025-07-01T13:30:04Z", agents=(spec,), names=("AAPL", "JPM"), extra_tables=("sip",)))
     check(Truth(market, {"*": 5 * MS}), log)
-    for kind in ("quotes", "depth", "volume", "last", "bars", "trade", "quote"):
+    for kind in ("quotes", "depth", "volume", "last", "bars", "trade", "quote", "sip"):
         with pytest.raises((AssertionError, ValueError, IndexError)):
             check(Truth(market, {"*": 6 * MS}), [entry for entry in log if entry[0] == kind])
 

@@ -49,11 +49,13 @@ class _Wait(NamedTuple):
     statuses: tuple[int, ...]
     """Books."""
     imbalances: tuple[int, ...]
+    sips: tuple[int, ...]
+    """Books whose rows are waited for as the consolidated quote has them."""
     streams: tuple[int, ...]
     """The agent's streams, by number: what has arrived in one ends the wait. Their books are among the others'."""
 
 
-NO_OTHERS: tuple[tuple[int, ...], ...] = ((), (), ())
+NO_OTHERS: tuple[tuple[int, ...], ...] = ((), (), (), ())
 
 
 class Wait(_Wait):
@@ -69,8 +71,8 @@ class Wait(_Wait):
         cls, owner: int, until_ns: int | None, kinds: tuple[type, ...] | None = None, quotes: tuple[int, ...] = (),
         trades: tuple[int, ...] = (), phases: tuple[int, ...] = (), **others: tuple[int, ...],
     ) -> Wait:  # fmt: skip
-        """For the gateway, which knows what its numbers mean. ``others``: statuses, imbalances, streams."""
-        rest = (others.get("statuses", ()), others.get("imbalances", ()), others.get("streams", ())) if others else NO_OTHERS
+        """For the gateway, which knows what its numbers mean. ``others``: statuses, imbalances, sips, streams."""
+        rest = tuple(others.get(name, ()) for name in ("statuses", "imbalances", "sips", "streams")) if others else NO_OTHERS
         return tuple.__new__(cls, (owner, until_ns, kinds, quotes, trades, phases, *rest))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -249,6 +251,9 @@ class MarketView(Protocol):
 
     def imbalance_stream(self, symbol: str | None = None) -> Stream:
         """A list of ``Imbalance``."""
+
+    def sip_stream(self, symbol: str | None = None) -> Stream:
+        """A list of ``SipQuote``: each change of the consolidated quote."""
 
     def any_of(self, *waits: Wait, limit_ns: int | None = None) -> Wait:
         """For whatever of these comes first, at most for ``limit_ns``; gives what that wait gives. None: the time is over."""

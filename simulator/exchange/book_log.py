@@ -6,6 +6,8 @@ that book is followed from its ring. Book rows are kept from when somebody asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from simulator.errors import LimitError
@@ -244,9 +246,19 @@ class Tap:
     def __init__(self, exchange: Exchange) -> None:
         self.prints = Prints(exchange)
         self.quotes = QuoteRows(exchange)
+        self.on_day: list[Callable[[], None]] = []
+        """Called when a day has begun, and round lots are known."""
+        self.on_forget: list[Callable[[int], None]] = []
+        """Called with the time before which the columns are about to forget their rows."""
 
-    def take(self, trades: TradeBatch | None) -> None:
-        """Before the columns forget what they have handed on; ``trades``: the prints among it."""
+    def start_day(self) -> None:
+        for start in self.on_day:
+            start()
+
+    def take(self, before_ns: int, trades: TradeBatch | None) -> None:
+        """Before the columns forget what they have handed on, stamped before then; ``trades``: the prints among it."""
+        for take in self.on_forget:
+            take(before_ns)
         self.quotes.take()
         if trades is not None:
             self.prints.take(trades)

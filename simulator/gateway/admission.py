@@ -25,7 +25,7 @@ VIEW = (
     "best", "depth", "nbbo", "last_trade", "last_trades", "phase", "own_orders", "own_order", "position", "cash_ticks", "read", "wait",
     "until", "message", "quote", "trade", "phase_change", "status", "status_change", "last_imbalance", "imbalance", "sip", "any_of",
     "symbols", "venues", "quotes", "trades", "volume", "vwap", "bars", "previous_close", "low_high", "order", "queue_ahead", "at",
-    "cut_off_ns", "record", "trade_stream", "quote_stream", "status_stream", "imbalance_stream",
+    "cut_off_ns", "record", "trade_stream", "quote_stream", "status_stream", "imbalance_stream", "sip_stream",
 )  # fmt: skip
 ENTRY = ("buy", "sell", "add", "cancel", "cancel_all", "reduce", "replace", "stop", "peg", "sweep", "prevent_self_trades")
 

@@ -18,7 +18,7 @@ from simulator.gateway.engine import Engine
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach
-from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, STATUSES, TRADES
+from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, SIPS, STATUSES, TRADES
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck
 from simulator.inputs.sessions import new_york
@@ -59,7 +59,7 @@ class AgentProcess:
     def on_event(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
         wait = self._wait
-        if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes)[kind]:
+        if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes, wait.sips)[kind]:
             return  # watched for an earlier wait
         arrival_ns = ts_ns + self._latency(kind, index)
         self._due[kind, index] = arrival_ns
@@ -80,6 +80,8 @@ class AgentProcess:
         self._alarm = self._clock.alarm(ts_ns, self._priority, self._wake)
 
     def _latency(self, kind: int, index: int) -> int:
+        if kind == SIPS:
+            return self._view.sip_latency_ns(index)
         return self._reach.latency_ns[index if kind == PHASES else index % self._exchange.venues]
 
     # --- waking ----------------------------------------------------------------------------------------------------
@@ -179,8 +181,11 @@ class AgentProcess:
         now = self._clock.now
         if self._due:
             arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
-            if arrived:
+            if arrived and min(arrived)[0] < SIPS:
                 return True, self._describe(*min(arrived))
+            for kind, index in arrived:  # rows that have not changed the consolidated quote
+                del self._due[kind, index]
+                self._watch(kind, index)
         return wait.until_ns is not None and wait.until_ns <= now, None
 
     def _describe(self, kind: int, index: int) -> Any:
@@ -196,17 +201,22 @@ class AgentProcess:
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
-        if not (wait.quotes or wait.trades or wait.phases or wait.statuses or wait.imbalances):
+        if not (wait.quotes or wait.trades or wait.phases or wait.statuses or wait.imbalances or wait.sips):
             return
         for kind, indices in (
             (QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases), (STATUSES, wait.statuses), (IMBALANCES, wait.imbalances),
+            (SIPS, wait.sips),
         ):  # fmt: skip
             for index in indices:
-                coming_ns = self._on_its_way(kind, index)
-                if coming_ns is None:
-                    self._subscriptions.begin(kind, index, self)
-                else:
-                    self._due[kind, index] = coming_ns + self._latency(kind, index)
+                self._watch(kind, index)
+
+    def _watch(self, kind: int, index: int) -> None:
+        """For the next one of these."""
+        coming_ns = self._on_its_way(kind, index)
+        if coming_ns is None:
+            self._subscriptions.begin(kind, index, self)
+        else:
+            self._due[kind, index] = coming_ns + self._latency(kind, index)
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
         """When the first of what has not reached the agent happened, if anything has."""
@@ -214,6 +224,8 @@ class AgentProcess:
         if kind == QUOTES:
             if self._view.shows_newest(index):  # mostly so: for speed
                 return None
+            return self._exchange.next_row_after(index, seen_ns)
+        if kind == SIPS:
             return self._exchange.next_row_after(index, seen_ns)
         if kind == TRADES:
             return self._exchange.next_trade_after(index, seen_ns)

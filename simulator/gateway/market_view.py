@@ -16,6 +16,7 @@ from simulator.gateway.engine import Engine
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.past_trades import PastTrades
 from simulator.gateway.reach import Reach, whole
+from simulator.gateway.sip_stream import SipStream
 from simulator.gateway.streams import Coming, NoticeStream, RowStream, Source, StreamPort
 from simulator.gateway.subscriptions import IMBALANCES, STATUSES
 from simulator.records import OrderType, Phase, Side
@@ -207,6 +208,7 @@ class LatentMarketView:
             tuple(dict.fromkeys(v for w in waits for v in w.phases)),
             statuses=tuple(dict.fromkeys(b for w in waits for b in w.statuses)),
             imbalances=tuple(dict.fromkeys(b for w in waits for b in w.imbalances)),
+            sips=tuple(dict.fromkeys(b for w in waits for b in w.sips)),
             streams=tuple(dict.fromkeys(n for w in waits for n in w.streams)),
         )
 
@@ -226,6 +228,18 @@ class LatentMarketView:
     def imbalance_stream(self, symbol: str | None = None) -> StreamPort:
         books = [self._listen(name) for name in (self.symbols if symbol is None else (symbol,))]
         return self._open(self._notices(books, IMBALANCES), "imbalances")
+
+    def sip_stream(self, symbol: str | None = None) -> StreamPort:
+        places = [self._reach.symbol(name) for name in (self.symbols if symbol is None else (symbol,))]
+        stream = SipStream(self._reach, self._exchange, places)
+        self._engine.tap.on_forget.append(stream.take)
+        self._engine.tap.on_day.append(stream.start_day)
+        return self._open(stream, "sips")
+
+    def sip_latency_ns(self, book: int) -> int:
+        """From a book's row until what the processor has made of it reaches the agent."""
+        k, v = divmod(book, len(self.venues))
+        return self._exchange.sip_delays_ns[v] + self._latency_ns[self._reach.listings[k]]
 
     def _notices(self, books: Sequence[int], kind: int) -> NoticeStream:
         def told(book: int, notice: StatusNotice | ImbalanceNotice) -> Status | Imbalance:
@@ -248,12 +262,12 @@ class LatentMarketView:
     def _open(self, stream: Source, of: str) -> StreamPort:
         number = len(self._streams)
         self._streams.append(stream)
-        books = {"trades": (), "quotes": (), "statuses": (), "imbalances": ()} | {of: stream.books}
+        books = {"trades": (), "quotes": (), "statuses": (), "imbalances": (), "sips": ()} | {of: stream.books}
 
         def wait(limit_ns: int | None = None) -> Wait:
             return Wait.made(
                 self._number, self._limit(limit_ns), None, books["quotes"], books["trades"], (), statuses=books["statuses"],
-                imbalances=books["imbalances"], streams=(number,),
+                imbalances=books["imbalances"], sips=books["sips"], streams=(number,),
             )  # fmt: skip
 
         return StreamPort(stream.drain, wait)

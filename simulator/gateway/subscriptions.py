@@ -8,9 +8,9 @@ from typing import Protocol
 from simulator.exchange.order_books import Exchange
 from simulator.tape.columns import WATCH_QUOTES, WATCH_TRADES
 
-PHASES, STATUSES, IMBALANCES, TRADES, QUOTES = range(5)
-"""What can be waited for, in the order in which an agent gets them at one instant."""
-FLAGS = {QUOTES: WATCH_QUOTES, TRADES: WATCH_TRADES}
+PHASES, STATUSES, IMBALANCES, TRADES, QUOTES, SIPS = range(6)
+"""What can be waited for, in the order in which an agent gets them at one instant. SIPS: book rows, as the consolidated quote has them."""
+FLAGS = {QUOTES: WATCH_QUOTES, TRADES: WATCH_TRADES, SIPS: WATCH_QUOTES}
 Listener = Callable[[int, int], None]
 """Called with (book or venue, ts_ns)."""
 
@@ -29,6 +29,8 @@ class Subscriptions:
         self._exchange = exchange
         self._waiting: dict[tuple[int, int], dict[int, Waiter]] = {}
         self._listening: dict[tuple[int, int], list[Listener]] = {}
+        self._users: dict[tuple[int, int], int] = {}
+        """By (flag, book): how many lines of the two above need it watched."""
 
     def begin(self, kind: int, index: int, waiter: Waiter) -> None:
         """``waiter`` is told of the next one, once, whether or not it still waits: an agent mostly waits for the same things again."""
@@ -37,22 +39,21 @@ class Subscriptions:
             waiting[id(waiter)] = waiter
             return
         self._waiting[kind, index] = {id(waiter): waiter}
-        if kind in FLAGS:
-            self._exchange.watch(index, FLAGS[kind], True)
+        self._use(kind, index, 1)
 
     def keep(self, kind: int, index: int, listener: Listener) -> None:
         """``listener`` is told of each one, before those who wait, until ``release``."""
-        self._listening.setdefault((kind, index), []).append(listener)
-        if kind in FLAGS:
-            self._exchange.watch(index, FLAGS[kind], True)
+        listening = self._listening.setdefault((kind, index), [])
+        listening.append(listener)
+        if len(listening) == 1:
+            self._use(kind, index, 1)
 
     def release(self, kind: int, index: int, listener: Listener) -> None:
         listening = self._listening[kind, index]
         listening.remove(listener)
         if not listening:
             del self._listening[kind, index]
-            if kind in FLAGS and (kind, index) not in self._waiting:
-                self._exchange.watch(index, FLAGS[kind], False)
+            self._use(kind, index, -1)
 
     def notify(self, kind: int, index: int, ts_ns: int) -> None:
         """Tell all who wait for it."""
@@ -61,11 +62,15 @@ class Subscriptions:
                 listener(index, ts_ns)
         waiting = self._waiting.get((kind, index))
         if waiting:
-            self._forget(kind, index)
+            del self._waiting[kind, index]
+            self._use(kind, index, -1)
             for waiter in waiting.values():
                 waiter.on_event(kind, index, ts_ns)
 
-    def _forget(self, kind: int, index: int) -> None:
-        del self._waiting[kind, index]
-        if kind in FLAGS and (kind, index) not in self._listening:
-            self._exchange.watch(index, FLAGS[kind], False)
+    def _use(self, kind: int, index: int, more: int) -> None:
+        """One line more, or one less, needs the book watched."""
+        flag = FLAGS.get(kind)
+        if flag is not None:
+            users = self._users[flag, index] = self._users.get((flag, index), 0) + more
+            if users == max(more, 0):  # the first, or none any more
+                self._exchange.watch(index, flag, more > 0)
