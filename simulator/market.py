@@ -61,6 +61,7 @@ from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
 
 if TYPE_CHECKING:
+    from simulator.analysis.report.figure import Figure
     from simulator.live.notebook import MarketView
 
 LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
@@ -336,6 +337,15 @@ class Market:
         from simulator.live.notebook import MarketView
 
         return MarketView(self, port=port)
+
+    def report(self) -> Figure:
+        """A page about the run so far, which draws itself in a notebook: ``market.report().save("report.html")``.
+
+        Raises ``InputError`` if the market was made with a sink, which has the rows.
+        """
+        from simulator.analysis.report.memory import report
+
+        return report(self)
 
     def place_of(self, symbol: str) -> int:
         """Among those simulated. Raises ``InputError``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from simulator.exchange.order_books import Exchange
 from simulator.records import Side
 
@@ -16,6 +18,16 @@ class BookView:
     def __repr__(self) -> str:
         bid, ask = self.best()
         return f"<BookView {self._exchange.book_name(self._book)}: bid {bid or 'none'}, ask {ask or 'none'} (ticks)>"
+
+    def _repr_html_(self) -> str:
+        """The best levels as a small table, for notebooks."""
+        bids, asks = self.levels(Side.BUY), self.levels(Side.SELL)
+        rows = []
+        for k in range(max(len(bids), len(asks))):
+            (bid, bid_size), (ask, ask_size) = ([f"{n:,}" for n in side[k]] if k < len(side) else ["", ""] for side in (bids, asks))
+            rows.append(f"<tr><td>{bid_size}</td><td>{bid}</td><td>{ask}</td><td>{ask_size}</td></tr>")
+        head = "<tr><th>shares</th><th>bid</th><th>ask</th><th>shares</th></tr>"
+        return f"<table><caption>{escape(repr(self))}</caption>{head}{''.join(rows)}</table>"
 
     def best(self) -> tuple[int, int]:
         """Best displayed bid and ask in ticks, 0 where a side shows nothing."""

@@ -68,7 +68,7 @@ def report_of(parts: Parts, wanted: Wanted | None = None, notes: Sequence[str] =
     """The page. Raises ``InputError`` for a window that is not in the run."""
     wanted = wanted or Wanted()
     sketched = parts.sketched
-    asked = _asked(wanted, sketched) + choose(sketched, largest_orders(parts.agents))
+    asked = asked_for(wanted, sketched) + choose(sketched, largest_orders(parts.agents))
     windows: list[Window] = look(parts.rows, parts.run, asked) if parts.rows is not None else []
     agents: list[Agent] = [picture(name, tables, sketched) for name, tables in sorted(parts.agents.items())]
     scorecard = ""
@@ -88,7 +88,8 @@ def report_of(parts: Parts, wanted: Wanted | None = None, notes: Sequence[str] =
     return page
 
 
-def _asked(wanted: Wanted, sketched: Sketched) -> list[Asked]:
+def asked_for(wanted: Wanted, sketched: Sketched) -> list[Asked]:
+    """The window that is asked for, if one is. Raises ``InputError`` for one that is not in the run."""
     given = (wanted.symbol, wanted.start_ns, wanted.end_ns)
     if given == (None, None, None):
         return []

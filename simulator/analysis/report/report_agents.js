@@ -97,9 +97,11 @@ function begin() {
     windowHost.append(make("label", { for: "window" }, "Which minutes: ", select));
   }
   for (const copy of document.querySelectorAll("button[data-copy]")) copy.addEventListener("click", () => navigator.clipboard?.writeText(copy.dataset.copy).then(() => { copy.textContent = "Copied"; }, () => {}));
+  if (R.first) { chosen.symbol = R.first; document.getElementById("symbol").value = String(R.first); }
   showTogether();
   showWindow();
   showSymbol();
+  if (R.show) for (const part of main.querySelectorAll("section")) part.hidden = part.hidden || !R.show.includes(part.id);
   const redraw = () => all.forEach((each) => each.drawNow());
   let waiting = 0;
   new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(redraw, 80); }).observe(main);
