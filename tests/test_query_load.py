@@ -72,6 +72,7 @@ def test_percentiles_are_by_nearest_rank() -> None:
     assert [round(waits.percentile_ms(share)) for share in (0.5, 0.95, 0.99)] == [50, 95, 99]
     assert waits.rows_per_s == pytest.approx(100)
     assert math.isnan(Waits().percentile_ms(0.5))
+    assert row(ask("28_markouts"), Waits(seconds=[0.0123, 0.09994, 12.3456], rows=1))[4:] == ["99.9", "12,346", "12,346"]
     assert row(ask("28_markouts"), Waits())[2:] == ["0", "0", "-", "-", "-"]
 
 

@@ -27,7 +27,7 @@ def print_load(console: Console, load: Load, facts: Sequence[str]) -> None:
 def row(ask: Ask, waits: Waits) -> list[str]:
     """As texts, by ``HEADER``."""
     times = [waits.percentile_ms(share) for share in (0.5, 0.95, 0.99)]
-    numbers = ["-" if math.isnan(value) else f"{value:,.1f}" for value in times]
+    numbers = ["-" if math.isnan(value) else f"{value:,.1f}" if value < 99.95 else f"{value:,.0f}" for value in times]
     return [ask.query.name, ask.reads, f"{len(waits.seconds):,}", f"{waits.rows_per_s:,.0f}", *numbers]
 
 

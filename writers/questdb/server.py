@@ -86,7 +86,7 @@ class EmbeddedServer:
             # A session of its own: Ctrl-C in the terminal is for us, and we end the server when the rows are in.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | self._environment(), start_new_session=True,
-                preexec_fn=_end_with_parent(),
+                preexec_fn=end_with_parent(),
             )  # fmt: skip
         atexit.register(self.stop)
         self._wait_until_ready()
@@ -195,7 +195,7 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _end_with_parent() -> Any:
+def end_with_parent() -> Any:
     """Called in the child before Java starts: the kernel ends it when the thread that started it ends, however that happens. Linux only."""
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return None

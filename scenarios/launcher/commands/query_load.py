@@ -29,6 +29,7 @@ from scenarios.launcher.tables import say, summary_console
 from simulator.errors import InputError, SinkError, check_whole, explain
 from simulator.inputs.strict_yaml import nearest
 from writers.questdb.connection import Connection
+from writers.questdb.server import end_with_parent
 from writers.questdb.sql import Pg, connect_pg
 
 PROGRAM = "python -m scenarios query_load"
@@ -102,7 +103,9 @@ def _beside(given: argparse.Namespace, connection: Connection, pg: Pg) -> Iterat
     environment = os.environ | ({"QUESTDB_PASSWORD": connection.password} if connection.password else {})
     before = rows_in(pg, given.suffix)
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, preexec_fn=end_with_parent()
+        )
         try:
             until_s = time.monotonic() + BEGINS_WITHIN_S
             while rows_in(pg, given.suffix) <= before:
