@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from scenarios.launcher.kernels import load_kernels
-from scenarios.launcher.shard_run import run_shard, unfinished
+from scenarios.launcher.shard_run import is_done, run_shard, unfinished
 from scenarios.launcher.shards import Shard, ShardPlan, differences, enter, identity_of, read_plan
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.config import Scenario
@@ -56,7 +57,7 @@ def make_shard(out: str, identity: str, name: str) -> Made:
     store = open_store(out)
     plan, scenario = _run_of(out, identity)
     shard = next(piece for piece in plan.pieces() if piece.name == name)
-    if not unfinished(plan, [shard], store):
+    if is_done(plan, shard, store):
         return Made(name, 0, time.monotonic() - started_s, platform.node(), True)
     done = run_shard(scenario, plan, shard, store)
     return Made(name, sum(done.rows.values()), time.monotonic() - started_s, platform.node(), False)
@@ -107,7 +108,7 @@ def run_on_cluster(address: str, wanted: ShardPlan, store: Store, console: Conso
             _say(console, "Stopped: shards that are done stay; give the command again to go on.")
             return 130
         except _lost(distributed) as error:
-            if round_ == 0 and not isinstance(error, _lost(distributed)[0]):
+            if round_ == 0 and address != "local" and not isinstance(error, _lost(distributed)[0]):
                 limit = f"there is no scheduler that answers: {error}"
                 remedy = "Start one with `dask scheduler`, or use --cluster local."
                 raise InputError(explain("--cluster", address, limit, remedy)) from error
@@ -139,7 +140,7 @@ def _round(
     by_host: dict[str, str] = {}
     for name, worker in client.scheduler_info(n_workers=-1)["workers"].items():
         by_host.setdefault(worker["host"], name)
-    prepared = {host: client.submit(prepare_node, workers=[name], pure=False) for host, name in by_host.items()}
+    prepared = {host: client.submit(prepare_node, workers=[name], allow_other_workers=True, pure=False) for host, name in by_host.items()}
     for host, future in prepared.items():
         error = future.exception()
         if isinstance(error, ImportError | AttributeError):
@@ -177,9 +178,14 @@ def _client(distributed: Any, address: str, workers: int) -> Iterator[Any]:
                 yield client
             return
         one_a_core = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.ERROR}
-        settings = {**one_a_core, "dashboard_address": _dashboard(), "host": "127.0.0.1"}
-        with distributed.LocalCluster(**settings) as cluster, distributed.Client(cluster) as client:
-            yield client
+        with tempfile.TemporaryDirectory(prefix="shards-dask-", ignore_cleanup_errors=True) as folder:
+            settings = {**one_a_core, "dashboard_address": _dashboard(), "host": "127.0.0.1", "local_directory": folder}
+            try:
+                cluster = distributed.LocalCluster(**settings)
+            except RuntimeError as error:  # a worker was killed before it had begun
+                raise TimeoutError(str(error)) from error
+            with cluster, distributed.Client(cluster) as client:
+                yield client
 
 
 def _dashboard() -> str | None:

@@ -59,6 +59,8 @@ def run_shard(scenario: Scenario, wanted: ShardPlan, shard: Shard, store: Store,
 def unfinished(wanted: ShardPlan, shards: Sequence[Shard], store: Store) -> list[Shard]:
     """Those that are not done, or whose files are not there as they were written."""
     there = store.sizes(DONE)
+    if not any(f"{DONE}/{shard.name}.json" in there for shard in shards):
+        return list(shards)  # a store of a hundred thousand objects is not listed by every machine as it starts
     sizes: dict[str, int] = {}
     for table in wanted.tables:
         sizes |= store.sizes(f"equities_{table}{wanted.suffix}")
@@ -69,6 +71,13 @@ def unfinished(wanted: ShardPlan, shards: Sequence[Shard], store: Store) -> list
         if faults_of(done, wanted.identity, sizes):
             todo.append(shard)
     return todo
+
+
+def is_done(wanted: ShardPlan, shard: Shard, store: Store) -> bool:
+    """The same of one shard, by asking for its objects alone."""
+    done = read_done(store, shard.name)
+    sizes = {file.path: store.size(file.path) for file in done.files} if done is not None else {}
+    return not faults_of(done, wanted.identity, {path: size for path, size in sizes.items() if size is not None})
 
 
 def published_name(path: str, shard: Shard) -> str:

@@ -51,6 +51,9 @@ class Store(Protocol):
     def chunks(self, key: str) -> Iterator[bytes]:
         """An object piece by piece."""
 
+    def size(self, key: str) -> int | None:
+        """Bytes of an object; None if there is none."""
+
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of each object below a folder, by key; none if there is no such folder."""
 
@@ -141,6 +144,11 @@ class FolderStore:
             while piece := file.read(CHUNK):
                 yield piece
 
+    def size(self, key: str) -> int | None:
+        with self._errors(key):
+            path = self._folder / key
+            return path.stat().st_size if path.is_file() else None
+
     def sizes(self, prefix: str) -> dict[str, int]:
         with self._errors(prefix):
             paths = [path for path in (self._folder / prefix).rglob("*") if path.is_file()]
@@ -199,7 +207,7 @@ class ObjectStore:
         return self._try(key, receive)
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        size = self._try(key, lambda: int(self.files.get_file_info(self._path(key)).size))
+        size = self.size(key) or 0
         for start in range(0, size, CHUNK):
             yield self._try(key, lambda start=start: self._read(key, start, min(CHUNK, size - start)))  # type: ignore[misc]
 
@@ -207,6 +215,15 @@ class ObjectStore:
         with self.files.open_input_file(self._path(key)) as source:
             source.seek(start)
             return bytes(source.read(length))
+
+    def size(self, key: str) -> int | None:
+        from pyarrow import fs
+
+        def look() -> int | None:
+            info = self.files.get_file_info(self._path(key))
+            return int(info.size) if info.type == fs.FileType.File else None
+
+        return self._try(key, look)
 
     def sizes(self, prefix: str) -> dict[str, int]:
         from pyarrow import fs
