@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ RUN = re.compile(r"python -m ([a-z_][a-z_0-9.]*)")
 OTHERS = {"pip", "venv", "pytest", "ruff", "mypy"}
 USERS = re.compile(r"(my|own|mine|yours?|narrow|other|FILE)(_?\w*)\.(py|yaml|csv|md)|conftest\.py|test_x\.py|ruamel\.yaml|[\w-]*_10\.csv|equities_\w+-\d{4}-\d\d-\d\d\.csv")
 """What a page asks the reader to write."""
+TAKEN: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
 
 
 @cache
@@ -62,7 +64,12 @@ def missing(name: str, text: str) -> list[str]:
         parts = module.split(".")
         places = [p for n in range(len(parts), 0, -1) for p in ("/".join(parts[:n]) + ".py", "/".join(parts[:n]) + "/__init__.py")]
         whole = places[:2] if module in RUN.findall(text) else places[:4]  # the last part may be a name in the module
-        if not any(place in files() for place in (*whole, "/".join(parts) + "/__main__.py")):
+        here = next((name for name in TAKEN if module == name or module.startswith(f"{name}.")), None)
+        if here is not None:  # pip makes a package of files that stand elsewhere
+            there = (TAKEN[here] + module.removeprefix(here)).replace(".", "/")
+            if not any(file.startswith(f"{there}/") for file in files()):
+                lost.append(module)
+        elif not any(place in files() for place in (*whole, "/".join(parts) + "/__main__.py")):
             lost.append(module)
     return lost
 
@@ -74,7 +81,7 @@ def test_whatever_is_cited_is_here() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["See likeness.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
+    ["scenarios.sql.nosuch", "See likeness.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
 )
 def test_a_dangling_name_is_found(planted: str) -> None:
     assert missing("simulator/x.py", planted)
