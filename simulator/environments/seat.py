@@ -19,6 +19,8 @@ from simulator.inputs.config import Fees
 from simulator.market import Market
 from simulator.records import PRICE_UNITS_PER_USD, Liquidity, Phase
 
+ROUNDING = 1e-6
+"""By which an action may pass its limits: float32's."""
 LOOKBACK = 20
 """Steps of the volatility."""
 
@@ -183,7 +185,8 @@ def checked(space: Any, action: Any) -> Any:
     except (TypeError, ValueError):
         values = np.array([np.nan])
     low, high = np.asarray(space.low, np.float64), np.asarray(space.high, np.float64)
-    if values.shape != space.shape or not np.isfinite(values).all() or (values < low).any() or (values > high).any():
+    is_right = values.shape == low.shape and bool(np.isfinite(values).all())
+    if not is_right or (values < low - ROUNDING).any() or (values > high + ROUNDING).any():
         limit = f"must be {space.shape[0]} finite numbers from {low.tolist()} to {high.tolist()}"
         raise InputError(explain("action", action, limit, "Clip it: numpy.clip(action, space.low, space.high)."))
-    return values
+    return np.clip(values, low, high)
