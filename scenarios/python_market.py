@@ -14,8 +14,8 @@ from simulator.agents.market_maker import MarketMaker
 from simulator.analysis.impact import PathSink
 from simulator.inputs.config import Scenario
 from simulator.inputs.scenario_file import load_scenario
-from simulator.market import simulate
 from simulator.records import NS_PER_S
+from simulator.simulation import simulate
 
 LEARN_TICKS = (0.0, 0.2, 0.6)
 SEEDS = 4

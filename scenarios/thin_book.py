@@ -16,8 +16,8 @@ from simulator.agents import MarketView, OrderEntry
 from simulator.analysis.impact import PathSink
 from simulator.inputs.config import Scenario
 from simulator.inputs.scenario_file import load_scenario
-from simulator.market import simulate
 from simulator.records import NS_PER_S, OrderType, Side
+from simulator.simulation import simulate
 
 GRID_NS = NS_PER_S // 10
 AFTER_S = (1, 60)

@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from simulator.inputs.scenario_file import load_scenario
     from simulator.inputs.sessions import format_ts, parse_ts
     from simulator.inputs.universe import load_universe
-    from simulator.market import Market, Result, simulate
+    from simulator.market import Market, Result
     from simulator.notices import StatusReason
     from simulator.records import Cond, CrossKind, Event, EventKind, Liquidity, OrderType, Peg, Phase, Reject, SelfTrade, Side
+    from simulator.simulation import simulate
     from simulator.tape.sink import NullSink, RunInfo, Sink
 
 _HOMES = {
@@ -59,7 +60,8 @@ _HOMES = {
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
     "analysis.impact": ("Impact", "with_and_without"),
     "analysis.sweep": ("Sweep", "sweep"),
-    "market": ("Market", "Result", "simulate"),
+    "market": ("Market", "Result"),
+    "simulation": ("simulate",),
     "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),
     "records": ("Cond", "CrossKind", "Event", "EventKind", "Liquidity", "OrderType", "Peg", "Phase", "Reject", "SelfTrade", "Side"),

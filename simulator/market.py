@@ -1,10 +1,10 @@
-"""``Market``: one worker's market, built from a scenario and run step by step; ``simulate`` runs it into a sink."""
+"""``Market``: one worker's market, built from a scenario and run step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,6 +57,7 @@ from simulator.tape.columns import (
 )
 from simulator.tape.consolidated import SIP_LEVELS, Consolidator
 from simulator.tape.digest import Digest
+from simulator.tape.html import table_html
 from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
 
@@ -65,6 +66,9 @@ if TYPE_CHECKING:
     from simulator.live.notebook import MarketView
 
 LIQUIDITY = {NOTIFY_FILL: Liquidity.MAKER, NOTIFY_TAKEN: Liquidity.TAKER, NOTIFY_CROSSED: Liquidity.CROSS}
+SHOWN = 200
+"""Stretches of a run whose progress is shown."""
+HTML_SYMBOLS = 10
 IN_THE_MIDDLE = "it was left in the middle of a run"
 SUBSCRIBED = {NOTIFY_QUOTE: (QUOTES, SIPS), NOTIFY_TRADE: (TRADES,)}
 
@@ -97,6 +101,18 @@ class Result:
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
         return f"<Result: {rows}, {len(self.crosses)} crosses, {len(self.agents)} agents>"
+
+    def _repr_html_(self) -> str:
+        """The line, and what each venue did."""
+        venues = dict.fromkeys(total.venue for total in self.totals)
+        sums = [[sum(getattr(t, what) for t in self.totals if t.venue == v) for what in ("book_rows", "prints", "shares")] for v in venues]
+        rows = [[venue, *(f"{value:,}" for value in values)] for venue, values in zip(venues, sums, strict=True)]
+        return table_html(repr(self), ("venue", "book rows", "prints", "shares"), rows)
+
+
+def stretches(from_ns: int, until_ns: int) -> list[int]:
+    """``SHOWN`` times up to and with ``until_ns``; some may be the same."""
+    return [from_ns + (until_ns - from_ns) * part // SHOWN for part in range(1, SHOWN + 1)]
 
 
 class Parts(NamedTuple):
@@ -133,6 +149,10 @@ class Market:
         if not isinstance(scenario, Scenario):
             remedy = "Market(load_scenario(...)) takes a file, or a ready scenario's name."
             raise InputError(explain("scenario", scenario, "must be a Scenario", remedy))
+        if sink is not None and not all(callable(getattr(sink, name, None)) for name in ("open", "write", "close")):
+            limit = "must have methods open(run), write(batch) and close(complete)"
+            raise InputError(explain("sink", sink, limit, "Leave it out to keep the rows in memory."))
+        self._dealt = worker_symbols, worker, workers
         universe = scenario.universe
         chosen = worker_symbols or scenario.only or [s.name for s in universe.symbols]
         self.scenario = scenario
@@ -200,6 +220,15 @@ class Market:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
         return f"<Market of {len(self._symbols)} symbols at {new_york(self.now_ns)} New York time, {self.phase.name}: {rows}>"
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the line, and the best quotes of the first symbols."""
+        rows = []
+        for name in self.symbols[:HTML_SYMBOLS]:
+            books = [(venue, self.book(name, venue).best()) for venue in self.venues]
+            rows.append([name, *(f"{bid or '-'} / {ask or '-'}" for _, (bid, ask) in books)])
+        more = f"<p>and {len(self.symbols) - HTML_SYMBOLS} more</p>" if len(self.symbols) > HTML_SYMBOLS else ""
+        return table_html(repr(self), ("ticks", *self.venues), rows) + more
+
     @property
     def now_ns(self) -> int:
         """ns since the epoch, UTC: up to here all is simulated."""
@@ -219,8 +248,22 @@ class Market:
         """Of the first venue; all venues change together."""
         return self._venues[0].phase
 
-    def run_until(self, ts_ns: int) -> None:
-        """Simulate everything before ``ts_ns`` and hand it to the sink.
+    def reset(self, **changes: Any) -> None:
+        """Back to the start, as a new market: with the same scenario, or one with other fields, such as ``seed=2``.
+
+        Raises ``InputError`` for a field that there is not, or if the market was made with a sink, which has its rows.
+        """
+        if self._sink is not None:
+            raise InputError(explain("sink", type(self._sink).__name__, "it has this market's rows", "Make a new Market with a new sink."))
+        known = list(Scenario.__dataclass_fields__)
+        for name in changes:
+            if name not in known:
+                raise InputError(explain("reset: argument", name, f"must be a field of Scenario: {', '.join(known)}", nearest(name, known)))
+        symbols, worker, workers = self._dealt
+        Market.__init__(self, replace(self.scenario, **changes), worker_symbols=symbols, worker=worker, workers=workers)
+
+    def run_until(self, ts_ns: int, *, progress: bool = False) -> None:
+        """Simulate everything before ``ts_ns`` and hand it to the sink; with ``progress`` a bar says how far it is.
 
         Ctrl-C ends it early with ``KeyboardInterrupt``, between two events: ``now_ns`` says where, and a later call goes on there as
         if nothing had been. What cannot go on says so: after an error, or an interrupt inside an agent's or a writer's own code,
@@ -229,6 +272,14 @@ class Market:
         """
         self._check_whole()
         check_ns("The time to run to", ts_ns)
+        if progress and self.now_ns < ts_ns <= self.scenario.end_ns:
+            from simulator.analysis.progress_bar import ProgressBar
+
+            with ProgressBar("simulated", SHOWN, counts=False) as bar:
+                for part, until_ns in enumerate(stretches(self.now_ns, ts_ns), 1):
+                    self.run_until(until_ns)
+                    bar.to(part)
+            return
         if not self.now_ns <= ts_ns <= self.scenario.end_ns:
             between = f"It is {self.now_ns} ns already, and the scenario ends at {self.scenario.end_ns} ns"
             raise ScheduleError(f"Cannot run to {ts_ns} ns. {between}: ask for a time between, or give the scenario a later end_ns.")
@@ -568,18 +619,3 @@ class Market:
         """No Python event comes before this."""
         next_event = self._clock.peek()
         return int(next_event) if next_event < NEVER_NS else NEVER_NS
-
-
-def simulate(scenario: Scenario, sink: Sink) -> Result:
-    """Run a scenario from start to end into a sink, in this process. The sink is closed whatever happens."""
-    market = Market(scenario, sink)
-    try:
-        sink.open(market.run_info)
-        market.run_until(scenario.end_ns)
-    except BaseException as error:
-        try:
-            market.close(False)
-        except Exception as second:
-            error.add_note(f"Then the sink could not be closed: {second}")
-        raise
-    return market.close()

@@ -14,7 +14,7 @@ from integrity import violations
 
 from simulator.inputs.sessions import parse_ts, trading_days
 from simulator.inputs.universe import load_universe
-from simulator.market import simulate
+from simulator.simulation import simulate
 from writers.parquet import ParquetSink
 
 START, END = "2025-07-01T13:29:55Z", "2025-07-01T13:30:20Z"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios.launcher.worker import deal, expected_rows
 from simulator.inputs.config import AgentSpec, Rates
+from simulator.inputs.dealing import deal, expected_rows
 from simulator.inputs.universe import load_universe
 from tests import helpers
 

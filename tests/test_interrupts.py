@@ -21,8 +21,9 @@ from scripted import BASE_NS, ScriptedMarket, Stroke
 from simulator.errors import AgentError, MarketSimError, ScheduleError, SinkError
 from simulator.gateway import watchdog
 from simulator.inputs.config import AgentSpec, Refresh
-from simulator.market import Market, simulate
+from simulator.market import Market
 from simulator.records import Batch, OrderType, Side
+from simulator.simulation import simulate
 from simulator.tape.sink import NullSink, RunInfo
 
 MS = 1_000_000

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenarios.launcher.worker import deal
 from simulator.errors import InputError
 from simulator.flow.profile import load_profile
 from simulator.flow.rates import (
@@ -23,6 +22,7 @@ from simulator.flow.rates import (
     day_volumes,
 )
 from simulator.inputs.config import Rates, Scenario
+from simulator.inputs.dealing import deal
 from simulator.inputs.generated_universe import MARKET_VOLATILITY, GenerateKeys, generate_universe
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.scenario_file import load_scenario

@@ -22,8 +22,9 @@ from simulator.inputs.config import AgentSpec, Rates, Scenario
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import parse_ts
 from simulator.inputs.universe import load_universe
-from simulator.market import Market, simulate
+from simulator.market import Market
 from simulator.records import EXTRA_TABLES, TABLES, Cond, MarketDataBatch, OrderBatch, OrderType, Side, TradeBatch, TruthBatch, columns
+from simulator.simulation import simulate
 from simulator.tape.columns import WATCH
 from simulator.tape.sink import NullSink
 from writers.memory import MemorySink
@@ -297,9 +298,9 @@ def test_what_a_notebook_shows_fits_a_screen_and_holds_no_engine_parts() -> None
     assert "2 symbols at 2025-07-01 10:00:02 New York time, CONTINUOUS" in shown[0]
     assert shown[1].startswith("<BookView AAPL at NASDAQ: bid 2")
     assert [name for name in dir(market) if not name.startswith("_")] == [
-        "agents", "arrow", "book", "close", "halt", "mark_usd", "nbbo", "now_ns", "pandas", "phase", "polars", "quotes", "refresh", "result", "rows", "run_for",
+        "agents", "arrow", "book", "close", "halt", "ledger", "mark_usd", "nbbo", "now_ns", "pandas", "phase", "polars", "quotes", "refresh", "reset", "result", "rows", "run_for",
         "run_info", "run_until",
-        "scenario", "symbols", "tape", "venues",
+        "scenario", "step_until", "symbols", "tape", "venues",
     ]  # fmt: skip
     assert (market.symbols, market.venues[0]) == (tuple(s.name for s in chosen.universe.symbols), "NASDAQ")
 

@@ -107,7 +107,7 @@ def test_the_page_of_sweeps_can_be_followed(tmp_path: Path, monkeypatch: pytest.
     text = (ROOT / "docs" / "sweeps.md").read_text()
     agent, library, impacts = blocks(text, "python")
     (tmp_path / "my_buyer.py").write_text(agent)
-    (tmp_path / "buyer.yaml").write_text(blocks(text, "yaml")[0])
+    (tmp_path / "mine.yaml").write_text(blocks(text, "yaml")[0])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     (line,) = blocks(text, "bash")[0].strip().splitlines()

@@ -20,8 +20,8 @@ from test_agents import trade_much
 from simulator.analysis.impact import with_and_without
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Fees
-from simulator.market import simulate
 from simulator.records import OrderType, Side
+from simulator.simulation import simulate
 from writers.parquet import ParquetSink
 from writers.results import write_results
 

@@ -70,22 +70,24 @@ def main() -> None:
     envs = VecMonitor(SubprocVecEnv([made(TRAINED_ON + n) for n in range(2)], start_method="fork"))
     started_s = time.monotonic()
     model = PPO(
-        "MlpPolicy", envs, n_steps=600, batch_size=200, n_epochs=10, learning_rate=1e-3, gamma=1.0, gae_lambda=0.95, ent_coef=0.0, seed=TRAINED_ON,
-        policy_kwargs={"net_arch": [32, 32], "log_std_init": -0.7}, device="cpu",
+        "MlpPolicy", envs, n_steps=600, batch_size=200, n_epochs=10, learning_rate=1e-3, gamma=1.0, gae_lambda=0.95, ent_coef=0.0,
+        seed=TRAINED_ON, policy_kwargs={"net_arch": [32, 32], "log_std_init": -0.7}, device="cpu",
     )  # fmt: skip
     model.learn(given.steps)
     envs.close()
     minutes = (time.monotonic() - started_s) / 60
-    print(f"PPO, {given.steps:,} steps of training; judged on {given.judged_on}, episodes of {SETTINGS['steps']} s, {SETTINGS['shares']:,} JPM")
+    episodes = f"episodes of {SETTINGS['steps']} s, {SETTINGS['shares']:,} JPM"
+    print(f"PPO, {given.steps:,} steps of training; judged on {given.judged_on}, {episodes}")
     policies = {"PPO": Trained(model), "TWAP, taking": Twap(), "TWAP, offering": Twap(haste=0.0)}
     found = {name: evaluate("equities/Execution-v0", policy, given.judged_on, **SETTINGS) for name, policy in policies.items()}
     for name, each in found.items():
-        mean = each.of()
-        print(f"{name:<15} reward {mean.mean:+.3f} bps, standard error {mean.se:.3f}; shares left {SETTINGS['shares'] - each.of('shares').mean:,.0f}")
+        mean, left = each.of(), SETTINGS["shares"] - each.of("shares").mean
+        print(f"{name:<15} reward {mean.mean:+.3f} bps, standard error {mean.se:.3f}; shares left {left:,.0f}")
     for name in list(policies)[1:]:
         more = found["PPO"].minus(found[name])
         verdict = "beats it" if more.mean > 2 * more.se else "does not beat it"
-        print(f"PPO less {name}: {more.mean:+.3f} bps, standard error {more.se:.3f}, {more.mean / more.se:+.1f} of them: PPO {verdict} by two")
+        errors = f"standard error {more.se:.3f}, {more.mean / more.se:+.1f} of them"
+        print(f"PPO less {name}: {more.mean:+.3f} bps, {errors}: PPO {verdict} by two")
     print(f"(training took {minutes:.1f} minutes)")
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.worker import deal
 from simulator.inputs.config import EVERY_SYMBOL, AgentSpec, Shock
+from simulator.inputs.dealing import deal
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.worker import symbol_groups
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
+from simulator.inputs.dealing import symbol_groups
 from simulator.inputs.run_record import RunRecord
 from simulator.inputs.sessions import continuous_days, trading_days
 from writers.stores.store import Store

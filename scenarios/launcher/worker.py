@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from scenarios.launcher.row_limit import Gate, day_starts
 from scenarios.launcher.worker_messages import Control, Done, Failed, Link, Progress, Seen, Waiting
 from simulator.errors import AgentError, MarketSimError, SinkError
 from simulator.flow import NEVER_NS
-from simulator.inputs.config import AgentSpec, Scenario
+from simulator.inputs.config import Scenario
 from simulator.records import NS_PER_MINUTE, NS_PER_S
 from simulator.tape.sink import RunInfo, Sends, Sink, Stoppable
 
@@ -28,10 +28,6 @@ HELD_LOOK_S = 0.02
 """A worker that is to wait looks so often whether it may go on."""
 HELD_ROWS = 200_000
 """Book rows that a stretch of a run limited by their number may hold, over all workers."""
-DEALT_SINGLY = 60
-"""Symbols of each worker up to which they are dealt one by one, rather than by the groups that are drawn together."""
-AIM = 0.3
-"""Where in their band rows are on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,87 +243,3 @@ def _close_after(error: BaseException, state: _State) -> str:
 
 def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, MarketSimError) else f"{type(error).__name__}: {error}"
-
-
-def deal(scenario: Scenario, names: Sequence[str], workers: int) -> list[tuple[str, ...]]:
-    """The symbols of each worker, so that the one with most rows to expect has as few as may be; those of one Python agent together.
-
-    Fewer lists than ``workers`` if there are fewer groups of symbols; each list is in the universe's order.
-    """
-    rows = expected_rows(scenario)
-    place = {name: n for n, name in enumerate(names)}
-    groups = _groups(names, scenario.agents, _drawn_together(scenario, names) if len(names) > DEALT_SINGLY * workers else None)
-    load = {group[0]: sum(rows[name] for name in group) for group in groups}
-    groups.sort(key=lambda group: (-load[group[0]], place[group[0]]))
-    dealt: list[list[list[str]]] = [[] for _ in range(min(workers, len(groups)))]
-    for group in groups:  # the heaviest first, to the least loaded
-        min(dealt, key=lambda part: sum(load[g[0]] for g in part)).append(group)
-    while _swap(dealt, load):
-        pass
-    return [tuple(sorted((name for group in part for name in group), key=place.__getitem__)) for part in dealt]
-
-
-def symbol_groups(scenario: Scenario) -> list[list[str]]:
-    """The groups that the symbols of a scenario are simulated in when it is cut into shards, in the universe's order."""
-    names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
-    place = {name: n for n, name in enumerate(names)}
-    groups = [sorted(group, key=place.__getitem__) for group in _groups(names, scenario.agents, _drawn_together(scenario, names))]
-    return sorted(groups, key=lambda group: place[group[0]])
-
-
-def _drawn_together(scenario: Scenario, names: Sequence[str]) -> list[list[str]]:
-    """The names by the groups of the universe whose rates are drawn together: a worker that has a whole one draws nothing for others."""
-    chosen = set(names)
-    symbols = scenario.universe.symbols
-    groups = [[symbols[i].name for i in group if symbols[i].name in chosen] for group in scenario.universe.groups]
-    return [group for group in groups if group]
-
-
-def _swap(dealt: list[list[list[str]]], load: Mapping[str, float]) -> bool:
-    """Exchange a group of the heaviest worker for a lighter one of another, if that makes the heavier of the two lighter."""
-    total = [sum(load[group[0]] for group in part) for part in dealt]
-    heaviest = total.index(max(total))
-    best, exchange = 1e-6 * total[heaviest], None
-    for other in range(len(dealt)):
-        for i, heavy in enumerate(dealt[heaviest]):
-            for j, light in enumerate(dealt[other]):
-                moved = load[heavy[0]] - load[light[0]]
-                gain = min(moved, total[heaviest] - total[other] - moved)
-                if gain > best:
-                    best, exchange = gain, (other, i, j)
-    if exchange is None:
-        return False
-    other, i, j = exchange
-    dealt[heaviest][i], dealt[other][j] = dealt[other][j], dealt[heaviest][i]
-    return True
-
-
-def expected_rows(scenario: Scenario) -> dict[str, float]:
-    """Book rows a second of each symbol in the session, as ``simulator/flow/rates.py`` deals them: a part alike, the rest by volume and by
-    how many ticks the price moves."""
-    from simulator.flow.looks import tick_moves
-    from simulator.flow.profile import load_profile
-    from simulator.flow.rates import QUOTES_BY_MOVES
-
-    symbols, rates = scenario.universe.symbols, scenario.rates
-    if not scenario.background:
-        return {symbol.name: 1.0 for symbol in symbols}
-    profile = load_profile(scenario.profile, scenario.populations)
-    alike = min(profile.rows_a_venue * len(scenario.universe.venues), rates.market_data_min_eps // len(symbols))
-    aim = rates.market_data_min_eps + AIM * (rates.market_data_max_eps - rates.market_data_min_eps)
-    rest = max(aim - alike * len(symbols), 0.0)
-    moves = tick_moves(scenario, profile).tolist()
-    weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** QUOTES_BY_MOVES for s, m in zip(symbols, moves, strict=True)]
-    return {symbol.name: alike + rest * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
-
-
-def _groups(names: Sequence[str], agents: Sequence[AgentSpec], start: list[list[str]] | None = None) -> list[list[str]]:
-    """Symbols that must share a worker. ``start``: those that are to, whatever the agents have."""
-    groups = [[name] for name in names] if start is None else start
-    for agent in agents:
-        shared = set(agent.symbols or names)
-        touched = [group for group in groups if shared.intersection(group)]
-        groups = [group for group in groups if group not in touched]
-        if touched:
-            groups.append([name for group in touched for name in group])
-    return groups

@@ -11,6 +11,7 @@ import numpy as np
 from simulator.gateway.ledger import NOT_YET, Account, Ledger
 from simulator.inputs.config import Fees
 from simulator.records import I64, PRICE_UNITS_PER_USD, Liquidity, OrderType, Reject, Side
+from simulator.tape.html import table_html
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +75,11 @@ class AgentResult:
             f"<AgentResult {self.name}: {self.commands:,} commands, {self.refused:,} refused, {self.fills:,} fills of {self.shares:,} "
             f"shares in {len(self.positions)} symbols, PnL {self.pnl_usd:,.2f} USD>"
         )
+
+    def _repr_html_(self) -> str:
+        """The line, and the positions."""
+        rows = [(p.symbol, f"{p.shares:,}", f"{p.fills:,}", f"{p.fees_usd:,.2f}", f"{p.pnl_usd:,.2f}") for p in self.positions[:20]]
+        return table_html(repr(self), ("symbol", "held", "fills", "fees USD", "PnL USD"), rows)
 
     @property
     def refused(self) -> int:

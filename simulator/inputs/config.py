@@ -11,6 +11,7 @@ from typing import Any, Literal
 from simulator.errors import InputError, explain
 from simulator.inputs.checks import number, truth, whole
 from simulator.inputs.reference_prices import Bracket
+from simulator.inputs.sessions import new_york
 from simulator.inputs.strict_yaml import nearest
 from simulator.inputs.universe import Universe
 from simulator.records import (
@@ -323,6 +324,14 @@ class Scenario:
             if not tick <= close <= PRICE_TICKS_MAX / 2 * tick:
                 limit = f"must be {tick:g} to {PRICE_TICKS_MAX / 2 * tick:,.0f} USD with a tick of {tick:g} USD"
                 raise InputError(explain(f"price of {symbol.name}", close, limit, "Correct the price, or the symbol's tick_units."))
+
+    def __repr__(self) -> str:
+        """A line: what differs from run to run."""
+        names = [symbol.name for symbol in self.universe.symbols]
+        simulated = self.only or names
+        symbols = f"{', '.join(simulated[:4])}{' …' if len(simulated) > 4 else ''} ({len(simulated)} of {len(names)} symbols)"
+        agents = f", agents {', '.join(a.name for a in self.agents[:4])}{' …' if len(self.agents) > 4 else ''}" if self.agents else ""
+        return f"<Scenario: {symbols}, {new_york(self.start_ns)} to {new_york(self.end_ns)} New York time, seed {self.seed}{agents}>"
 
     @property
     def price_scales(self) -> tuple[int, ...]:

@@ -93,6 +93,11 @@ class Universe:
         parts = -(-count // GROUP_MOST)
         return tuple(range(count * n // parts, count * (n + 1) // parts) for n in range(parts))
 
+    def __repr__(self) -> str:
+        names = [symbol.name for symbol in self.symbols]
+        shown = f"{', '.join(names[:6])}{' …' if len(names) > 6 else ''}"
+        return f"<Universe of {len(names):,} symbols, {shown}, on {', '.join(venue.name for venue in self.venues)}>"
+
     def symbol_index(self, name: str) -> int:
         """Raises ``InputError`` that names the closest symbol."""
         return _index_of("symbol", name, [symbol.name for symbol in self.symbols])

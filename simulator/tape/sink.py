@@ -48,6 +48,9 @@ class RunInfo:
     agent_latency_ns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By agent and venue, one way."""
 
+    def __repr__(self) -> str:
+        return f"<RunInfo: {len(self.symbols):,} symbols, {len(self.venues)} venues, tables {', '.join(self.tables)}, worker {self.worker}>"
+
     @classmethod
     def of(cls, scenario: Scenario, *, suffix: str = "", worker: int = 0, workers: int = 1) -> RunInfo:
         """Of a scenario: the one place where it is made, so that whoever writes a run is told the same."""

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from scenarios.launcher.worker import deal
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.inputs.config import Scenario
+from simulator.inputs.dealing import deal
 from simulator.inputs.sessions import continuous_days, trading_days
 from simulator.market import Market
 from simulator.records import Batch, MarketDataBatch, OrderBatch

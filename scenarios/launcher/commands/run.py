@@ -27,11 +27,12 @@ from scenarios.launcher.sinks import SinkMaker, resolve
 from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.terminal_view import TerminalView
 from scenarios.launcher.viewing import PageView
-from scenarios.launcher.worker import Job, deal, run_info
+from scenarios.launcher.worker import Job, run_info
 from scenarios.launcher.worker_pool import run_jobs
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.flow import NEVER_NS
 from simulator.inputs.config import Refresh, Scenario
+from simulator.inputs.dealing import deal
 from simulator.records import I64, NS_PER_S
 from writers.formats import FORMATS
 
