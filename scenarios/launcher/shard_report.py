@@ -9,8 +9,8 @@ from rich.table import Table
 
 from scenarios.launcher.plan import Plan
 from scenarios.launcher.shards import Shard, ShardPlan, scenario_of, share
-from scenarios.launcher.worker import AIM, expected_rows
 from simulator.inputs.config import Scenario
+from simulator.inputs.dealing import AIM, expected_rows
 from simulator.inputs.sessions import continuous_days, trading_days
 from simulator.records import NS_PER_S, Phase
 
