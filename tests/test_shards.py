@@ -22,9 +22,9 @@ from scenarios.launcher import cluster
 from scenarios.launcher.main import command_line
 from scenarios.launcher.shard_report import shard_rows
 from scenarios.launcher.shards import Done, cut, is_divisible_by_day
-from scenarios.launcher.worker import expected_rows
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Shock
+from simulator.inputs.dealing import expected_rows
 from simulator.inputs.scenario_file import load_scenario
 from writers.stores.store import open_store
 
