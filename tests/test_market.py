@@ -298,9 +298,9 @@ def test_what_a_notebook_shows_fits_a_screen_and_holds_no_engine_parts() -> None
     assert "2 symbols at 2025-07-01 10:00:02 New York time, CONTINUOUS" in shown[0]
     assert shown[1].startswith("<BookView AAPL at NASDAQ: bid 2")
     assert [name for name in dir(market) if not name.startswith("_")] == [
-        "agents", "arrow", "book", "close", "halt", "ledger", "mark_usd", "nbbo", "now_ns", "pandas", "phase", "polars", "quotes", "refresh", "reset", "result", "rows", "run_for",
-        "run_info", "run_until",
-        "scenario", "step_until", "symbols", "tape", "venues",
+        "agents", "arrow", "book", "close", "halt", "ledger", "mark_usd", "nbbo", "now_ns", "on_batch", "pandas", "parts", "phase", "place_of",
+        "polars", "quotes", "refresh", "report", "reset", "result", "rows", "run_for", "run_info", "run_until", "scenario", "step_until", "symbols", "tape",
+        "venues", "view",
     ]  # fmt: skip
     assert (market.symbols, market.venues[0]) == (tuple(s.name for s in chosen.universe.symbols), "NASDAQ")
 
