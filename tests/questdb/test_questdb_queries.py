@@ -228,7 +228,7 @@ def test_a_query_load_beside_a_run_counts_what_comes_in(server: EmbeddedServer, 
     past = ("--start_ts", "2025-07-01T13:30:00Z", "--end_ts", "2025-07-01T13:30:04Z", "--create_views", "false")
     assert command(*few, *past, *at(server), "--suffix", suffix).returncode == 0
     common = ("query_load", *at(server)[:-2], "--suffix", suffix, "--clients", "2", "--seconds", "1.5", "--queries", "16_bars_of_time")
-    beside = " ".join((*few, "--mode", "real-time", "--create_views", "false", "--offsession_trades", "full"))
+    beside = " ".join((*few, "--mode", "real-time", "--create_views", "false", "--session_pacing", "false"))
     before = rows_in(pg, suffix)
     assert command_line((*common, "--ingest", beside)) == 0  # it begins when rows come in
     assert re.search(r"Meanwhile (no|[\d,]+) rows came in", capsys.readouterr().out)
