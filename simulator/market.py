@@ -208,8 +208,8 @@ class Market:
             venue.held = self._held
         self._own_orders = self._admit_agents()
         self._owner = {own.number: own for own in self._own_orders}
-        self.on_batch: Callable[[Batch], None] | None = None
-        """Called with the rows that were handed on: for whoever looks on; they are views that hold no longer than the call."""
+        self.on_batch: list[Callable[[Batch], None]] = []
+        """Each is called with the rows that were handed on: for whoever looks on; they are views that hold no longer than the call."""
         self.parts = Parts(
             self._clock, self._exchange, self._venues, self._auctions, self._halts, self._own_orders, self._days, listings
         )  # fmt: skip
@@ -598,8 +598,8 @@ class Market:
             self.rows[batch.table] += len(batch)
             self._digest.update(batch)
             (self._memory if self._sink is None else self._sink).write(batch)
-            if self.on_batch is not None:
-                self.on_batch(batch)
+            for hear in self.on_batch:
+                hear(batch)
         if batches:
             if self._tap is not None:
                 self._tap.take(ts_ns, next((batch for batch in batches if isinstance(batch, TradeBatch)), None))

@@ -80,7 +80,8 @@ def picture(frame: dict[str, Any], facts: Any, width: int) -> Group:
     coming = ""
     if cross is not None:
         minutes, seconds = divmod(int(cross["seconds"]), 60)
-        coming = f" · {CROSSES[cross['kind']]} in {minutes:,} min {seconds:02d} s"
+        left = f"{minutes} min {seconds:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+        coming = f" · {CROSSES[cross['kind']]} in {left}"
         if cross.get("paired"):
             price = cross["price"] or cross["reference"]
             coming += f", {cross['paired']:,} paired at {price:,.2f}, {cross['imbalance']:,} left over {cross['side']}"

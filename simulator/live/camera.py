@@ -39,7 +39,7 @@ class Camera:
         """``market``: a ``simulator.market.Market``; or a stand-in of the tests without ``parts``, which shows nothing."""
         self._market = market
         self._prints: deque[Any] = deque(maxlen=BATCHES)
-        market.on_batch = self._take
+        market.on_batch.append(self._take)
         self._indicated: tuple[Any, ...] = ()
         self._indicated_ns = -NS_PER_S
 

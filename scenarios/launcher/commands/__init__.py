@@ -37,6 +37,7 @@ COMMANDS = {
     "replay": Command(about="play an ITCH file to a feed handler, by MoldUDP64 or SoupBinTCP", module="replay"),
     "baselines": Command(about="what simple policies earn in the environments, with intervals (extra rl)", module="baselines"),
     "sweep": Command(about="a scenario over seeds and settings, in some processes: means with confidence intervals", module="sweep"),
+    "demo": Command(about="a past day at sixty times its speed, in a QuestDB of its own, on a page that shows it move", module="demo"),
     "report": Command(about="a page of HTML about a finished run: prices, books, venues, auctions, agents", module="report"),
     "verify": Command(about="whether all shards of a large run are there, once and unaltered; their digest", module="verify"),
     "scorecard": Command(about="how much rows look like a real market's: 20 checks, each with its band", module="scorecard"),
