@@ -123,7 +123,7 @@ class Prints:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._facts = exchange.columns.facts
+        self._facts = exchange.columns.facts.data  # a number of an array costs a third through a memoryview
         self._logs: dict[int, BookLog] = {}
         self._counted: dict[int, int] = {}
         """By followed book: its prints that are in its log, since the run began."""
@@ -201,7 +201,7 @@ class QuoteRows:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._facts = exchange.columns.facts
+        self._facts = exchange.columns.facts.data  # a number of an array costs a third through a memoryview
         self._logs: dict[int, BookLog] = {}
         self._counted: dict[int, int] = {}
 

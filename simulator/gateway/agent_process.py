@@ -49,6 +49,8 @@ class AgentProcess:
         self._wait: Wait | None = None
         self._due: dict[tuple[int, int], int] = {}
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
+        self._subscribed: set[tuple[int, int]] = set()
+        """What it will hear of; as long as it has not, nothing of it has happened."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
         self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
@@ -58,6 +60,7 @@ class AgentProcess:
 
     def on_event(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
+        self._subscribed.discard((kind, index))
         wait = self._wait
         if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes, wait.sips)[kind]:
             return  # watched for an earlier wait
@@ -212,9 +215,12 @@ class AgentProcess:
 
     def _watch(self, kind: int, index: int) -> None:
         """For the next one of these."""
+        if (kind, index) in self._subscribed:  # of an earlier wait; mostly so: for speed
+            return
         coming_ns = self._on_its_way(kind, index)
         if coming_ns is None:
             self._subscriptions.begin(kind, index, self)
+            self._subscribed.add((kind, index))
         else:
             self._due[kind, index] = coming_ns + self._latency(kind, index)
 

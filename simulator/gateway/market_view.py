@@ -275,8 +275,9 @@ class LatentMarketView:
     def drain(self, numbers: Sequence[int]) -> Any:
         """What has arrived in the first of these streams that has anything; None: in none."""
         for number in numbers:
-            if self._streams[number].has_some():
-                return self._streams[number].drain()
+            batch = self._streams[number].drain()
+            if len(batch):
+                return batch
         return None
 
     def _listen(self, symbol: str) -> int:

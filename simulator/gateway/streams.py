@@ -38,10 +38,8 @@ class Source(Protocol):
 
     books: tuple[int, ...]
 
-    def has_some(self) -> bool:
-        """Whether something has arrived that was not drained."""
-
-    def drain(self) -> Any: ...
+    def drain(self) -> Any:
+        """What has arrived and was not drained, with a length; cheap where there is nothing."""
 
 
 class RowStream:
@@ -119,10 +117,9 @@ class NoticeStream:
         """What was told before the stream was made, and is on its way."""
         self._coming += notices
 
-    def has_some(self) -> bool:
-        return any(coming.arrival_ns <= self._reach.now_ns for coming in self._coming)
-
     def drain(self) -> list[Any]:
+        if not self._coming:
+            return []
         now = self._reach.now_ns
         arrived = sorted((coming for coming in self._coming if coming.arrival_ns <= now), key=itemgetter(0))
         self._coming = [coming for coming in self._coming if coming.arrival_ns > now]

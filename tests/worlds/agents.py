@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.agents import Fill, Rejected
-from simulator.records import OrderType, Side
+from simulator.records import OrderType, Peg, SelfTrade, Side
 
 PRICELESS = (OrderType.MARKET, OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE)
 SIZES = (0, 1, 7, 50, 100, 300, 5_000, 2**31 - 1)
@@ -38,6 +38,9 @@ def anything(market: Any, orders: Any, rng: np.random.Generator, pause_ns: int, 
 
 def act(market: Any, orders: Any, rng: np.random.Generator, refs: list[tuple[int, str]], near: dict[str, int]) -> None:
     choice = rng.random()
+    if choice < 0.12:
+        refs += held(market, orders, rng, near)
+        return
     if choice < 0.55 or not refs:
         symbol, venue = str(rng.choice(list(near))), str(rng.choice([*market.venues, "BEST"]))
         kind = OrderType(int(rng.integers(len(OrderType))))
@@ -54,6 +57,23 @@ def act(market: Any, orders: Any, rng: np.random.Generator, refs: list[tuple[int
     else:
         price = somewhere(market, rng, symbol, near, 50)
         refs.append((orders.replace(ref, price, int(rng.choice([0, 100, 700]))), symbol))
+
+
+def held(market: Any, orders: Any, rng: np.random.Generator, near: dict[str, int]) -> list[tuple[int, str]]:
+    """Stops, pegs and sweeps, many of them senseless; and now and then another rule about its own orders."""
+    symbol, venue = str(rng.choice(list(near))), str(rng.choice([*market.venues, "BEST"]))
+    side, size, price = Side(int(rng.integers(2))), int(rng.choice(SIZES)), somewhere(market, rng, symbol, near, 5)
+    kind = int(rng.integers(4))
+    if kind == 0:
+        limit = 0 if rng.random() < 0.5 else max(0, somewhere(market, rng, symbol, near, 5))
+        return [(orders.stop(side, symbol, venue, price, size, limit_ticks=limit), symbol)]
+    if kind == 1:
+        peg, offset = Peg(int(rng.integers(2))), int(rng.integers(-3, 4))
+        return [(orders.peg(side, symbol, venue, size, peg=peg, offset_ticks=offset, limit_ticks=max(0, price) if rng.random() < 0.3 else 0), symbol)]
+    if kind == 2:
+        return [(ref, symbol) for ref in orders.sweep(side, symbol, max(1, price), max(1, size))]
+    orders.prevent_self_trades(SelfTrade(int(rng.integers(len(SelfTrade)))))
+    return []
 
 
 def somewhere(market: Any, rng: np.random.Generator, symbol: str, near: dict[str, int], ticks: int) -> int:
