@@ -157,6 +157,16 @@ def test_crosses_at_the_wrong_place_or_time_and_prints_beyond_the_limit() -> Non
     assert card_of(rows, [*right, *steady, *gap]).finding("S1.luld").value == 1
 
 
+def test_a_reopening_is_the_reference_of_what_follows_it() -> None:
+    rows = [row(k * S, "NASDAQ", 100.0, 100.04) for k in (0, 23_400)]
+    before = [print_of(k * S, "NASDAQ", 100.02, 100) for k in range(10, 9_000, 20)]
+    after = [print_of(k * S, "NASDAQ", 90.02, 100) for k in range(9_301, 10_000, 20)]
+    reopening = print_of(9_300 * S, "NASDAQ", 90.00, 5_000, cond="H")
+    assert card_of(rows, [*before, reopening, *after]).finding("S1.luld").value == 0
+    assert card_of(rows, [*before, reopening, *after, print_of(9_302 * S, "NASDAQ", 96.0, 10)]).finding("S1.luld").value == 1
+    assert card_of(rows, [*before, *after]).finding("S1.luld").value > 1  # the same without a pause is against the rules
+
+
 def test_conditions_of_a_real_tape_are_understood() -> None:
     rows = quiet("NASDAQ", "NYSE", until_s=23_400)
     prints = [

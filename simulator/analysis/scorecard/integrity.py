@@ -15,15 +15,16 @@ import numpy as np
 from simulator.analysis.scorecard.book_rows import NO_ASK, NO_BID, VENUES_MAX, Bools, Levels, RowFaults
 from simulator.analysis.scorecard.card import Check, Finding, Plot, Series, judged
 from simulator.analysis.scorecard.estimators import ratio
-from simulator.analysis.scorecard.symbol_day import CLOSE, CONTINUOUS, OPEN, Prints, SymbolDay
+from simulator.analysis.scorecard.symbol_day import CLOSE, CONTINUOUS, OPEN, REOPENING, Prints, SymbolDay
 from simulator.records import F64, I64, NS_PER_MINUTE, NS_PER_S
 
 LULD_WINDOW_NS = 5 * NS_PER_MINUTE
 LULD_STEP_NS = 30 * NS_PER_S
 """A reference stands so long at least."""
 LULD_RATCHET = 0.01
-OWN_ROW_NS = 1_000
-"""The row that shows a print follows it within so long."""
+OWN_ROW_NS = 100
+"""The row that shows a print follows it within so long: the fills of one order are some nanoseconds apart. Within a microsecond a print of
+hidden shares meets a row that is somebody else's about once in a million times."""
 LATE_OPEN_NS = 60 * NS_PER_MINUTE
 LATE_CLOSE_NS = 30 * NS_PER_MINUTE
 """A cross may come so long after the bell: an imbalance, a pause that ran into it."""
@@ -165,18 +166,28 @@ def _strangers(day: SymbolDay) -> int:
 
 
 def _luld(day: SymbolDay) -> tuple[int, int]:
-    """Prints outside the bands, and prints asked about: reference = mean of the last five minutes' round lots, renewed from 1 % on."""
+    """Prints outside the bands, and prints asked about: reference = mean of the last five minutes' round lots, renewed from 1 % on.
+
+    A reopening after a pause is the reference of what follows, and the mean counts from it on (LULD plan, V and VIII).
+    """
     prints = day.continuous
     if not len(prints) or day.covered_s < 600:
         return 0, 0
     lots = prints.take(prints.size >= day.round_lot)
+    reopenings = day.prints.take(day.prints.kind == REOPENING)
     steps = np.arange(day.start_ns + LULD_WINDOW_NS, day.end_ns, LULD_STEP_NS)
+    steps = np.union1d(steps, reopenings.ts)
+    reopened = np.searchsorted(reopenings.ts, steps, side="right") - 1
+    since = np.where(reopened >= 0, reopenings.ts[np.maximum(reopened, 0)], 0) if len(reopenings) else np.zeros(len(steps), np.int64)
+    prices = dict(zip(reopenings.ts.tolist(), reopenings.price.tolist(), strict=True))
     sums = np.concatenate(([0.0], np.cumsum(lots.price, dtype=np.float64)))
-    ends, begins = np.searchsorted(lots.ts, steps), np.searchsorted(lots.ts, steps - LULD_WINDOW_NS)
+    ends, begins = np.searchsorted(lots.ts, steps), np.searchsorted(lots.ts, np.maximum(steps - LULD_WINDOW_NS, since))
     references: F64 = np.full(len(steps), np.nan)
     current = np.nan
-    for i, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
-        if end > begin:
+    for i, (step, begin, end) in enumerate(zip(steps.tolist(), begins.tolist(), ends.tolist(), strict=True)):
+        if step in prices:
+            current = prices[step]
+        elif end > begin:
             fresh = (sums[end] - sums[begin]) / (end - begin)
             if not abs(fresh / current - 1) < LULD_RATCHET:
                 current = fresh
