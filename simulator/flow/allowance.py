@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from simulator.book.jit import kernel
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, PRINT_CEILING, PRINT_FLOOR
-from simulator.flow.state import BOOK_USED, MODE_TRADES, P_VENUE_ROWS, PRINT_USED, SECOND, SERVED, SLOTS, FlowState
+from simulator.flow.state import (
+    BOOK_USED,
+    MODE_TRADES,
+    P_VENUE_ROWS,
+    PRINT_USED,
+    SECOND,
+    SERVED,
+    SLOTS,
+    SPARE,
+    SPARE_AT,
+    SPARE_S,
+    FlowState,
+)
+from simulator.records import NS_PER_S
+
+ROWS_FOR_LOCKS = 3
+"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
+ACCRUES, AT_ONCE = 0.65, 0.4
+"""Of the rows that a second leaves for answers: what accrues as time goes, and how much of that may come in one moment. So a second's end
+has as many as its beginning, and nothing is to be seen at 1 Hz."""
 
 
 @kernel
@@ -60,3 +79,27 @@ def count_row(fl: FlowState, i: int, v: int, row: int) -> None:
     fl.whole[i, BOOK_USED] += row
     if row:
         fl.whole[i, SERVED] |= 1 << v
+
+
+@kernel
+def fill_allowance(fl: FlowState, i: int, t: int) -> float:
+    """The answers that may be given at ``t``."""
+    real = fl.real[i]
+    most = max(1.0, AT_ONCE * real[SPARE_S])
+    real[SPARE] = min(most, real[SPARE] + real[SPARE_S] * (t - fl.whole[i, SPARE_AT]) / NS_PER_S)
+    fl.whole[i, SPARE_AT] = t
+    return real[SPARE]
+
+
+@kernel
+def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
+    """What the second that begins at ``t`` leaves for answers, besides ``planned`` rows."""
+    fill_allowance(fl, i, t)
+    free = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - ROWS_FOR_LOCKS
+    fl.real[i, SPARE_S] = ACCRUES * max(0, free)
+    fill_allowance(fl, i, t)
+
+
+@kernel
+def use_allowance(fl: FlowState, i: int, rows: int) -> None:
+    fl.real[i, SPARE] -= rows

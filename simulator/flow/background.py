@@ -245,7 +245,8 @@ class BackgroundFlow:
         rates = scenario.rates
         rows_s = weight * (rates.market_data_min_eps + 0.3 * (rates.market_data_max_eps - rates.market_data_min_eps))
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
-        sigma = float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION) * ticks
+        real[st.VOLATILITY_USUAL] = max(float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION), 1e-12)
+        sigma = real[st.VOLATILITY_USUAL] * ticks
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
         real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * float(self._tick_moves[i]))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))

@@ -11,13 +11,23 @@ from __future__ import annotations
 from simulator.book.jit import entry, inlined, kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
-from simulator.flow.allowance import count_row, is_open, prints_left, prints_owed, rows_owed, spare_rows, unserved
+from simulator.flow.allowance import (
+    ROWS_FOR_LOCKS,
+    count_row,
+    is_open,
+    prints_left,
+    prints_owed,
+    rows_owed,
+    spare_rows,
+    unserved,
+    use_allowance,
+)
 from simulator.flow.edges import is_held, is_left_behind, observe
 from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
-from simulator.flow.reactions import ROWS_FOR_LOCKS, alert_makers, meets_another, quote_changed, reaction
+from simulator.flow.reactions import alert_makers, meets_another, quote_changed, reaction
 from simulator.flow.seconds import LAST_NS, begin_second, move_price, schedule_slot
 from simulator.flow.state import (
     AGENT_RUN,
@@ -167,6 +177,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)
     count_row(fl, i, v, row)
     fl.whole[i, ANSWERS] += row
+    use_allowance(fl, i, row)
     quote_changed(bk, fl, i, v, t)
 
 
@@ -202,6 +213,7 @@ def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         used = whole[BOOK_USED]
         on_sweep(bk, out, fl, i, t, prints_left(fl, i) if spare_rows(fl, i, 0) > 0 else 0)
         whole[ANSWERS] += whole[BOOK_USED] - used
+        use_allowance(fl, i, whole[BOOK_USED] - used)
     elif t == whole[HIDDEN_NEXT]:
         end_hidden(bk, out, fl, i, t)
     elif t == whole[MOVE_AT]:

@@ -24,7 +24,7 @@ SESSION_MINUTES = 390.0
 SECONDS_A_SESSION = 23_400
 STEP_S = 10
 """The day's volatility path is drawn in steps of so many seconds."""
-SLOW_TAU_S, SLOW_SD = 5000.0, 0.6
+SLOW_TAU_S, SLOW_SD = 6000.0, 0.8
 FAST_TAU_S, FAST_SD = 200.0, 0.35
 """Log volatility within the day: two Ornstein-Uhlenbeck paths; half of the slow one's variance is common (docs/recipe.md)."""
 TAIL_DEGREES = 5.0
@@ -68,7 +68,7 @@ def smooth_noise(shocks: F64, tau: float) -> F64:
 
 
 def log_volatility(seed: int, date: dt.date, steps: int, symbols: Sequence[Symbol]) -> F64:
-    """[steps, symbols]: around 0, of standard deviation 0.7."""
+    """[steps, symbols]: around 0, of standard deviation 0.87."""
     day = date.isoformat()
     common = stream(seed, day, "market", "volatility").standard_normal((steps, 1))
     own = np.stack([stream(seed, day, of_symbol(s.name), "volatility").standard_normal((2, steps)) for s in symbols], axis=2)

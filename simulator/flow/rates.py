@@ -32,12 +32,12 @@ BOOK_FLOOR, BOOK_TARGET, BOOK_CEILING, PRINT_FLOOR, PRINT_TARGET, PRINT_CEILING 
 PRE_OPEN_SCALE = 0.4
 OFF_HOURS_SCALE = 0.2
 TRICKLE_SCALE = 0.1
-QUANTILE_LOW, QUANTILE_HIGH = 0.05, 0.93
+QUANTILE_LOW, QUANTILE_HIGH = 0.05, 0.85
 """Targets keep this distance from the ends of the band, so that a symbol can borrow a few rows from its next second."""
 USUAL_QUANTILE = 0.30
 CLOSING_FROM, CLOSING_FULL = 30.0, 10.0
 """Minutes before the close between which activity climbs into the top third of the band."""
-CLOSING_QUANTILE = 0.80
+CLOSING_QUANTILE = 0.77
 TAPER_S = 600.0
 RISE_S = 1800.0
 """The pre-open climbs towards the bell with this time constant, the post-close tapers with the other."""
@@ -62,8 +62,8 @@ class Bands(NamedTuple):
 def activity_shape(minutes: F64) -> F64:
     """Intraday activity relative to its mean, by minutes since the open (docs/recipe.md)."""
     t = np.clip(minutes, 0.0, SESSION_MINUTES)
-    shape = 0.50 + 0.75 * np.exp(-t / 25) + 0.50 * np.exp(-t / 90) + 0.90 * np.exp(-(SESSION_MINUTES - t) / 40)
-    return np.asarray(shape / 0.754, np.float64)
+    shape = 0.37 + 0.75 * np.exp(-t / 25) + 0.50 * np.exp(-t / 90) + 0.90 * np.exp(-(SESSION_MINUTES - t) / 40)
+    return np.asarray(shape / 0.624, np.float64)
 
 
 def pre_open_scale(seconds_to_open: F64, length_s: float) -> F64:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 from simulator.book.jit import kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
-from simulator.flow.allowance import is_open, spare_rows
+from simulator.flow.allowance import ROWS_FOR_LOCKS, fill_allowance, is_open, spare_rows
 from simulator.flow.edges import observe
 from simulator.flow.random import exponential, uniform
-from simulator.flow.state import ALERT, ANCHOR, PRICE, REACTION_NS, SEEN_ASK, SEEN_BID, SEEN_STATES, FlowState
+from simulator.flow.state import (
+    ALERT,
+    ANCHOR,
+    ANSWERS,
+    PRICE,
+    REACTION_NS,
+    SECOND,
+    SEEN_ASK,
+    SEEN_BID,
+    SEEN_STATES,
+    SPREAD,
+    VOLATILITY,
+    VOLATILITY_USUAL,
+    FlowState,
+)
 
-ROWS_FOR_LOCKS = 3
-"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
-FOLLOW_PART = 0.25
+FOLLOW_PART = 0.05
 """A maker that sees another venue's quote move follows the price sooner."""
+FOLLOWERS = 8.0
+"""Answers beyond the allowance, where one venue has answered and others have still to follow it."""
 LOCK_REACTIONS = 5
 """To see that a quote locks another's, to decide whose it is to move, and to move it, in times of a plain reaction."""
 
@@ -41,16 +57,22 @@ def reaction(fl: FlowState, i: int, v: int) -> int:
 
 @kernel
 def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
-    """Makers whose quotes the price has left behind follow it at once, each after its own time, if there are rows for it.
+    """Makers whose quotes the price has left behind follow it at once, each after its own time, if the allowance has an answer; those
+    that follow a venue that has answered (``part`` below 1) go beyond it, for one left behind alone would show the old price.
 
     ``part``: of the usual way of the price that makes them do so.
     """
-    spare = spare_rows(fl, i, 0) - ROWS_FOR_LOCKS
+    may_answer = fill_allowance(fl, i, t) >= (1.0 if part >= 1.0 else -FOLLOWERS)
+    spare = spare_rows(fl, i, 0) - ROWS_FOR_LOCKS if may_answer else 0
     least = part * fl.real[i, ALERT]
+    if part >= 1.0:  # where the price moves more, and quotes are wider, makers let it go farther: else they would do nothing but answer
+        path = fl.path[i, fl.whole[i, SECOND]]
+        least *= max(1.0, math.sqrt(path[SPREAD]), path[VOLATILITY] / fl.real[i, VOLATILITY_USUAL])
     for v in range(fl.repricing.shape[1]):
-        if spare <= 0:
-            return
         if fl.repricing[i, v] == NEVER_NS and is_open(fl, i, v) and abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) >= least:
+            if spare <= 0:
+                fl.whole[i, ANSWERS] += 1  # one that would have come: later seconds plan for it
+                return
             fl.repricing[i, v] = t + reaction(fl, i, v)
             spare -= 1
 

@@ -10,7 +10,7 @@ from simulator.book.jit import inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import TRADING, Books, NewOrder
 from simulator.flow import NEVER_NS
-from simulator.flow.allowance import count_row, is_open, prints_owed, rows_owed
+from simulator.flow.allowance import begin_allowance, count_row, is_open, prints_owed, rows_owed
 from simulator.flow.edges import observe
 from simulator.flow.quoting import empty_book, is_empty
 from simulator.flow.random import below, exponential, uniform
@@ -73,6 +73,8 @@ CATCH_UP_NS = 40
 """Rows that are still owed when the second is all but over come so far apart."""
 LATE_LIMITS, LATE_SHARE = 6, 0.15
 """Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
+ANSWERS_MOST = 0.6
+"""Of a second's rows: those that are left to answers. What is planned has the trades, and what books are tended with."""
 DEBT_MOST = 200
 """Rows beyond the aim that later seconds make up for."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
@@ -88,7 +90,7 @@ def schedule_slot(fl: FlowState, i: int, t: int) -> None:
     whole[SLOT] = NEVER_NS
     room = fl.budget[i, whole[SECOND], BOOK_CEILING] - whole[BOOK_USED]
     owed = rows_owed(fl, i, 0, 0)
-    due = min(room, whole[SLOTS] if whole[SLOTS] > 0 else owed)
+    due = min(room, max(whole[SLOTS], owed))
     if due <= 0:
         return
     left = whole[SECOND_END] - LAST_NS - t
@@ -164,10 +166,12 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     for v in range(fl.repricing.shape[1]):
         if is_open(fl, i, v) and is_empty(bk, i * fl.repricing.shape[1] + v):
             seeds += 1
-    wanted = max(whole_number(fl, i, whole[BOOK_AIM] - real[ANSWERS_USUAL]), rows_owed(fl, i, 0, 0))
-    whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
     whole[TAKES] = max(whole_number(fl, i, whole[PRINT_AIM] / real[PRINTS_USUAL]), prints_owed(fl, i))
+    answers = min(real[ANSWERS_USUAL], ANSWERS_MOST * whole[BOOK_AIM])
+    wanted = max(whole_number(fl, i, whole[BOOK_AIM] - answers), rows_owed(fl, i, 0, 0))
+    whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
     whole[TAKEN] = 0
+    begin_allowance(fl, i, t, whole[SLOTS] + seeds)
     whole[MOVE_AT] = t + below(fl.random, i, NS_PER_S - LAST_NS)
     if fl.open[i, second] != (fl.open[i, second - 1] if second > 0 else whole[WERE_OPEN]):
         change_hours(bk, out, fl, i, t)

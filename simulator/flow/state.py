@@ -19,7 +19,7 @@ BOOK_DEBT, PRINT_DEBT = 8, 9
 SERVED = 10
 """Bit per venue that has shown a row in this second."""
 ANSWERS = 11
-"""Rows of this second that answered to something, instead of falling due."""
+"""Rows of this second that answered to something, instead of falling due, or would have if there had been room."""
 MOVE_AT = 18
 """When the second's part of the price's own movement comes."""
 SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT, SWEEP_LIMIT = 12, 13, 14, 15, 28
@@ -31,6 +31,8 @@ SLOTS, TAKES, TAKEN = 19, 20, 21
 """Rows planned and not yet fallen due; takers planned, and come."""
 WERE_OPEN = 17
 """Bits of the venues that were open in the last second of the block before."""
+SPARE_AT = 22
+"""When SPARE was reckoned last."""
 AGENT_SIGN, AGENT_RUN = 25, 26
 """Side and length of the Python agents' latest run of trades in one direction."""
 WHOLES = 32
@@ -54,7 +56,11 @@ BAND_LOW, BAND_HIGH = 14, 15
 """Price bands, ticks: no bid above the upper one, no offer below the lower one, no trade outside of them; 0 without any."""
 FAR = 16
 """Ticks: a quote so far from the price has yet to follow it, and nobody minds it."""
-REALS = 17
+SPARE, SPARE_S = 17, 18
+"""Answers that may be given now, and how many more a second brings: an allowance that fills as time goes (``allowance``)."""
+VOLATILITY_USUAL = 19
+"""Standard deviation of the log price over a second of a usual session."""
+REALS = 20
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -101,7 +107,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 17]"""
+    """[S, 20]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
