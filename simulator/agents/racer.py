@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from simulator.agents.interface import BEST, Expired, Fill, MarketView, OrderEntry, Quote, Rejected
+from simulator.agents.interface import BEST, MarketView, OrderEntry
+from simulator.agents.messages import Expired, Fill, Quote, Rejected
 from simulator.records import OrderType, Side
 
 
