@@ -14,14 +14,15 @@ from in_process import command
 
 from scenarios.launcher.main import command_line
 from scenarios.launcher.reporting import Sketching
-from simulator.analysis.report.build import Parts, report_of
+from simulator.analysis.report.build import BYTES_MAX, Parts, report_of
 from simulator.analysis.report.levels import merged
 from simulator.analysis.report.payload import to_json
 from simulator.analysis.report.rows import RunFolder, run_of, sketch_of
 from simulator.analysis.report.sketch import Sketch, Sketched, cut, join, step_of
+from simulator.inputs.sessions import parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_S, Cond, MarketDataBatch, Side, TradeBatch, slice_batch
-from simulator.tape.sink import NullSink
+from simulator.tape.sink import NullSink, RunInfo
 from tests.helpers import run, scenario
 
 PAGE = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
@@ -131,6 +132,24 @@ def test_points_are_as_far_apart_as_the_page_has_room() -> None:
     assert step_of(0, 16 * hour, 30) == 60 * NS_PER_S
     assert step_of(0, 600 * NS_PER_S, 30) == NS_PER_S
     assert 16 * hour / step_of(0, 16 * hour, 1_000) <= 60
+
+
+def test_a_page_of_many_symbols_stays_small() -> None:
+    """500 symbols of a day, each with random rows: the worst to pack."""
+    names, begins_ns = tuple(f"S{n:03d}" for n in range(500)), parse_ts("2025-07-01T08:00:00Z")
+    run = RunInfo(symbols=names, venues=("A", "B"), levels=10, tables=("market_data", "trades"), start_ns=begins_ns, end_ns=begins_ns + 16 * 3_600 * NS_PER_S)
+    sketch = Sketch(run)
+    rng, n = np.random.default_rng(1), 200_000
+    quotes = np.zeros((n, 4, 10), np.int32)
+    middle = 1_000_000 + 100 * rng.integers(-300, 300, n)[:, None]
+    quotes[:, 0], quotes[:, 2] = middle - 100 * np.arange(1, 11), middle + 100 * np.arange(1, 11)
+    quotes[:, 1::2] = rng.integers(1, 5_000, (n, 2, 10))
+    ts_ns = np.sort(rng.integers(begins_ns, run.end_ns, n))
+    which = rng.integers(0, 500, n).astype(np.int32)
+    count = np.full(n, 10, np.int32)
+    sketch.write(MarketDataBatch(ts_ns=ts_ns, symbol=which, venue=which % 2, bid_count=count, ask_count=count, quotes=quotes))
+    page = report_of(Parts(name="many", manifest=None, run=run, sketched=sketch.result(), rows=None))
+    assert len(page) < BYTES_MAX
 
 
 def test_a_run_leaves_a_report_and_the_same_can_be_had_of_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

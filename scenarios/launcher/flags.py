@@ -303,6 +303,7 @@ def _check_together(flags: Flags) -> None:
             "repeat", names_database(flags.repeat) and flags.writer == "questdb", "it would write into the tables that it reads from",
             "Write Parquet, or keep the run's manifest (column of the runs table) in a file and name that.",
         ),
+        ("view", flags.is_cut and flags.view != "false", "shards are made one after the other", "Leave it out."),
         ("shard", flags.shard is not None and flags.cluster is not None, "--cluster makes all shards", "Leave out one of the two."),
         (
             "out", "://" in flags.out and not flags.is_cut, "a store takes whole shards", "Add --shard 1/1, or name a folder.",

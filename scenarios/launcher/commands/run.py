@@ -166,8 +166,11 @@ def view_of(flags: Flags, scenario: Scenario, console: Console) -> PageView | Te
 
 def reports(plan: Plan) -> bool:
     """Whether the run leaves a report: not where nobody knows when it ends, nor where only a part of it is simulated again."""
+    from simulator.analysis.report.sketch import SYMBOLS_MAX  # with numpy and more: not for --help
+
     flags = plan.flags
-    return flags.report and flags.writer == "parquet" and flags.mode != "real-time" and not plan.replays
+    few = len(plan.scenario.universe.symbols) <= SYMBOLS_MAX  # of more it would take too much memory beside the market
+    return flags.report and few and flags.writer == "parquet" and flags.mode != "real-time" and not plan.replays
 
 
 def keep_refreshes(plan: Plan, database: Database | None, refreshes: Sequence[Refresh]) -> None:

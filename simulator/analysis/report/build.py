@@ -10,7 +10,7 @@ from simulator.analysis.report.agents import Agent, largest_orders, picture
 from simulator.analysis.report.page import as_html, head_of
 from simulator.analysis.report.payload import document
 from simulator.analysis.report.rows import RunRows, run_of, sketch_of
-from simulator.analysis.report.sketch import Sketched
+from simulator.analysis.report.sketch import SYMBOLS_MAX, Sketched
 from simulator.analysis.report.windows import SPAN_MAX_S, Asked, Window, choose, look
 from simulator.analysis.scorecard import score
 from simulator.analysis.scorecard.page import sections
@@ -55,7 +55,7 @@ def gathered(rows: RunRows, agents: Mapping[str, Mapping[str, Any]], span: tuple
     if manifest is None:
         raise InputError(explain("report", rows.name, "it has no record of a run", "Name the folder or database that a run wrote into."))
     run = run_of(manifest, span)
-    sketch = sketch_of(rows, run, manifest.record.only)
+    sketch = sketch_of(rows, run, (manifest.record.only or run.symbols)[:SYMBOLS_MAX])
     return Parts(name=rows.name, manifest=manifest, run=run, sketched=sketch.result(day_starts(run)), rows=rows, agents=agents)
 
 
@@ -80,6 +80,8 @@ def report_of(parts: Parts, wanted: Wanted | None = None, notes: Sequence[str] =
             told.append(f"There is no scorecard: {error}")
     if not sketched.rows.any() and not sketched.volume.any():
         told.append("There are no rows in this run: its charts are empty.")
+    if len(sketched.symbols) == SYMBOLS_MAX:
+        told.append(f"The first {SYMBOLS_MAX} of its symbols are drawn.")
     step = sketched.step_ns // NS_PER_S
     facts = [("Drawn", f"{len(sketched.symbols)} symbols at {len(sketched.prices):,} points, {step // 60} min apart" if step >= 60
               else f"{len(sketched.symbols)} symbols at {len(sketched.prices):,} points, {step} s apart")]  # fmt: skip

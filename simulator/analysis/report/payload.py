@@ -22,6 +22,8 @@ from simulator.records import F64, NS_PER_MS, NS_PER_S, PRICE_UNITS_PER_USD, Con
 
 IMBALANCES_MAX = 400
 """Of a symbol that are drawn."""
+TOGETHER_MAX = 40
+"""Symbols whose correlation is shown."""
 SIZE_STEPS = 12.0
 """A size is kept as so many steps a doubling: within 3 %."""
 
@@ -73,7 +75,7 @@ def document(sketched: Sketched, windows: Sequence[Window], agents: Sequence[Age
             [row[0] / NS_PER_MS, row[1], row[2], row[3] / PRICE_UNITS_PER_USD, row[4], Cond(row[5]).name]
             for row in sketched.crosses.tolist()
         ],
-        "halts": _halts(sketched), "imbalances": _imbalances(sketched), "correlation": correlation(sketched).round(3).tolist(),
+        "halts": _halts(sketched), "imbalances": _imbalances(sketched), "correlation": _together(sketched),
         "windows": [_window(window) for window in windows], "agents": [_agent(agent) for agent in agents], "horizons_s": HORIZONS_S,
     }  # fmt: skip
 
@@ -156,19 +158,25 @@ def _known(sketched: Sketched) -> dict[int, int]:
     return {place: sketched.symbols.index(name) for place, name in enumerate(sketched.universe) if name in sketched.symbols}
 
 
-def correlation(sketched: Sketched) -> F64:
-    """[S, S], of returns of the midpoint from step to step within sessions; NaN where too few are known."""
+def _together(sketched: Sketched) -> dict[str, Any]:
+    """Of the symbols that trade most."""
+    most = np.sort(np.argsort(-sketched.volume[..., 0].sum(axis=0), kind="stable")[:TOGETHER_MAX]).tolist()
+    return {"symbols": [sketched.symbols[k] for k in most], "values": correlation(sketched, most).round(3).tolist()}
+
+
+def correlation(sketched: Sketched, symbols: Sequence[int]) -> F64:
+    """[n, n], of returns of the midpoint from step to step within sessions; NaN where too few are known."""
     step, start = sketched.step_ns, sketched.start_ns
     ends = start + np.arange(1, len(sketched.prices) + 1) * step
     inside = np.zeros(len(ends), np.bool_)
     for day in trading_days(start, sketched.end_ns):
         inside |= (ends > day.open_ns) & (ends <= day.close_ns) if day.is_session else False
     place = np.clip((np.arange(1, len(ends) + 1) * step) // sketched.fine_ns - 1, 0, len(sketched.fine) - 1)
-    fine = sketched.fine[place].astype(np.float64)
+    fine = sketched.fine[place][:, list(symbols)].astype(np.float64)
     mid = np.where((fine > 0).all(axis=2), fine.mean(axis=2), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         returns = np.diff(np.log(mid), axis=0)[inside[1:] & inside[:-1]]
-    count = len(sketched.symbols)
+    count = len(symbols)
     found: F64 = np.full((count, count), np.nan)
     for i in range(count):
         for j in range(i, count):

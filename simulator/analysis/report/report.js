@@ -48,7 +48,7 @@ const day = section("day", "Price and volume", "Bars from the lowest to the high
 const priceChart = chart(day), volumeChart = chart(day);
 const bookPart = section("book", "The book through the run", "All venues' displayed shares as one book, at the end of each step: darker (in dark mode: brighter) is more. The line is the last print.");
 const bookChart = chart(bookPart);
-const closePart = section("seconds", "The book by the second", "Around crosses and halts, at the busiest second, at each agent's largest order; others with python -m scenarios report --symbol --from --to.");
+const closePart = section("seconds", "The book by the second", "Around crosses and halts, at the busiest moments, at each agent's largest order; others with python -m scenarios report --symbol --from --to.");
 const windowHost = make("p"), closeChart = (closePart.append(windowHost), chart(closePart));
 const venuePart = section("venues", "Five venues, one price", "How far each venue's best bid (below) and best offer (above) stand from the midpoint of all.");
 const venueChart = chart(venuePart), venueTwo = make("div", { class: "two" });
@@ -203,8 +203,8 @@ function showAuctions(name) {
 }
 
 function showTogether() {
-  const names = R.symbols, n = names.length, host = togetherHost;
-  const known = R.correlation.some((row, i) => row.some((v, j) => i !== j && v !== null));
+  const names = R.correlation.symbols, values = R.correlation.values, n = names.length, host = togetherHost;
+  const known = values.some((row, i) => row.some((v, j) => i !== j && v !== null));
   if (!known) { togetherPart.hidden = true; return; }
   const cell = 22, left = 64, size = left + n * cell + 4, svg = draw("svg", { viewBox: `0 0 ${size} ${n * cell + 66}`, role: "img", "aria-label": `Correlation of ${n} symbols; the numbers follow as a table.` });
   svg.style.maxWidth = `${Math.min(size * 1.3, 1000)}px`;
@@ -214,7 +214,7 @@ function showTogether() {
     svg.append(draw("text", { x: left - 6, y: i * cell + 15, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
     svg.append(draw("text", { transform: `translate(${left + i * cell + 14} ${n * cell + 8}) rotate(-60)`, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
     names.forEach((other, j) => {
-      const v = R.correlation[i][j];
+      const v = values[i][j];
       if (v === null) return;
       const to = v >= 0 ? plus : minus, mixed = base.map((c, m) => Math.round(c + (to[m] - c) * Math.min(Math.abs(v), 1)));
       const box = draw("rect", { x: left + j * cell, y: i * cell, width: cell - 1, height: cell - 1, fill: `rgb(${mixed.join(",")})` });
@@ -223,6 +223,6 @@ function showTogether() {
     });
   });
   const tableHost = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Correlation: table" });
-  const details = make("details", { ontoggle: () => { if (details.open && !tableHost.firstChild) tableHost.append(tableOf(["Symbol", ...names], names.map((name, i) => [name, ...R.correlation[i].map((v) => (v === null ? "–" : v.toFixed(2)))]))); } }, make("summary", {}, "As a table"), tableHost);
+  const details = make("details", { ontoggle: () => { if (details.open && !tableHost.firstChild) tableHost.append(tableOf(["Symbol", ...names], names.map((name, i) => [name, ...values[i].map((v) => (v === null ? "–" : v.toFixed(2)))]))); } }, make("summary", {}, "As a table"), tableHost);
   host.replaceChildren(make("p", { class: "soft" }, "Orange: they move together; blue: against each other."), svg, details);
 }

@@ -17,8 +17,10 @@ CELLS_MAX = 60_000
 """Symbols times points of time, so that the page stays small."""
 POINTS_MAX = 1_000
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-SECONDS_MAX = 120_000
-"""Points of the fine grid, by which agents are judged."""
+SECONDS_MAX, FINE_CELLS_MAX = 120_000, 4_000_000
+"""Points of the fine grid, by which agents are judged, and times symbols."""
+SYMBOLS_MAX = 500
+"""In a report."""
 DEPTH = 10
 """Levels of a venue that are kept."""
 NO_ASK = 2**40
@@ -28,6 +30,12 @@ def step_of(start_ns: int, end_ns: int, symbols: int) -> int:
     """Ns between two points: a minute for a day of thirty symbols; a second or more."""
     points = max(min(POINTS_MAX, CELLS_MAX // max(symbols, 1)), 50)
     return next((s for s in STEPS_S if (end_ns - start_ns) / (s * NS_PER_S) <= points), STEPS_S[-1]) * NS_PER_S
+
+
+def fine_of(span_ns: int, symbols: int) -> int:
+    """Ns between two points of the fine grid: a second for a day of thirty symbols."""
+    points = max(min(SECONDS_MAX, FINE_CELLS_MAX // max(symbols, 1)), 1_000)
+    return -(-span_ns // (points * NS_PER_S)) * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,7 @@ class Sketch:
         self.step_ns = step_ns or step_of(run.start_ns, run.end_ns, len(run.symbols))
         self._span_ns = max(run.end_ns - run.start_ns, 1)
         self.points = -(-self._span_ns // self.step_ns)
-        self.fine_ns = max(1, -(-self._span_ns // (SECONDS_MAX * NS_PER_S))) * NS_PER_S
+        self.fine_ns = fine_of(self._span_ns, len(run.symbols))
         self._place: I64 = np.full(len(run.symbols) + 1, -1, np.int64)  # by symbol; the last is nobody's
         self._place[[run.symbols.index(name) for name in names]] = np.arange(len(names))
         self._scales: I64 = np.array([(run.price_scales or (1,) * len(run.symbols))[run.symbols.index(n)] for n in names], np.int64)

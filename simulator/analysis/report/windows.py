@@ -58,7 +58,7 @@ def choose(sketched: Sketched, largest: Mapping[str, tuple[int, str]]) -> list[A
         rows = sketched.fine_rows[:, k]
         if rows.any():
             at_ns = sketched.start_ns + int(np.argmax(rows)) * sketched.fine_ns
-            found.append((f"{sketched.symbols[k]}: its busiest second", sketched.symbols[k], at_ns))
+            found.append((f"{sketched.symbols[k]}: its busiest moment", sketched.symbols[k], at_ns))
     chosen: list[Asked] = []
     for title, symbol, ts_ns in found:
         asked = around(title, symbol, ts_ns, sketched)
