@@ -27,6 +27,7 @@ from writers.memory import MemorySink
 from writers.parquet import ParquetSink
 
 MS = 1_000_000
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples" / "notebooks").glob("*.py"))
 WINDOW: dict[str, Any] = {"start": "2025-07-01T13:29:59Z", "end": "2025-07-01T13:30:03Z", "rates": LOW}
 
 
@@ -130,3 +131,18 @@ def test_what_a_person_meets_fits_a_screen() -> None:
         assert len(html) < 20_000
     assert "NASDAQ" in market._repr_html_()
     assert "and 20 more" in seen[-1]._repr_html_()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_its_first_cell_to_its_last(notebook: Path) -> None:
+    """Cell by cell, as a notebook does; what the last line of each shows is not empty."""
+    assert len(NOTEBOOKS) == 5
+    cells = [cell for cell in notebook.read_text().split("# %%\n")[1:] if cell.strip()]
+    assert len(cells) >= 2
+    names: dict[str, Any] = {"__name__": "notebook"}
+    for cell in cells:
+        code = cell.split("# %% [markdown]")[0].rstrip()
+        exec(compile(code, str(notebook), "exec"), names)
+        last = code.splitlines()[-1]
+        if last.replace("_", "a").replace(".", "a").isalnum():
+            assert repr(eval(last, names))
