@@ -21,7 +21,7 @@ from test_runs import digest_of, rows_of
 from scenarios.launcher import cluster
 from scenarios.launcher.main import command_line
 from scenarios.launcher.shard_report import shard_rows
-from scenarios.launcher.shards import Done, cut, is_divisible_by_day
+from scenarios.launcher.shards import Done, ShardPlan, cut, is_divisible_by_day, share
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Shock
 from simulator.inputs.dealing import expected_rows
@@ -166,8 +166,8 @@ def test_whatever_happens_to_a_folder_is_named_and_made_again(home: Path, out: P
 
 def test_another_number_of_machines_changes_nothing_and_another_run_is_refused(home: Path, out: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
-    for share, count in (("3/4", 1), ("1/1", 6), ("7/9", 0)):
-        assert f"{count} of 6 shards, {count} of them done already" in command(*flags(home, out), "--shard", share).stderr
+    for which, count in (("3/4", 1), ("1/1", 6), ("4/9", 0)):
+        assert f"{count} of 6 shards, {count} of them done already" in command(*flags(home, out), "--shard", which).stderr
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
     other = command(*flags(home, out), "--shard", "1/1", "--seed", "2", "--levels", "5")
     assert other.returncode == 2
@@ -248,6 +248,23 @@ def test_what_would_run_where_is_said(home: Path) -> None:
     assert sum(len(group) for group in groups.values()) == 100
     books = sum(shard_rows(scenario, shard_of(name, piece, groups), rows_s)[0] for name, piece in pieces.items())
     assert books == pytest.approx(sum(rows_s.values()) * (6.5 + 5.5 * 0.4 + 4 * 0.24) * 3600, rel=0.01)
+
+
+def test_machines_share_the_groups_of_all_days() -> None:
+    """Each shard is one machine's; nobody has many more than another, nor the same groups every day."""
+    base = load_scenario("us100")
+    days = 40
+    scenario = replace(base, end_ns=base.start_ns + days * 86_400 * 10**9, session_pacing=False)
+    groups, pieces = cut(scenario)
+    plan = ShardPlan.model_construct(groups=groups, shards=pieces)
+    assert len(pieces) == days * 4
+    for n in (1, 2, 3, 4, 5, 7, 8, 12, 30):
+        shares = [[shard.name for shard in share(plan, k, n)] for k in range(1, n + 1)]
+        assert sorted(name for one in shares for name in one) == sorted(pieces)
+        assert max(map(len, shares)) - min(map(len, shares)) <= 4
+        assert all(one == sorted(one) for one in shares), "in order of time"
+        if n <= 8:
+            assert all(len({name[-4:] for name in one}) == 4 for one in shares)
 
 
 def shard_of(name: str, piece: object, groups: dict[str, tuple[str, ...]]) -> object:

@@ -130,7 +130,7 @@ class Flags(BaseModel):
     )
 
     shard: Annotated[str, AfterValidator(_check_share)] | None = Field(
-        None, description="K/N: cut the run into shards, a day and a group of symbols each, and make every N-th from the K-th on; "
+        None, description="K/N: cut the run into shards, a day and a group of symbols each, and make the K-th of N shares of them; "
         "those that are done are skipped (docs/scale.md) (default: one run).",
     )  # fmt: skip
     plan_shards: Annotated[int, Field(ge=1, le=100_000)] | None = Field(

@@ -16,7 +16,7 @@ from simulator.records import NS_PER_S, Phase
 
 ROWS_A_CORE_S = 400_000
 """Rows of books and trades that one core simulates and writes as Parquet in a second, with its start left out (docs/scale.md)."""
-BYTES_A_BOOK_ROW, BYTES_A_LEVEL, BYTES_A_TRADE = 12.0, 4.5, 14.0
+BYTES_A_BOOK_ROW, BYTES_A_LEVEL, BYTES_A_TRADE = 6.0, 1.9, 9.7
 """Of Parquet, compressed (docs/scale.md)."""
 STARTS_S = 3.0
 """Of one command: imports, kernels from the cache, the plan."""
@@ -52,7 +52,7 @@ def print_shards(console: Console, plan: Plan, wanted: ShardPlan, machines: int)
     rows_s = expected_rows(scenario)
     pieces = wanted.pieces()
     found = {shard.name: shard_rows(scenario_of(scenario, shard), shard, rows_s) for shard in pieces}
-    lines = [_sums(scenario, share(pieces, k, machines), found) for k in range(1, machines + 1)]
+    lines = [_sums(scenario, share(wanted, k, machines), found) for k in range(1, machines + 1)]
     table = Table(title=f"{len(pieces):,} shards: {len(wanted.groups):,} groups of symbols, {pieces[0].name} to {pieces[-1].name}")
     for head in ("share", "shards", "rows", "GB", "core-hours"):
         table.add_column(head, justify="right")

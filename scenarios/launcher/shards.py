@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -161,9 +162,14 @@ def scenario_of(scenario: Scenario, shard: Shard) -> Scenario:
     return replace(scenario, start_ns=shard.start_ns, end_ns=shard.end_ns, prices=prices)
 
 
-def share(shards: Sequence[Shard], k: int, n: int) -> list[Shard]:
-    """Every n-th, from the k-th on: all machines go through the days together."""
-    return list(shards[k - 1 :: n])
+def share(wanted: ShardPlan, k: int, n: int) -> list[Shard]:
+    """What the k-th of n machines makes: as many shards as the others, of all groups in turn, and with the others through the days."""
+    groups = len(wanted.groups)
+    step = groups % n
+    while math.gcd(step, n) != 1:  # else a machine would have the same groups every day, and groups are not alike
+        step += 1
+    pieces = enumerate(wanted.pieces())
+    return [shard for number, shard in pieces if (number % groups + number // groups * step) % n == k - 1]
 
 
 def parse_share(text: str) -> tuple[int, int]:

@@ -31,7 +31,7 @@ def run_shards(plan: Plan, console: Console, signals: StopSignals) -> int:
         return run_on_cluster(flags.cluster, wanted, store, console, flags.processes)
     assert flags.shard is not None
     k, n = parse_share(flags.shard)
-    mine = share(wanted.pieces(), k, n)
+    mine = share(wanted, k, n)
     store.scratch.sweep()
     enter(store, wanted)
     todo = unfinished(wanted, mine, store)
