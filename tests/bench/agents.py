@@ -126,7 +126,7 @@ def main() -> None:
     for name, make in (
         ("look at one book", one_book),
         ("look at five venues' books in one look", five_books_one_look),
-        ("the same in six looks", five_books_six_looks),
+        ("do the same in six looks", five_books_six_looks),
         ("ask for the last second's volume", volume),
         ("drain a stream of trades", drain),
     ):
