@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.dealing import deal
 from simulator.market import SHOWN, Market, Result, stretches
-from simulator.records import Batch, columns
+from simulator.records import NS_PER_S, Batch, columns
 from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import NullSink, RunInfo, Sink
 
@@ -47,6 +48,7 @@ def simulate(scenario: Scenario, sink: Sink | None = None, *, processes: int = 1
     except Exception as error:  # whatever a user's object says to it
         limit = f"each process needs a copy, and it cannot be copied ({error})"
         raise InputError(explain("sink", type(target).__name__, limit, "Give processes=1, or a sink that opens files in open().")) from None
+    load_kernels(replace(scenario, agents=()))
     found: dict[int, tuple[Result, Mapping[str, Batch]]] = {}
     with ProgressBar("parts", len(parts), is_wanted=progress) as bar:
 
@@ -61,6 +63,12 @@ def simulate(scenario: Scenario, sink: Sink | None = None, *, processes: int = 1
             target.write(_in_time([rows[table] for _, rows in found.values()]))
         target.close(True)
     return joined(scenario, [found[n][0] for n in range(len(parts))])
+
+
+def load_kernels(scenario: Scenario) -> None:
+    """Afterwards this process has them, and the user's cache: a second of the scenario, into nothing."""
+    until_ns = min(scenario.end_ns, scenario.start_ns + NS_PER_S)
+    Market(replace(scenario, end_ns=until_ns), NullSink()).run_until(until_ns)
 
 
 def joined(scenario: Scenario, results: Sequence[Result]) -> Result:

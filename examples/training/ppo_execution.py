@@ -3,8 +3,9 @@
     pip install '.[train]'
     python examples/training/ppo_execution.py                  # some minutes on two cores; what it printed: ppo_execution.txt
 
-It learns from a reward with less luck in it than what it is judged by: what the shares that were bought in a step cost over the midpoint
-at the step's end. The market's own drift is in the judgement, not in the lesson.
+It chooses from the environment's menu: wait, offer an even share, take it, take two. It learns from a reward with less luck in it than what
+it is judged by: what the shares that were bought in a step cost over the midpoint at the step's end. The market's own drift is in the
+judgement, not in the lesson.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
-import numpy as np
 import torch
-from gymnasium.wrappers import RescaleAction
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecMonitor
 
 from simulator.environments import Seat, Twap, evaluate
 
 SETTINGS: dict[str, Any] = {"symbol": "JPM", "shares": 6_000, "steps": 60}
-TRAINED_ON, JUDGED_ON = 1, "1000001..1000200"
+TRAINED_ON, JUDGED_ON = 1, "1000001..1000120"
 """Seeds: the generator's of the training, and those of the episodes that judge."""
 
 
@@ -40,15 +39,15 @@ def cost_of_the_step(seat: Seat) -> float:
 
 def made(seed: int) -> Callable[[], gymnasium.Env[Any, Any]]:
     def make() -> gymnasium.Env[Any, Any]:
-        env = gymnasium.make("simulator.environments:equities/Execution-v0", reward=cost_of_the_step, **SETTINGS)
+        env = gymnasium.make("simulator.environments:equities/Execution-v0", reward=cost_of_the_step, actions="menu", **SETTINGS)
         env.reset(seed=seed)
-        return RescaleAction(env, np.float32(-1.0), np.float32(1.0))
+        return env
 
     return make
 
 
 class Trained:
-    """The mean of what PPO would do."""
+    """What PPO finds most likely to be right."""
 
     def __init__(self, model: PPO) -> None:
         self.model = model
@@ -58,12 +57,12 @@ class Trained:
 
     def act(self, env: Any, observation: Any) -> Any:
         action, _ = self.model.predict(observation, deterministic=True)
-        return np.clip((action + 1) / 2, 0.0, 1.0)
+        return int(action)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=60_000, help="Of training (default 60000).")
+    parser.add_argument("--steps", type=int, default=30_000, help="Of training (default 30000).")
     parser.add_argument("--judged_on", default=JUDGED_ON, help=f"Seeds of the episodes that judge (default {JUDGED_ON}).")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -71,7 +70,7 @@ def main() -> None:
     started_s = time.monotonic()
     model = PPO(
         "MlpPolicy", envs, n_steps=600, batch_size=200, n_epochs=10, learning_rate=1e-3, gamma=1.0, gae_lambda=0.95, ent_coef=0.0,
-        seed=TRAINED_ON, policy_kwargs={"net_arch": [32, 32], "log_std_init": -0.7}, device="cpu",
+        seed=TRAINED_ON, policy_kwargs={"net_arch": [32, 32]}, device="cpu",
     )  # fmt: skip
     model.learn(given.steps)
     envs.close()
@@ -79,7 +78,10 @@ def main() -> None:
     episodes = f"episodes of {SETTINGS['steps']} s, {SETTINGS['shares']:,} JPM"
     print(f"PPO, {given.steps:,} steps of training; judged on {given.judged_on}, {episodes}")
     policies = {"PPO": Trained(model), "TWAP, taking": Twap(), "TWAP, offering": Twap(haste=0.0)}
-    found = {name: evaluate("equities/Execution-v0", policy, given.judged_on, **SETTINGS) for name, policy in policies.items()}
+    found = {
+        name: evaluate("equities/Execution-v0", policy, given.judged_on, actions="menu" if name == "PPO" else "pace", **SETTINGS)
+        for name, policy in policies.items()
+    }
     for name, each in found.items():
         mean, left = each.of(), SETTINGS["shares"] - each.of("shares").mean
         print(f"{name:<15} reward {mean.mean:+.3f} bps, standard error {mean.se:.3f}; shares left {left:,.0f}")

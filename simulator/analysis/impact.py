@@ -10,14 +10,14 @@ import numpy as np
 
 from simulator.analysis.agent_result import AgentResult
 from simulator.analysis.estimates import CONFIDENCE, estimate
-from simulator.analysis.processes import run_tasks
+from simulator.analysis.processes import check_processes, run_tasks
 from simulator.analysis.progress_bar import ProgressBar
 from simulator.analysis.variation import members, parse_seeds
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.market import Result
 from simulator.records import F64, I64, NS_PER_S, PRICE_UNITS_PER_USD, Batch, MarketDataBatch, TradeBatch
-from simulator.simulation import simulate
+from simulator.simulation import load_kernels, simulate
 from simulator.tape.sink import RunInfo
 
 if TYPE_CHECKING:
@@ -203,6 +203,8 @@ def with_and_without(
         return _compared((full, out, every_ns))
     chosen = parse_seeds(seeds)
     tasks = [(replace(full, seed=seed), out, every_ns) for seed in chosen]
+    if check_processes(processes) > 1:
+        load_kernels(full)  # once, rather than in every process
     found: dict[int, Impact] = {}
     with ProgressBar("seeds", len(tasks), is_wanted=progress) as bar:
 

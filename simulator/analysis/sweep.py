@@ -21,7 +21,7 @@ from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.scenario_file import load_scenario
 from simulator.market import Market
-from simulator.records import NS_PER_S
+from simulator.simulation import load_kernels
 from simulator.tape.memory import to_polars
 from simulator.tape.sink import NullSink
 
@@ -185,12 +185,6 @@ def sweep(
         run_tasks(_measured, tasks, processes, done)
     runs = tuple(Run(seed, setting, found or {}) for (seed, setting, _), found in zip(planned, measured, strict=True))
     return Sweep(runs=runs, varied=tuple(vary or ()), confidence=confidence, simulated=len(missing))
-
-
-def load_kernels(scenario: Scenario) -> None:
-    """Afterwards this process has them, and the user's cache: a second of the scenario, with agents who may trade, into nothing."""
-    until_ns = min(scenario.end_ns, scenario.start_ns + NS_PER_S)
-    Market(replace(scenario, end_ns=until_ns), NullSink()).run_until(until_ns)
 
 
 def outcome(market: Market) -> dict[str, float]:

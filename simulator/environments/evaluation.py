@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gymnasium
 
 from simulator.analysis.estimates import CONFIDENCE, Estimate, estimate
-from simulator.analysis.processes import run_tasks
+from simulator.analysis.processes import check_processes, run_tasks
 from simulator.analysis.progress_bar import ProgressBar
 from simulator.analysis.variation import parse_seeds
 from simulator.environments.policies import Policy
@@ -54,6 +54,8 @@ def evaluate(
 ) -> Evaluation:
     """Play one episode of ``gymnasium.make(env, **settings)`` for each seed. Raises ``InputError``."""
     tasks = [_Task(env, settings, policy, seed) for seed in parse_seeds(seeds)]
+    if check_processes(processes) > 1:
+        _made(tasks[0]).reset(seed=0)  # loads the kernels, once rather than in every process
     found: dict[int, Played] = {}
     with ProgressBar("episodes", len(tasks), is_wanted=progress) as bar:
 
@@ -65,8 +67,12 @@ def evaluate(
     return Evaluation(tuple(found[n] for n in range(len(tasks))))
 
 
+def _made(task: _Task) -> Any:
+    return gymnasium.make(f"simulator.environments:{task.env}" if task.env.startswith("equities/") else task.env, **task.settings)
+
+
 def _play(task: _Task) -> Played:
-    env = gymnasium.make(f"simulator.environments:{task.env}" if task.env.startswith("equities/") else task.env, **task.settings)
+    env = _made(task)
     try:
         observation, info = env.reset(seed=task.seed)
         task.policy.start(env, task.seed)

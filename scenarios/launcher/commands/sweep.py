@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from scenarios.launcher.lasting_streams import check_printed
+from scenarios.launcher.main import exit_code_of
 from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.tables import print_table, say, summary_console
 from simulator.analysis.sweep import Measure, Sweep, sweep
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message[:1].upper()}{message[1:]}. {PROGRAM} --help lists what there is.")
 
 
-def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
+def start(words: Sequence[str], console: Console, signals: StopSignals) -> int:
     """The words after ``sweep``. Raises ``MarketSimError``."""
     given = _parser().parse_args(list(words))
     path = find_scenario(given.scenario)
@@ -43,7 +44,7 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
         )  # fmt: skip
     except KeyboardInterrupt:
         say(console, f"Interrupted: finished runs are in {given.out}/runs, and the same command goes on.")
-        raise
+        return exit_code_of(signals.first)
     _write(found, Path(given.out))
     _print(found, given.out)
     check_printed()
