@@ -11,6 +11,8 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 420)
+AXE = "MARKET_SIM_AXE"
+"""Environment variable: the path of axe.min.js."""
 SHOTS = "MARKET_SIM_SCREENSHOTS"
 """Environment variable: a folder that keeps the pictures that tests take."""
 
@@ -53,6 +55,15 @@ def open_page(browser: Any, address: str, *, width: int = WIDTHS[0], dark: bool 
 
 def _is_foreign(url: str, home: str) -> bool:
     return not url.startswith(("file:", "data:", "blob:", f"http://{home}/" if home else "file:"))
+
+
+def serious_findings(page: Any) -> list[Any]:
+    """Of axe-core, if ``MARKET_SIM_AXE`` names its axe.min.js (npm's axe-core is not part of this project); else none."""
+    if AXE not in os.environ:
+        return []
+    page.evaluate(Path(os.environ[AXE]).read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found if each["impact"] in ("serious", "critical")]
 
 
 def keep_picture(page: Any, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import WIDTHS, find_browser, keep_picture, launched, open_page
+from browser import AXE, WIDTHS, find_browser, keep_picture, launched, open_page, serious_findings
 from in_process import command
 
 from simulator.analysis.report.build import report_of
@@ -17,8 +17,6 @@ from tests.helpers import run, scenario
 from tests.test_report import EVIL, data_of, evil_parts
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine")
-AXE = "MARKET_SIM_AXE"
-"""Environment variable: the path of axe.min.js (npm's axe-core)."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +39,14 @@ def drawn(page: Any, times: int = 1) -> None:
     page.wait_for_selector(f'body[data-drawn="{times}"]', state="attached")
 
 
+def table_of(page: Any, section: str, figure: int = 0) -> Any:
+    """The rows of the table behind a section's chart, opened; it is filled when the browser says that it is open."""
+    page.click(f"{section} figure >> nth={figure} >> summary")
+    rows = page.locator(f"{section} figure >> nth={figure} >> tbody tr")
+    rows.first.wait_for()
+    return rows
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_a_person_sees(browser: Any, out: Path, width: int) -> None:
     data = data_of((out / "report.html").read_text())
@@ -54,8 +60,7 @@ def test_what_a_person_sees(browser: Any, out: Path, width: int) -> None:
         assert "MSFT: price, USD" in page.inner_text("#day")
         page.select_option("#symbol", label="AAPL")
         drawn(page, 3)
-        page.click("#venues summary >> nth=1")
-        cells = page.locator("#venues figure >> nth=1 >> tbody tr").all_inner_texts()
+        cells = table_of(page, "#venues", 1).all_inner_texts()
         by_venue = data["by_venue"]
         assert isinstance(by_venue, dict)
         leads = by_venue["leads"][0]
@@ -71,8 +76,7 @@ def test_the_book_it_draws_is_the_run_s(browser: Any, out: Path) -> None:
 
     with open_page(browser, (out / "report.html").as_uri()) as (page, said):
         drawn(page)
-        page.click("#book summary")
-        row = page.locator("#book tbody tr").nth(44).inner_text().split("\t")
+        row = table_of(page, "#book").nth(44).inner_text().split("\t")
         painted = page.evaluate(
             """() => { const c = document.querySelector("#book canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
                let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (d.length / 4); }"""
@@ -98,8 +102,7 @@ def test_keys_ranges_and_print(browser: Any, out: Path) -> None:
         assert page.inner_text("#day .readout >> nth=0").startswith("07-01 09:29:51")
         page.click("button[aria-label=Closer]")
         drawn(page, 2)
-        page.click("#day summary >> nth=0")
-        assert page.locator("#day figure >> nth=0 >> tbody tr").count() == pytest.approx(35, abs=2)
+        assert table_of(page, "#day").count() == pytest.approx(35, abs=2)
         page.keyboard.press("Tab")
         page.emulate_media(media="print")
         assert not page.is_visible("nav.choose")
@@ -126,9 +129,7 @@ def test_no_serious_finding_of_axe(browser: Any, out: Path) -> None:
     for dark in (False, True):
         with open_page(browser, (out / "report.html").as_uri(), dark=dark) as (page, _):
             drawn(page)
-            for summary in page.locator("summary").all():
-                summary.click()
-            page.evaluate(Path(os.environ[AXE]).read_text())
-            found = page.evaluate("axe.run()")["violations"]
-            serious = [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found if each["impact"] in ("serious", "critical")]
+            table_of(page, "#venues", 1)
+            table_of(page, "#together")
+            serious = serious_findings(page)
             assert not serious, json.dumps(serious, indent=1)
