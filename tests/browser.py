@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ SHOTS = "MARKET_SIM_SCREENSHOTS"
 
 
 def find_browser() -> str | None:
-    """Its path; None without one."""
+    """Its path; None without one, or without playwright to drive it."""
+    if find_spec("playwright") is None:
+        return None
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 

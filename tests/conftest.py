@@ -55,4 +55,4 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A suite without a browser has not looked at the pages: that is said, not hidden among what was skipped."""
     if find_browser() is None:
-        terminalreporter.write_line("BROWSER TESTS NOT RUN: no chromium on this machine (Debian: apt-get install chromium)")
+        terminalreporter.write_line("BROWSER TESTS NOT RUN: no chromium on this machine (Debian: apt-get install chromium), or no playwright (pip install playwright)")

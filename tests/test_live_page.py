@@ -13,7 +13,7 @@ from browser import WIDTHS, find_browser, keep_picture, launched, open_page
 from scenarios.launcher import main
 from simulator.live.server import LiveServer
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine")
+pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine, or no playwright")
 WORDS = ("--scenario", "momentum", "--start_ts", "2025-07-01T13:29:50Z", "--end_ts", "2025-07-01T13:30:40Z", "--report", "false")
 
 

@@ -16,7 +16,7 @@ from simulator.analysis.report.build import report_of
 from tests.helpers import run, scenario
 from tests.test_report import EVIL, data_of, evil_parts
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine")
+pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine, or no playwright")
 
 
 @pytest.fixture(scope="module")
