@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"(?<![\w./<>{*$-])((?:[\w-]+/)*[\w-]+\.(?:py|md|yaml|csv|toml))(?![\w/*.]*[\w/*])")
 MODULE = re.compile(r"(?<![\w.])((?:simulator|scenarios|writers|tests|examples)(?:\.[a-z_][a-z_0-9]*)+)(?![\w(])")
 RUN = re.compile(r"python -m ([a-z_][a-z_0-9.]*)")
-OTHERS = {"pip", "venv", "pytest", "ruff", "mypy"}
+OTHERS = {"pip", "venv", "pytest", "ruff", "mypy", "moto"}
 USERS = re.compile(r"(my|own|mine|yours?|narrow|other|FILE)(_?\w*)\.(py|yaml|csv|md)|conftest\.py|test_x\.py|ruamel\.yaml|[\w-]*_10\.csv|equities_\w+-\d{4}-\d\d-\d\d\.csv")
 """What a page asks the reader to write."""
 TAKEN: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
