@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from simulator.inputs.scenario_file import load_scenario
     from simulator.inputs.sessions import format_ts, parse_ts
     from simulator.inputs.universe import load_universe
-    from simulator.market import Market, Result
+    from simulator.market import Market
     from simulator.notices import StatusReason
     from simulator.records import Cond, CrossKind, Event, EventKind, Liquidity, OrderType, Peg, Phase, Reject, SelfTrade, Side
+    from simulator.run_result import Result
     from simulator.simulation import simulate
     from simulator.tape.sink import NullSink, RunInfo, Sink
 
@@ -60,7 +61,8 @@ _HOMES = {
     "errors": ("AgentError", "InputError", "LimitError", "MarketSimError", "ScheduleError", "SinkError"),
     "analysis.impact": ("Impact", "with_and_without"),
     "analysis.sweep": ("Sweep", "sweep"),
-    "market": ("Market", "Result"),
+    "market": ("Market",),
+    "run_result": ("Result",),
     "simulation": ("simulate",),
     "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),

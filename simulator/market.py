@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from simulator.exchange.book_view import BookView
 from simulator.exchange.held_orders import HeldOrders
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
-from simulator.exchange.venue import Crossing, Inbox, Venue
+from simulator.exchange.venue import Inbox, Venue
 from simulator.flow import NEVER_NS, Flow, NoFlow
 from simulator.gateway.admission import admit
 from simulator.gateway.day_times import DayTimes, nanoseconds
@@ -36,9 +36,11 @@ from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
 from simulator.inputs.strict_yaml import nearest
+from simulator.market_rows import MarketRows
 from simulator.notices import SipBatch, StatusReason
 from simulator.price_bands import PriceBands
 from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase, TradeBatch
+from simulator.run_result import Result, VenueTotals
 from simulator.tape.columns import (
     NOTIFY_BOOK,
     NOTIFY_CROSSED,
@@ -73,43 +75,6 @@ IN_THE_MIDDLE = "it was left in the middle of a run"
 SUBSCRIBED = {NOTIFY_QUOTE: (QUOTES, SIPS), NOTIFY_TRADE: (TRADES,)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueTotals:
-    """What one venue did for one symbol in the run."""
-
-    symbol: str
-    venue: str
-    book_rows: int
-    prints: int
-    shares: int
-    shares_crossed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Result:
-    """What a run came to."""
-
-    rows: dict[str, int]
-    """By table."""
-    digest_parts: dict[tuple[str, str, str], str]
-    """(day, symbol, table) to a hash of its rows."""
-    totals: list[VenueTotals]
-    crosses: list[Crossing]
-    agents: dict[str, AgentResult]
-    """By name; those of this worker."""
-
-    def __repr__(self) -> str:
-        rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
-        return f"<Result: {rows}, {len(self.crosses)} crosses, {len(self.agents)} agents>"
-
-    def _repr_html_(self) -> str:
-        """The line, and what each venue did."""
-        venues = dict.fromkeys(total.venue for total in self.totals)
-        sums = [[sum(getattr(t, what) for t in self.totals if t.venue == v) for what in ("book_rows", "prints", "shares")] for v in venues]
-        rows = [[venue, *(f"{value:,}" for value in values)] for venue, values in zip(venues, sums, strict=True)]
-        return table_html(repr(self), ("venue", "book rows", "prints", "shares"), rows)
-
-
 def stretches(from_ns: int, until_ns: int) -> list[int]:
     """``SHOWN`` times up to and with ``until_ns``; some may be the same."""
     return [from_ns + (until_ns - from_ns) * part // SHOWN for part in range(1, SHOWN + 1)]
@@ -129,7 +94,7 @@ class Parts(NamedTuple):
     """The listing venue of each symbol simulated."""
 
 
-class Market:
+class Market(MarketRows):
     """Some or all symbols of a scenario on all its venues."""
 
     def __init__(
@@ -406,40 +371,6 @@ class Market:
             simulated = ", ".join(universe.symbols[i].name for i in self._symbols)
             raise InputError(explain("symbol", symbol, f"this market simulates {simulated}", "Name one of them, or widen only=."))
         return self._symbols.index(index)
-
-    def tape(self) -> dict[str, Batch]:
-        """All rows so far by table, as numpy columns. Tables without a row are left out. Raises ``InputError`` as ``arrow`` does."""
-        return {table: rows for table in self.scenario.tables if len(rows := self._own_rows().numpy(table))}
-
-    def arrow(self, table: str) -> Any:
-        """All rows so far of a table as a ``pyarrow.Table``, as the Parquet files have them: names, prices in USD. Also ``"quotes"`` and
-        ``"nbbo"``, flat.
-
-        Raises ``InputError`` for a table that the run does not have, or if the market was made with a sink, which has the rows.
-        """
-        return self._own_rows().arrow(table)
-
-    def pandas(self, table: str, *, arrays: bool = False) -> Any:
-        """The same as a ``pandas.DataFrame``, books as columns of numbers; with ``arrays`` as two float64[2, N]."""
-        return self._own_rows().pandas(table, arrays=arrays)
-
-    def polars(self, table: str) -> Any:
-        """What ``arrow`` gives, as a ``polars.DataFrame``."""
-        return self._own_rows().polars(table)
-
-    def quotes(self) -> Any:
-        """``pandas("quotes")``: ``timestamp_ns``, ``symbol``, ``venue``, ``bid``, ``bid_size``, ``ask``, ``ask_size`` of each book row."""
-        return self.pandas("quotes")
-
-    def nbbo(self) -> Any:
-        """``pandas("nbbo")``: the best over the venues, ``timestamp_ns``, ``symbol``, ``bid`` ... ``ask_size``, ``mid``, at each change."""
-        return self.pandas("nbbo")
-
-    def _own_rows(self) -> MemoryRows:
-        if self._sink is not None:
-            limit = "the market hands its rows to that sink and keeps none"
-            raise InputError(explain("sink", type(self._sink).__name__, limit, "Ask the sink, or make the market without one."))
-        return self._memory
 
     def result(self) -> Result:
         """What the run has come to so far."""

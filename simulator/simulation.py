@@ -14,8 +14,9 @@ from simulator.analysis.progress_bar import ProgressBar
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.dealing import deal
-from simulator.market import SHOWN, Market, Result, stretches
+from simulator.market import SHOWN, Market, stretches
 from simulator.records import NS_PER_S, Batch, columns
+from simulator.run_result import Result
 from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import NullSink, RunInfo, Sink
 

@@ -15,8 +15,8 @@ from simulator.analysis.progress_bar import ProgressBar
 from simulator.analysis.variation import members, parse_seeds
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Scenario
-from simulator.market import Result
 from simulator.records import F64, I64, NS_PER_S, PRICE_UNITS_PER_USD, Batch, MarketDataBatch, TradeBatch
+from simulator.run_result import Result
 from simulator.simulation import load_kernels, simulate
 from simulator.tape.sink import RunInfo
 
