@@ -9,6 +9,7 @@ import pytest
 from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.dealing import deal, expected_rows
 from simulator.inputs.universe import load_universe
+from simulator.records import NS_PER_MINUTE
 from tests import helpers
 
 ALL = tuple(symbol.name for symbol in load_universe().symbols)
@@ -28,10 +29,10 @@ def test_no_worker_has_much_more_than_another(workers: int, rates: Rates) -> Non
 
 
 def test_what_is_expected_comes() -> None:
-    """Over a minute shares still wander: the sum of the heavier half is what tells the two parts of the rows apart."""
+    """Shares wander for minutes, so it takes half an hour: the sum of the heavier half is what tells the two parts of the rows apart."""
     expected = expected_rows(MINUTE)
     heavy = sorted(ALL, key=lambda name: -expected[name])[:15]
-    totals = helpers.run(MINUTE).result().totals
+    totals = helpers.run(replace(MINUTE, end_ns=MINUTE.start_ns + 30 * NS_PER_MINUTE, levels=1)).result().totals
     found = sum(t.book_rows for t in totals if t.symbol in heavy) / sum(t.book_rows for t in totals)
     assert found == pytest.approx(sum(expected[name] for name in heavy) / sum(expected.values()), abs=0.03)
 

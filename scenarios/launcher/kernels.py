@@ -21,7 +21,7 @@ from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import DEFAULT_DATE, session_bounds
 from simulator.inputs.universe import load_universe
-from simulator.records import NS_PER_S, Side
+from simulator.records import NS_PER_S, SelfTrade, Side
 from simulator.tape.sink import NullSink
 
 HELPER_S = 600
@@ -105,7 +105,8 @@ def _compile_books() -> None:
     from writers.feed.displayed import load_kernel
 
     book = LimitOrderBook()
-    book.add(Side.BUY, 100, 10)
+    book.add(Side.BUY, 100, 10, owner=1)
+    book.add(Side.SELL, 100, 10, owner=1, self_trade=SelfTrade.CANCEL_NEWEST)
     book.levels(Side.BUY, 1)
     load_kernel()
     load_databento()
