@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from helpers import scenario
+from patience import takes_at_most
 from scripted import BASE_NS, ScriptedMarket, Stroke
 
 from simulator.errors import AgentError, MarketSimError, ScheduleError, SinkError
@@ -237,7 +238,7 @@ def test_a_market_that_is_interrupted_at_each_wake_has_the_rows_of_one_that_is_n
 def sleeps(market: Any, orders: Any, rng: Any) -> Any:
     yield market.wait(MS)
     signal.raise_signal(signal.SIGINT)
-    time.sleep(30)
+    time.sleep(60)
 
 
 def loops(market: Any, orders: Any, rng: Any) -> Any:
@@ -250,10 +251,8 @@ def loops(market: Any, orders: Any, rng: Any) -> Any:
 @pytest.mark.parametrize("make_agent", [sleeps, loops])
 def test_the_first_ctrl_c_is_heard_by_an_agent_that_does_not_come_back(make_agent: Any) -> None:
     market = ScriptedMarket(scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:01Z", agents=(AgentSpec(name="stuck", make=make_agent),)))
-    began_s = time.monotonic()
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with takes_at_most(2.0), pytest.raises(KeyboardInterrupt) as caught:
         market.run_until(market.scenario.end_ns)
-    assert time.monotonic() - began_s < 2.5
     assert "Agent 'stuck' was interrupted in its own code" in "".join(caught.value.__notes__)
     with pytest.raises(MarketSimError, match=r"cannot go on.*10:00:00 New York time \(KeyboardInterrupt: Agent 'stuck' was.*Make a new"):
         market.run_until(market.scenario.end_ns)
@@ -351,7 +350,7 @@ def test_an_agent_without_a_yield_is_stopped_while_it_is_made() -> None:
 def swallows(market: Any, orders: Any, rng: Any) -> Any:
     began_s = time.monotonic()
     try:
-        while time.monotonic() - began_s < 5:
+        while time.monotonic() - began_s < 60:
             market.wait(1)
     except BaseException:
         pass

@@ -14,6 +14,7 @@ import pytest
 
 from scenarios.launcher import worker_process
 from scenarios.launcher.stop_signals import StopSignals
+from tests.patience import MACHINE_S
 from tests.processes import SLOW, Forked, is_alive, load_kernels
 
 NAMED = {signal.SIGINT: "Ctrl-C (SIGINT)", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
@@ -69,7 +70,7 @@ def test_workers_end_with_a_parent_that_is_killed_and_finish_no_file(tmp_path: P
     assert len(workers) == 3
     os.kill(running.pid, signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
-    until_s = time.monotonic() + 5
+    until_s = time.monotonic() + 5 + MACHINE_S
     while any(map(is_alive, workers)):
         assert time.monotonic() < until_s, "a worker goes on without its parent"
         time.sleep(0.02)
