@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simulator.flow.fundamental import day_path
+from simulator.flow.fundamental import day_jumps, day_path, jump_part
 from simulator.flow.profile import load_profile
 from simulator.flow.skeleton import Skeleton, skeleton, weekdays
 from simulator.inputs.reference_prices import reference_prices
@@ -99,3 +99,33 @@ def test_the_way_to_the_close_shows_no_pull() -> None:
     assert abs(np.mean([np.corrcoef(r[1:, i], r[:-1, i])[0, 1] for r in minutes for i in range(len(NAMES))])) < 0.02
     halves = minutes[:, :360].reshape(len(minutes), 12, 30, -1).sum(axis=2)
     assert 0.9 < (halves**2).mean() / (minutes[:, :360] ** 2).mean() / 30 < 1.1
+
+
+def after_jumps(redrawn: bool) -> float:
+    """Slope of the rest of the day on the jump before it: 0 if news is for good, -1 if it has all come back by the close."""
+    day = trading_days(parse_ts("2025-07-01T13:00:00Z"), parse_ts("2025-07-01T14:00:00Z"))[0]
+    first, last = ((t - day.start_ns) // NS_PER_S // 10 for t in (day.open_ns, day.close_ns))
+    news, rests = [], []
+    for seed in range(24):
+        chosen = skeleton(seed, day.date, UNIVERSE.symbols, PRICES, SPEC)
+        elsewhere = skeleton(seed + 1_000, day.date, UNIVERSE.symbols, PRICES, SPEC)  # another day's close, of which the jumps know nothing
+        jumps = day_jumps(seed, day, UNIVERSE.symbols, chosen if redrawn else elsewhere, SPEC, True)
+        path = day_path(seed, day, UNIVERSE.symbols, chosen, True, jumps if redrawn else ())
+        volatility, pull, target = (part[first:last] for part in path)
+        shocks = np.sqrt(10.0 * (1.0 - jump_part(SPEC))) * volatility * np.random.default_rng(seed).standard_normal(volatility.shape)
+        at = np.log(chosen.open)
+        places = [((each.second - day.open_ns // NS_PER_S) // 10).tolist() for each in jumps]
+        for k in range(len(shocks)):
+            at = at + (target[k] - at) * np.minimum(1.0, 10 * pull[k]) + shocks[k]
+            for i, mine in enumerate(places):
+                for n, place in enumerate(mine):
+                    if place == k:
+                        at[i] += jumps[i].log_return[n]
+                        news.append(jumps[i].log_return[n] / chosen.volatility[i])
+                        rests.append((np.log(chosen.close[i]) - at[i]) / chosen.volatility[i])
+    return float(np.dot(news, rests) / np.dot(news, news))
+
+
+def test_news_is_for_good() -> None:
+    assert abs(after_jumps(redrawn=True)) < 0.35
+    assert after_jumps(redrawn=False) < -0.6  # jumps that know nothing of the day's close come back

@@ -15,7 +15,16 @@ from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
-from simulator.flow.fundamental import SECONDS_A_SESSION, STEP_S, column_sums, day_path, own_returns, shared_returns, spread_shape
+from simulator.flow.fundamental import (
+    SECONDS_A_SESSION,
+    STEP_S,
+    column_sums,
+    day_jumps,
+    day_path,
+    own_returns,
+    shared_returns,
+    spread_shape,
+)
 from simulator.flow.hours import modes_of, phases_of, venues_open
 from simulator.flow.impact import impact_table, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
@@ -117,7 +126,9 @@ class BackgroundFlow:
         seed = self._scenario.seed
         symbols = [self._scenario.universe.symbols[i] for i in self._symbols]
         self._skeleton = skeleton(seed, day.date, symbols, self._brackets, self._profile)
-        self._day_path = day_path(seed, day, symbols, self._skeleton, self._scenario.session_pacing)
+        paced = self._scenario.session_pacing
+        self._jumps = day_jumps(seed, day, symbols, self._skeleton, self._profile, paced)
+        self._day_path = day_path(seed, day, symbols, self._skeleton, paced, self._jumps)
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
@@ -340,6 +351,10 @@ class BackgroundFlow:
         date = day.date
         shared = shared_returns(scenario.seed, date, hour, volatility, symbols, profile)
         own = own_returns(scenario.seed, date, hour, volatility, symbols, profile)
+        begin_s = day.start_ns // NS_PER_S + hour * BLOCK_S
+        for k, news in enumerate(self._jumps):
+            inside = (news.second >= begin_s) & (news.second < begin_s + BLOCK_S)
+            np.add.at(own[:, k], news.second[inside] - begin_s, news.log_return[inside])
         units = np.array([PRICE_UNITS_PER_USD / s.tick_units for s in symbols])
         ticks = np.exp(target) * units
         mean_length, mean_impact, mean_square = parent_moments()

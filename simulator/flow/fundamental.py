@@ -17,7 +17,7 @@ from simulator.flow.profile import Profile
 from simulator.flow.skeleton import EVENING, MORNING, OVERNIGHT_RATIO, Skeleton
 from simulator.inputs.sessions import TradingDay
 from simulator.inputs.universe import Symbol
-from simulator.records import F64, I32, NS_PER_S, Phase
+from simulator.records import F64, I32, I64, NS_PER_S, Phase
 from simulator.rng import of_symbol, stream
 
 SESSION_MINUTES = 390.0
@@ -30,7 +30,9 @@ FAST_TAU_S, FAST_SD = 200.0, 0.35
 TAIL_DEGREES = 5.0
 """Of a symbol's own returns: Student's t."""
 JUMPS_A_SESSION, JUMP_MINUTES = 1.5, 4.0
-"""News: so many jumps a session, of a standard deviation of so many times that of a minute (docs/recipe.md)."""
+"""News: so many jumps a session, of a standard deviation of so many times that of a usual minute (docs/recipe.md)."""
+JUMP_PART_MOST = 0.5
+"""Of the symbol's own variance, what jumps make of it at most."""
 UNPACED_SHAPE = 0.75
 
 
@@ -76,9 +78,12 @@ def log_volatility(seed: int, date: dt.date, steps: int, symbols: Sequence[Symbo
     return np.asarray(slow[:, :1] + slow[:, 1:] + FAST_SD * smooth_noise(own[1], FAST_TAU_S / STEP_S), np.float64)
 
 
-def day_path(seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Skeleton, paced: bool) -> DayPath:
+def day_path(
+    seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Skeleton, paced: bool, jumps: Sequence[Jumps] = ()
+) -> DayPath:
     """``paced``: whether the day has its phases. Between two fixed points of the skeleton the variance adds up to what lies between them,
     so that the pull towards the later one is that of a random walk seen by somebody who knows its end: no drift can be seen without.
+    It leads to where the price will be without the ``jumps`` that are still to come.
     """
     steps = -(-(day.end_ns - day.start_ns) // (STEP_S * NS_PER_S))
     clock_ns = day.start_ns + np.arange(steps) * STEP_S * NS_PER_S
@@ -106,7 +111,50 @@ def day_path(seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Sk
         out.volatility[here] = np.sqrt(square)
         out.pull[here] = square / left / STEP_S
         out.target[here] = np.log(target)
+        for i, news in enumerate(jumps):
+            to_come = news.second[None] >= clock_ns[here, None] // NS_PER_S
+            inside = (news.second * NS_PER_S >= start_ns) & (news.second * NS_PER_S < end_ns)
+            out.target[here, i] -= (to_come * inside * news.log_return).sum(axis=1)
     return out
+
+
+class Jumps(NamedTuple):
+    """News of one symbol on one day, in order of time. [n] each."""
+
+    second: I64
+    """Since the epoch."""
+    log_return: F64
+
+
+def day_jumps(seed: int, day: TradingDay, symbols: Sequence[Symbol], skeleton: Skeleton, profile: Profile, paced: bool) -> list[Jumps]:
+    """When news comes to each symbol in the session, and what it is worth for good.
+
+    The day's close is known before (``skeleton``), so jumps are drawn as they are on days that end there (Matheron's rule: what was
+    drawn freely, and for each the part of its variance in what then is missing to the day's return). Jumps drawn without would all
+    have come back by the close.
+    """
+    start_ns, end_ns = (day.open_ns, day.close_ns) if day.is_session and paced else (day.start_ns, day.end_ns)
+    opened, closed = (skeleton.open, skeleton.close) if day.is_session and paced else (skeleton.start, skeleton.next_start)
+    seconds = (end_ns - start_ns) // NS_PER_S
+    part = jump_part(profile) / JUMPS_A_SESSION
+    found = []
+    for i, symbol in enumerate(symbols):
+        rng = stream(seed, day.date.isoformat(), of_symbol(symbol.name), "jumps")
+        count = int(rng.poisson(JUMPS_A_SESSION)) if part > 0.0 else 0
+        at = np.sort(rng.integers(0, seconds, count)) + start_ns // NS_PER_S
+        sd = float(skeleton.volatility[i])
+        free = sd * math.sqrt(part) * rng.standard_normal(count)
+        rest = sd * math.sqrt(max(0.0, 1.0 - count * part)) * float(rng.standard_normal())
+        missing = math.log(float(closed[i] / opened[i])) - float(free.sum()) - rest
+        share = part / max(1.0, count * part)
+        found.append(Jumps(np.asarray(at, np.int64), np.asarray(free + share * missing, np.float64)))
+    return found
+
+
+def jump_part(profile: Profile) -> float:
+    """Of a day's variance, what jumps make of it in the mean."""
+    rest = max(0.0, 1.0 - profile.variance_flow - profile.variance_market - profile.variance_sector)
+    return min(JUMP_PART_MOST * rest, JUMPS_A_SESSION * JUMP_MINUTES**2 * 60.0 / SECONDS_A_SESSION)
 
 
 def shared_returns(seed: int, date: dt.date, hour: int, volatility: F64, symbols: Sequence[Symbol], profile: Profile) -> F64:
@@ -122,19 +170,14 @@ def shared_returns(seed: int, date: dt.date, hour: int, volatility: F64, symbols
 
 
 def own_returns(seed: int, date: dt.date, hour: int, volatility: F64, symbols: Sequence[Symbol], profile: Profile) -> F64:
-    """[seconds, symbols]: the log return of each symbol alone in each second, heavy-tailed, with news now and then."""
+    """[seconds, symbols]: the log return of each symbol alone in each second, heavy-tailed, without its jumps."""
     seconds = len(volatility)
     rest = max(0.0, 1.0 - profile.variance_flow - profile.variance_market - profile.variance_sector)
-    jump_sd = JUMP_MINUTES * math.sqrt(60.0)
-    jump_part = min(0.5 * rest, JUMPS_A_SESSION * jump_sd**2 / SECONDS_A_SESSION)
-    scale = math.sqrt((rest - jump_part) * (TAIL_DEGREES - 2) / TAIL_DEGREES)
+    scale = math.sqrt((rest - jump_part(profile)) * (TAIL_DEGREES - 2) / TAIL_DEGREES)
     out = np.empty_like(volatility)
     for i, symbol in enumerate(symbols):
         rng = stream(seed, date.isoformat(), of_symbol(symbol.name), "own", hour)
-        noise = scale * rng.standard_t(TAIL_DEGREES, seconds)
-        comes = rng.random(seconds) < JUMPS_A_SESSION / SECONDS_A_SESSION
-        size = rng.standard_normal(seconds) * math.sqrt(jump_part * SECONDS_A_SESSION / JUMPS_A_SESSION)
-        out[:, i] = volatility[:, i] * (noise + np.where(comes, size, 0.0))
+        out[:, i] = volatility[:, i] * scale * rng.standard_t(TAIL_DEGREES, seconds)
     return out
 
 
