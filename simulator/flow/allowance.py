@@ -10,17 +10,22 @@ from simulator.flow.state import (
     P_VENUE_ROWS,
     PRINT_USED,
     SECOND,
+    SECOND_END,
     SERVED,
     SLOTS,
     SPARE,
     SPARE_AT,
     SPARE_S,
+    TAKES,
     FlowState,
 )
 from simulator.records import NS_PER_S
 
-ROWS_FOR_LOCKS = 3
-"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
+LOCKS_LEAST, LOCKS_S = 1.6, 2.6
+"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another: in any case, and a second. Those that are
+left are free towards the second's end, when answers have used up most others."""
+FOLLOWERS = 8.0
+"""Answers beyond the allowance, where one venue has answered and others have still to follow it."""
 ACCRUES, AT_ONCE = 0.65, 0.4
 """Of the rows that a second leaves for answers: what accrues as time goes, and how much of that may come in one moment. So a second's end
 has as many as its beginning, and nothing is to be seen at 1 Hz."""
@@ -61,8 +66,9 @@ def rows_owed(fl: FlowState, i: int, more: int, serving: int) -> int:
 
 @kernel
 def spare_rows(fl: FlowState, i: int, serving: int) -> int:
-    """Rows that may come besides those that are planned and those that must come. ``serving``: as ``rows_owed`` has it, for one more."""
-    kept = max(fl.whole[i, SLOTS], rows_owed(fl, i, serving, serving))
+    """Rows that may come besides those of trades that are planned and those that must come: an answer is more urgent than a book that is
+    tended. ``serving``: as ``rows_owed`` has it, for one more."""
+    kept = max((fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2, rows_owed(fl, i, serving, serving))
     return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - kept
 
 
@@ -75,6 +81,16 @@ def prints_left(fl: FlowState, i: int) -> int:
 
 
 @kernel
+def rows_for_locks(fl: FlowState, i: int, t: int) -> int:
+    """Rows kept for quotes that may yet lock or cross: the fewer, the less of the second is left.
+
+    Rounded by a die, the nanosecond's last ten bits: a step would be seen in the spectrum.
+    """
+    left = max(0, fl.whole[i, SECOND_END] - t) / NS_PER_S
+    return int(LOCKS_LEAST + LOCKS_S * left + (t & 1023) / 1024.0)
+
+
+@kernel
 def count_row(fl: FlowState, i: int, v: int, row: int) -> None:
     fl.whole[i, BOOK_USED] += row
     if row:
@@ -82,11 +98,16 @@ def count_row(fl: FlowState, i: int, v: int, row: int) -> None:
 
 
 @kernel
+def at_once(spare_s: float) -> float:
+    """Of answers, the most that may be saved up."""
+    return max(1.0, AT_ONCE * spare_s)
+
+
+@kernel
 def fill_allowance(fl: FlowState, i: int, t: int) -> float:
     """The answers that may be given at ``t``."""
     real = fl.real[i]
-    most = max(1.0, AT_ONCE * real[SPARE_S])
-    real[SPARE] = min(most, real[SPARE] + real[SPARE_S] * (t - fl.whole[i, SPARE_AT]) / NS_PER_S)
+    real[SPARE] = min(at_once(real[SPARE_S]), real[SPARE] + real[SPARE_S] * (t - fl.whole[i, SPARE_AT]) / NS_PER_S)
     fl.whole[i, SPARE_AT] = t
     return real[SPARE]
 
@@ -95,8 +116,12 @@ def fill_allowance(fl: FlowState, i: int, t: int) -> float:
 def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     """What the second that begins at ``t`` leaves for answers, besides ``planned`` rows."""
     fill_allowance(fl, i, t)
-    free = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - ROWS_FOR_LOCKS
+    free = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - 1
+    before = fl.real[i, SPARE_S]
     fl.real[i, SPARE_S] = ACCRUES * max(0, free)
+    # In parts of what is the most: else a poor second after a rich one would answer at its beginning, and a rich one at its end.
+    if fl.real[i, SPARE] > 0.0:
+        fl.real[i, SPARE] *= at_once(fl.real[i, SPARE_S]) / at_once(before)
     fill_allowance(fl, i, t)
 
 

@@ -12,11 +12,11 @@ from simulator.book.jit import entry, inlined, kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import (
-    ROWS_FOR_LOCKS,
     count_row,
     is_open,
     prints_left,
     prints_owed,
+    rows_for_locks,
     rows_owed,
     spare_rows,
     unserved,
@@ -159,7 +159,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     empty = is_empty(bk, b)
     serves = 0 if (fl.whole[i, SERVED] >> v) & 1 else 1
     observe(bk, fl, i, v)
-    kept = 0 if meets_another(fl, i, v) else ROWS_FOR_LOCKS
+    kept = 0 if meets_another(fl, i, v) else rows_for_locks(fl, i, t)
     if not empty and spare_rows(fl, i, serves) <= kept:
         fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, NS_PER_S)
         return

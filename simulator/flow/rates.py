@@ -94,6 +94,7 @@ def bands(rates: Rates, phases: I32, clock: tuple[F64, F64, F64], activity: F64,
     print_scale = np.where(continuous, 1.0, {"none": 0.0, "trickle": TRICKLE_SCALE, "full": 1.0}[offsession])
     part = np.clip((CLOSING_FROM - minutes_left) / (CLOSING_FROM - CLOSING_FULL), 0.0, 1.0)
     closing = np.where(continuous & (minutes_left > 0), part * part * (3 - 2 * part), 0.0)
+
     def ends(low: int, high: int, by: F64) -> tuple[I64, I64]:
         top = np.floor(high * by + 1e-9).astype(np.int64)
         return np.minimum(np.ceil(low * by - 1e-9).astype(np.int64), top), top
@@ -268,7 +269,8 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
     in any case.
     """
     out = np.empty((*share.shape, 6), np.int32)
-    even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness * quotes.mean(axis=0) / quotes.mean(axis=0).sum()
+    # What answers a move of the price takes is one row a venue, in a quiet symbol as in a busy one.
+    even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness / quotes.shape[1]
     out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)

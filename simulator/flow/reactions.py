@@ -7,7 +7,7 @@ import math
 from simulator.book.jit import kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
-from simulator.flow.allowance import ROWS_FOR_LOCKS, fill_allowance, is_open, spare_rows
+from simulator.flow.allowance import FOLLOWERS, fill_allowance, is_open, rows_for_locks, spare_rows
 from simulator.flow.edges import observe
 from simulator.flow.random import exponential, uniform
 from simulator.flow.state import (
@@ -28,8 +28,6 @@ from simulator.flow.state import (
 
 FOLLOW_PART = 0.05
 """A maker that sees another venue's quote move follows the price sooner."""
-FOLLOWERS = 8.0
-"""Answers beyond the allowance, where one venue has answered and others have still to follow it."""
 LOCK_REACTIONS = 5
 """To see that a quote locks another's, to decide whose it is to move, and to move it, in times of a plain reaction."""
 
@@ -63,7 +61,7 @@ def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
     ``part``: of the usual way of the price that makes them do so.
     """
     may_answer = fill_allowance(fl, i, t) >= (1.0 if part >= 1.0 else -FOLLOWERS)
-    spare = spare_rows(fl, i, 0) - ROWS_FOR_LOCKS if may_answer else 0
+    spare = spare_rows(fl, i, 0) - rows_for_locks(fl, i, t) if may_answer else 0
     least = part * fl.real[i, ALERT]
     if part >= 1.0:  # where the price moves more, and quotes are wider, makers let it go farther: else they would do nothing but answer
         path = fl.path[i, fl.whole[i, SECOND]]
