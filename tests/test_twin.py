@@ -10,20 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator.book.limit_order_book import LimitOrderBook
+from simulator.book.reports import EVENT_FIELDS, Event, Indication
 from simulator.errors import InputError
-from simulator.records import (
-    EVENT_FIELDS,
-    LEVEL_SIZE_MAX,
-    PRICE_TICKS_MAX,
-    SIZE_MAX,
-    CrossKind,
-    Event,
-    EventKind,
-    Indication,
-    OrderType,
-    Reject,
-    Side,
-)
+from simulator.records import LEVEL_SIZE_MAX, PRICE_TICKS_MAX, SIZE_MAX, CrossKind, EventKind, OrderType, Reject, Side
 from simulator.testing import Command, Nth, OrderRow, TwinBook, apply, assert_same, assert_same_run, assert_valid, commands, draw
 
 BUY, SELL = Side
