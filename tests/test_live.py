@@ -49,9 +49,9 @@ def ask(live: LiveServer, path: str, method: str = "GET", body: str | None = Non
 class Viewer:
     """A client that reads frames."""
 
-    def __init__(self, live: LiveServer, symbol: str = "AAPL") -> None:
+    def __init__(self, live: LiveServer, symbol: str = "AAPL", step: int | None = None) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
-        self._connection.request("GET", f"/{live.token}/frames?symbol={symbol}")
+        self._connection.request("GET", f"/{live.token}/frames?symbol={symbol}" + (f"&step={step}" if step else ""))
         self._answer = self._connection.getresponse()
         self.status = self._answer.status
 
@@ -86,6 +86,7 @@ def test_only_this_machine_and_only_with_the_token(live: LiveServer) -> None:
     assert ask(live, "/wish", "POST", '{"what": "pause"}')[0] == 403
     assert ask(live, f"/{live.token}/../server.py")[0] == 404
     assert ask(live, f"/{live.token}/frames?symbol=IBM")[0] == 404
+    assert ask(live, f"/{live.token}/frames?symbol=AAPL&step=7")[0] == 404
     assert json.loads(ask(live, f"/{live.token}/run")[1])["symbols"] == ["AAPL", "JPM"]
     other = socket.gethostbyname(socket.gethostname())
     if not other.startswith("127."):

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from in_process import command
 
@@ -174,6 +175,27 @@ def test_a_run_leaves_a_report_and_the_same_can_be_had_of_its_files(tmp_path: Pa
     assert again.returncode == 0, again.stderr
     assert not page.exists()
     assert "A page about it" not in again.stdout
+
+
+def test_of_files_the_rows_of_one_symbol_are_read_alone(finished: Path, market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the pieces: they are those of all rows that are the symbol's; a group without the symbol is not opened."""
+    from simulator.analysis.report import rows as reading
+    from writers.parquet import ParquetSink
+
+    sink = ParquetSink(tmp_path)
+    sink.open(market.run_info)
+    for batch in market.tape().values():
+        sink.write(batch)
+    sink.close(True)
+    (tmp_path / "manifest.json").write_text((finished / "manifest.json").read_text())
+    folder, info = RunFolder(tmp_path), market.run_info
+    whole = pa.concat_tables(pa.Table.from_batches([batch]) for batch in folder.books(info.start_ns, info.end_ns)).to_pylist()
+    monkeypatch.setattr(reading, "SYMBOL_ROWS", 64)
+    for symbol in ("AAPL", "IBM"):
+        found = [row for batch in folder.books(info.start_ns, info.end_ns, symbol) for row in batch.to_pylist()]
+        assert found == [row for row in whole if row["symbol"] == symbol]
+    early = [row for batch in folder.books(info.start_ns, info.start_ns + NS_PER_S, "AAPL") for row in batch.to_pylist()]
+    assert len(early) < 1_000
 
 
 def data_of(page: str) -> dict[str, object]:

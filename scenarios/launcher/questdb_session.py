@@ -327,6 +327,11 @@ class Valve:
     check_owner: Callable[[], None] | None = None
     """Raises if the tables are another run's by now."""
 
+    @property
+    def pending_rows(self) -> int:
+        """That the server has taken and not applied, when it was last asked."""
+        return self.monitor.lag.pending_rows
+
     def paused(self, sent: Sent, stop_asked: Callable[[], bool] = never) -> bool:
         if self.check_owner is not None:
             self.check_owner()

@@ -30,7 +30,7 @@ class MarketRows:
         """Of its scenario, as far as it has come."""
         return self._market.scenario.start_ns, self._market.now_ns
 
-    def books(self, start_ns: int, end_ns: int) -> Iterator[Any]:
+    def books(self, start_ns: int, end_ns: int, symbol: str | None = None) -> Iterator[Any]:
         yield from self._arrow("market_data").to_batches(max_chunksize=65_536)
 
     def trades(self, start_ns: int, end_ns: int) -> Any:
