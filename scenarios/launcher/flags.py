@@ -161,7 +161,9 @@ class Flags(BaseModel):
     out: str = Field("out", description="Folder for the files, or the address of a store for shards (s3://bucket/folder); given, also for "
         "the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
-    report: bool = Field(True, description="Parquet: leave a page about the run in --out, report.html; false: none.")
+    report: bool = Field(
+        True, description="Parquet: leave a page about the run in --out, report.html; false: none; given as true, of QuestDB's rows, too."
+    )
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
     extra_tables: Names | None = Field(None, description=f"More tables, as a comma list: {', '.join(EXTRA_TABLES)} (default: none).")
     memory_limit: ByteSize = Field(
