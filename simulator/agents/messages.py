@@ -161,7 +161,7 @@ class Status(NamedTuple):
     phase: Phase
     """That of the venue, but for a symbol that is halted, or waits for its opening cross."""
     reason: StatusReason
-    """Of the last change: SESSION, LULD, MWCB or REGULATORY."""
+    """Of the last change."""
     reference_ticks: int
     """The bands' reference; this and the bands are 0 where there are none."""
     lower_ticks: int

@@ -95,6 +95,11 @@ class NoticeBoard:
         for book in range(first, first + self._venues):
             self.on_status(book, ts_ns)
 
+    def tell_collar(self, ts_ns: int, k: int, reference_ticks: int, lower_ticks: int, upper_ticks: int) -> None:
+        """Where the ``k``-th symbol, which is paused, may reopen: a row of the table. Its bands, which agents know, are none meanwhile."""
+        prices = (max(1, ticks) for ticks in (reference_ticks, lower_ticks, upper_ticks))
+        self._add_status(ts_ns, k * self._venues, NOBODY, NOT_GIVEN, StatusReason.COLLAR, *prices)
+
     def tell_imbalance(self, book: int, told: ImbalanceNotice) -> None:
         """A listing venue tells of its coming cross."""
         self.imbalances[book].append(told)
