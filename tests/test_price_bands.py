@@ -285,7 +285,7 @@ def test_orders_that_new_bands_leave_outside_are_cancelled() -> None:
     levels = [market.book("AAPL", venue).levels(side, 1) for venue in ("NASDAQ", "NYSE") for side in Side]
     assert levels == [[(9_990, 100)], [(10_010, 100)], [(9_400, 100)], [(9_410, 300)]]
     market._exchange.bands[0] = (9_500, 10_500)
-    market._end_beyond_bands(0)
+    market._endings.beyond_bands(0)
     assert market.book("AAPL", "NYSE").levels(Side.SELL, 1) == []
     assert market.book("AAPL", "NYSE").levels(Side.BUY, 1) == [(9_400, 100)]
 
