@@ -14,7 +14,7 @@ from peers import in_venv
 
 from scenarios.launcher import main as command
 from simulator.inputs.config import AgentSpec, Rates
-from simulator.inputs.scenario_file import ScenarioKeys
+from simulator.inputs.scenario_keys import ScenarioKeys
 from simulator.inputs.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent

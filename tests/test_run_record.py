@@ -17,8 +17,9 @@ from scenarios.launcher.plan import History, Plan, make_plan
 from scenarios.launcher.recorded import Recorded
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Refresh, Scenario
+from simulator.inputs.manifest import Manifest, parse_manifest, read_manifest
 from simulator.inputs.reference_prices import Bracket
-from simulator.inputs.run_record import Manifest, parse_manifest, read_manifest, record_run
+from simulator.inputs.run_record import record_run
 from simulator.inputs.sessions import parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_HOUR, NS_PER_MS, NS_PER_S

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import MANIFEST, Manifest, RunRecord
+from simulator.inputs.manifest import MANIFEST, Manifest
+from simulator.inputs.run_record import RunRecord
 from simulator.records import NS_PER_HOUR, Batch, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo

@@ -15,7 +15,7 @@ from simulator.tape.sink import RunInfo, Sink
 if TYPE_CHECKING:
     from simulator.analysis.report.rows import RunRows
     from simulator.analysis.report.sketch import Sketched
-    from simulator.inputs.run_record import Manifest
+    from simulator.inputs.manifest import Manifest
     from writers.questdb.connection import Connection
 
 

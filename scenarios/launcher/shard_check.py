@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scenarios.launcher.shards import DONE, PLAN, ShardPlan, faults_of, read_done, read_plan
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import FORMAT, MANIFEST, Manifest
+from simulator.inputs.manifest import FORMAT, MANIFEST, Manifest
 from simulator.tape.digest import combine
 from writers.stores.store import Store
 

@@ -12,7 +12,7 @@ from psycopg.adapt import Loader
 
 from simulator.analysis.scorecard.sources import BATCH_ROWS, BOOK_COLUMNS, BOOK_TABLE, EMPTY_TRADES, TRADE_COLUMNS, TRADE_TABLE
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.records import NS_PER_S
 from simulator.tape.sink import RunInfo
 from writers.questdb.connection import Connection

@@ -10,7 +10,7 @@ from simulator.analysis.report.build import Parts, day_starts, report_of
 from simulator.analysis.report.figure import Figure
 from simulator.analysis.report.rows import notice_batch
 from simulator.analysis.report.sketch import Sketch
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.tape.sink import RunInfo
 
 TABLES = ("orders", "fills", "positions")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulator.analysis.report.sketch import Sketch
 from simulator.analysis.scorecard.sources import BOOK_COLUMNS, TRADE_COLUMNS, times_ns
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import Manifest, read_manifest
+from simulator.inputs.manifest import Manifest, read_manifest
 from simulator.notices import ImbalanceBatch, StatusBatch
 from simulator.records import I32, I64, NOT_GIVEN, PRICE_UNITS_PER_USD, Cond, Phase, Side, TradeBatch, codes
 from simulator.tape.sink import RunInfo
