@@ -90,6 +90,7 @@ class Auctions:
 
     def _inform(self) -> Generator[Any, Any, None]:
         """Imbalances, at the venues' own times, after the messages of that instant."""
+        run = self._scenario.start_ns, self._scenario.end_ns
         for day in self._days:
             cross_ns = {(k, kind): ts_ns for ts_ns, k, kind in self.crosses(day)}
             told = []
@@ -99,7 +100,7 @@ class Auctions:
                 for kind in SESSION_CROSSES:
                     bell_ns = bell_of(day, kind)
                     last_ns = max(cross_ns[k, kind] for k, listing in enumerate(self._listings) if listing == v)
-                    told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns)]
+                    told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns, run)]
                     if (from_s := auction(name, kind).is_late_from_s) < ALWAYS_S:
                         told.append((Told(bell_ns + from_s * NS_PER_S, kind, None), v))
             for (ts_ns, kind, rule), v in sorted(told, key=lambda each: (each[0].ts_ns, each[1])):

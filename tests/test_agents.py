@@ -17,6 +17,7 @@ from simulator.gateway import agent_process as runner_module
 from simulator.inputs.config import AgentSpec, agent_number
 from simulator.inputs.sessions import parse_ts
 from simulator.records import EventKind, OrderType, Phase, Reject, Side, TruthBatch
+from simulator.tape.columns import WATCH, WATCH_QUOTES
 
 BUY, SELL = Side
 IOC = OrderType.IOC
@@ -140,6 +141,37 @@ def test_watches_of_several_agents_do_not_switch_each_other_off() -> None:
     specs = [AgentSpec(name=n, make=make, arguments={"name": n, "limit_ns": limit}, latency_ns={"*": 7}) for n, limit in limits.items()]
     scripted_run(strokes, *specs)
     assert woke == {name: [k * MS + 7 for k in range(1, 41)] for name in limits}
+
+
+def test_a_book_is_watched_while_somebody_waits_and_a_row_longer() -> None:
+    strokes = [Stroke(k * MS, *A, BUY, 9_000 + k, 100) for k in range(1, 6)]
+    watched: list[int] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        for _ in range(2):
+            yield market.quote(*A)
+
+    market = scripted_run(strokes, AgentSpec(name="a", make=make, latency_ns={"*": 7}), run_ns=0)
+    b = market.parts.exchange.venues * market.parts.exchange.symbols.index(market.scenario.universe.symbol_index("AAPL"))
+    for k in range(6):
+        market.run_until(BASE_NS + k * MS + 8)
+        watched.append(int(market.parts.exchange.columns.facts[b, WATCH]))
+    assert watched == [WATCH_QUOTES] * 3 + [0] * 3
+
+
+def test_a_new_days_books_are_seen_empty() -> None:
+    """What a look has shown is kept until the book's next row, and a book of the morning has none."""
+    seen: list[Any] = []
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        yield market.wait(MS)
+        for _ in range(2):
+            seen.append((market.best(*A).bid_ticks, market.quotes("AAPL")[0].bid_ticks, market.nbbo("AAPL")[0]))
+        yield market.until(market.at("03:59:59") + 10**9 + MS)
+        seen.append((market.best(*A).bid_ticks, market.quotes("AAPL")[0].bid_ticks, market.nbbo("AAPL")[0]))
+
+    scripted_run([Stroke(0, *A, BUY, 9_000, 100)], AgentSpec(name="a", make=make, latency_ns={"*": 7}), run_ns=20 * 3600 * 10**9)
+    assert seen == [(9_000,) * 3, (9_000,) * 3, (0,) * 3]
 
 
 def test_messages_wait_in_line_by_kind() -> None:

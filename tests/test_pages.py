@@ -16,6 +16,7 @@ from scenarios.launcher import main as command
 from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.scenario_keys import ScenarioKeys
 from simulator.inputs.strict_yaml import parse_yaml
+from writers.results import RESULT_TABLES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "scenarios").glob("*.md"))
@@ -70,7 +71,7 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
         assert command.main(line.split("#")[0].split()[3:]) == 0
     said = capsys.readouterr().out
     assert "my_agent:narrow" in said
-    assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {"orders.parquet", "fills.parquet", "positions.parquet"}
+    assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {f"{table}.parquet" for table in RESULT_TABLES}
     for code in (library, impact):
         exec(compile(code, "agents.md", "exec"), {})
     assert "shares_without" in capsys.readouterr().out

@@ -133,6 +133,7 @@ class Exchange(RecentStates):
         self.bands = [(0, 0)] * len(self.symbols)
         """Lower and upper price band of each symbol, ticks; zeros: none. Set by ``PriceBands``."""
         self._got = np.zeros(6, np.int64)
+        self._used = self.columns.used.data  # a number of an array costs a third through a memoryview
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
 
@@ -247,10 +248,10 @@ class Exchange(RecentStates):
 
     def take_notifications(self) -> list[list[int]]:
         """What Python must hear of, in order; rows as in ``columns.notifications``."""
-        n = int(self.columns.used[NOTIFICATIONS])
+        n: int = self._used[NOTIFICATIONS]
         if n == 0:
             return []
-        self.columns.used[NOTIFICATIONS] = 0
+        self._used[NOTIFICATIONS] = 0
         rows: list[list[int]] = self.columns.notifications[:n].tolist()
         return rows
 

@@ -18,12 +18,18 @@ from simulator.gateway.engine import Engine
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach
-from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, SIPS, STATUSES, TRADES
+from simulator.gateway.subscriptions import IMBALANCES, KINDS, PHASES, QUOTES, SIPS, STATUSES, TRADES
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 
+FIRST = Wait._fields.index("quotes")
+KINDS_WATCHED = (QUOTES, TRADES, PHASES, STATUSES, IMBALANCES, SIPS)
+"""In the order of a ``Wait``'s fields from FIRST on."""
+PLACES = tuple(KINDS_WATCHED.index(kind) for kind in range(KINDS))
+WATCHED = slice(FIRST, FIRST + KINDS)
+NOTHING: tuple[tuple[int, ...], ...] = ((),) * KINDS
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
 
@@ -51,6 +57,10 @@ class AgentProcess:
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
         self._subscribed: set[tuple[int, int]] = set()
         """What it will hear of; as long as it has not, nothing of it has happened."""
+        self._watched = NOTHING
+        """What the last wait that watched anything did: mostly the next one watches the same, and only ``_lapsed`` is left to do."""
+        self._lapsed: list[tuple[int, int]] = []
+        """Of ``_watched``, what it is not subscribed to any more."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
         self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
@@ -61,12 +71,17 @@ class AgentProcess:
     def on_event(self, kind: int, index: int, ts_ns: int) -> None:
         """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
         self._subscribed.discard((kind, index))
-        wait = self._wait
-        if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes, wait.sips)[kind]:
+        place, wait = PLACES[kind], self._wait
+        if index in self._watched[place]:
+            self._lapsed.append((kind, index))
+        if wait is None or index not in wait[FIRST + place]:  # type: ignore[operator]
             return  # watched for an earlier wait
         arrival_ns = ts_ns + self._latency(kind, index)
         self._due[kind, index] = arrival_ns
-        self._ring_by(arrival_ns)
+        if self._alarm is None:
+            self._alarm = self._clock.alarm(arrival_ns, self._priority, self._wake)
+        else:
+            self._ring_by(arrival_ns)
 
     def _on_coming(self, kind: type, arrival_ns: int) -> None:
         """A message of this kind will arrive then."""
@@ -184,34 +199,39 @@ class AgentProcess:
         now = self._clock.now
         if self._due:
             arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
-            if arrived and min(arrived)[0] < SIPS:
-                return True, self._describe(*min(arrived))
+            first = arrived[0] if len(arrived) == 1 else min(arrived, default=(SIPS, 0))
+            if first[0] < SIPS:
+                return True, self._view.quote_of(first[1]) if first[0] == QUOTES else self._describe(*first)
             for kind, index in arrived:  # rows that have not changed the consolidated quote
                 del self._due[kind, index]
                 self._watch(kind, index)
         return wait.until_ns is not None and wait.until_ns <= now, None
 
     def _describe(self, kind: int, index: int) -> Any:
-        """What has just arrived."""
+        """What has just arrived, but for a quote."""
         if kind == PHASES:
             return PhaseChange(*self._view.phase_of(index), self._view.venues[index])
         if kind == STATUSES:
             return Status(*self._view.status_of(index), *self._reach.named(index))
         if kind == IMBALANCES:
             return self._view.imbalance_of(index)
-        return self._view.quote_of(index) if kind == QUOTES else self._view.trade_of(index)
+        return self._view.trade_of(index)
 
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
-        if not (wait.quotes or wait.trades or wait.phases or wait.statuses or wait.imbalances or wait.sips):
+        watched: Any = wait[WATCHED]
+        if watched == self._watched:
+            if not self._lapsed:
+                return
+            lapsed, self._lapsed = self._lapsed, []
+        elif watched == NOTHING:
             return
-        for kind, indices in (
-            (QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases), (STATUSES, wait.statuses), (IMBALANCES, wait.imbalances),
-            (SIPS, wait.sips),
-        ):  # fmt: skip
-            for index in indices:
-                self._watch(kind, index)
+        else:
+            self._watched, self._lapsed = watched, []
+            lapsed = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
+        for kind, index in lapsed:
+            self._watch(kind, index)
 
     def _watch(self, kind: int, index: int) -> None:
         """For the next one of these."""
@@ -222,6 +242,7 @@ class AgentProcess:
             self._subscriptions.begin(kind, index, self)
             self._subscribed.add((kind, index))
         else:
+            self._lapsed.append((kind, index))
             self._due[kind, index] = coming_ns + self._latency(kind, index)
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
