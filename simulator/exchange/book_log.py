@@ -156,7 +156,7 @@ class Prints:
         if new > FEW or new > made:
             return None
         size: int = ring.shape[1]  # type: ignore[index]
-        rows = []
+        rows: list[tuple[int, ...]] = []
         for n in range(made - new, made):
             r = n % size
             if (ts_ns := ring[b, r, 0]) > until_ns:
@@ -234,7 +234,7 @@ class QuoteRows:
         if new > FEW or new > made:
             return None
         size: int = stamps.shape[1]  # type: ignore[index]
-        units, rows = facts[b, TAPE_TICK], []
+        units, rows = int(facts[b, TAPE_TICK]), list[tuple[int, ...]]()
         for n in range(made - new, made):
             r = n % size
             if (ts_ns := stamps[b, r]) > until_ns:
