@@ -10,7 +10,7 @@ from simulator.agents.auction_crosser import Cross, auction_crosser
 from simulator.clock import CROSS, NOTICE, Clock
 from simulator.exchange.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.exchange.imbalances import tell
-from simulator.exchange.notice_board import ImbalanceNotice, NoticeBoard
+from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
 from simulator.exchange.venue import Venue
 from simulator.flow import Flow
@@ -18,6 +18,7 @@ from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
 from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, Side
 from simulator.rng import of_symbol, stream
+from simulator.venue_notices import Imbalance
 
 REOPENS_WITHIN_NS = 300 * NS_PER_MS
 SESSION_CROSSES = (CrossKind.OPEN, CrossKind.CLOSE)
@@ -120,7 +121,7 @@ class Auctions:
             if not (rule.if_changed and self._is_known(book, notice)):
                 self._board.tell_imbalance(book, notice)
 
-    def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> ImbalanceNotice:
+    def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> Imbalance:
         """What the listing venue would tell now of the symbol's cross."""
         book = k * self._exchange.venues + self._listings[k]
         quote = self._exchange.best_now(book)
@@ -152,7 +153,7 @@ class Auctions:
         close = closes[-1] if closes else dollars_to_ticks(self._scenario.prices[symbol.name].close, symbol.tick_units)
         return (max if side == Side.BUY else min)(reference, close)
 
-    def _is_known(self, book: int, notice: ImbalanceNotice) -> bool:
+    def _is_known(self, book: int, notice: Imbalance) -> bool:
         """Whether it says what the last one said; while nothing waits for the cross, its reference price does not count."""
         past = self._board.imbalances[book]
         fields = slice(1, None if notice.paired or notice.imbalance else 5)

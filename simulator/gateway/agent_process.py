@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any
 
 from simulator.agents.interface import Wait
-from simulator.agents.messages import PhaseChange, Status
+from simulator.agents.messages import PhaseChange
 from simulator.clock import Alarm
 from simulator.errors import AgentError, MarketSimError
 from simulator.flow import NEVER_NS
@@ -212,7 +212,7 @@ class AgentProcess:
         if kind == PHASES:
             return PhaseChange(*self._view.phase_of(index), self._view.venues[index])
         if kind == STATUSES:
-            return Status(*self._view.status_of(index), *self._reach.named(index))
+            return self._view.status_of(index)
         if kind == IMBALANCES:
             return self._view.imbalance_of(index)
         return self._view.trade_of(index)

@@ -8,10 +8,9 @@ from itertools import repeat
 from typing import Any
 
 from simulator.agents.interface import Wait
-from simulator.agents.messages import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade
+from simulator.agents.messages import Message, OwnOrder, Quote, SipQuote, Trade
 from simulator.errors import AgentError
 from simulator.exchange.book_log import Prints, QuoteRows
-from simulator.exchange.notice_board import NO_STATUS, ImbalanceNotice, StatusNotice
 from simulator.gateway.day_times import nanoseconds
 from simulator.gateway.engine import Engine
 from simulator.gateway.own_orders import OwnOrders
@@ -22,6 +21,7 @@ from simulator.gateway.streams import Coming, NoticeStream, RowStream, Source, S
 from simulator.gateway.subscriptions import IMBALANCES, STATUSES
 from simulator.records import OrderType, Phase, Side
 from simulator.tape.columns import ALL_ROWS, RING_ROWS
+from simulator.venue_notices import NO_STATUS, Imbalance, Status
 
 SIDES = tuple(Side)
 
@@ -110,7 +110,7 @@ class LatentMarketView:
 
     def status(self, symbol: str, venue: str) -> Status:
         book = self._reach.find(symbol, venue)
-        return Status(*self.status_of(book), *self._reach.named(book))
+        return self.status_of(book)
 
     def last_imbalance(self, symbol: str) -> Imbalance | None:
         book = self._listen(symbol)
@@ -247,9 +247,9 @@ class LatentMarketView:
         return RowStream(self._reach, self._books(symbol, venue), kept, self._exchange.columns.facts)
 
     def _notices(self, books: Sequence[int], kind: int) -> NoticeStream:
-        def told(book: int, notice: StatusNotice | ImbalanceNotice) -> Status | Imbalance:
-            names = self._reach.named(book)
-            return Status(*notice, *names) if isinstance(notice, StatusNotice) else Imbalance(*notice, *names)
+        def told(book: int, notice: Status | Imbalance) -> Status | Imbalance:
+            symbol, venue = self._reach.named(book)
+            return notice._replace(symbol=symbol, venue=venue)
 
         def last(book: int) -> Status | Imbalance:
             return told(book, (self._board.statuses if kind == STATUSES else self._board.imbalances)[book][-1])
@@ -330,20 +330,23 @@ class LatentMarketView:
         seen_ns = self._reach.now_ns - self._reach.latency_ns[venue]
         return next((change for change in reversed(self._venues[venue].phases) if change[0] <= seen_ns), (0, Phase.CLOSED))
 
-    def status_of(self, book: int) -> StatusNotice:
+    def status_of(self, book: int) -> Status:
         """The status of a book as it has reached the agent."""
         statuses = self._board.statuses[book]
         seen_ns = self._reach.seen_ns(book)
-        return next((status for status in reversed(statuses) if status.ts_ns <= seen_ns), NO_STATUS)
+        symbol, venue = self._reach.named(book)
+        heard = next((status for status in reversed(statuses) if status.ts_ns <= seen_ns), NO_STATUS)
+        return heard._replace(symbol=symbol, venue=venue)
 
     def imbalance_of(self, book: int) -> Imbalance | None:
         """The last imbalance that has reached the agent, of those told since it listens."""
         from_ns, seen_ns = self._listens_from[book], self._reach.seen_ns(book)
         heard = (told for told in reversed(self._board.imbalances[book]) if from_ns <= told.ts_ns <= seen_ns)
         last = next(heard, None)
-        return None if last is None else Imbalance(*last, *self._reach.named(book))
+        symbol, venue = self._reach.named(book)
+        return None if last is None else last._replace(symbol=symbol, venue=venue)
 
-    def notices_of(self, book: int, *, imbalances: bool) -> Sequence[StatusNotice | ImbalanceNotice]:
+    def notices_of(self, book: int, *, imbalances: bool) -> Sequence[Status | Imbalance]:
         """All that the agent gets of a book, the newest first, whether or not it has reached it yet."""
         if not imbalances:
             return tuple(reversed(self._board.statuses[book]))
