@@ -67,7 +67,6 @@ SHOWN = 200
 """Stretches of a run whose progress is shown."""
 HTML_SYMBOLS = 10
 IN_THE_MIDDLE = "it was left in the middle of a run"
-SUBSCRIBED = {NOTIFY_QUOTE: (QUOTES, SIPS), NOTIFY_TRADE: (TRADES,)}
 
 
 def stretches(from_ns: int, until_ns: int) -> list[int]:
@@ -420,9 +419,11 @@ class Market(MarketRows, MarketOutcome):
         """Tell the agents what the books have left for them."""
         for row in self._exchange.take_notifications():
             kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
-            if kind in SUBSCRIBED:
-                for what in SUBSCRIBED[kind]:
-                    self._subscriptions.notify(what, b, ts_ns)
+            if kind == NOTIFY_QUOTE:
+                self._subscriptions.notify(QUOTES, b, ts_ns)
+                self._subscriptions.notify(SIPS, b, ts_ns)
+            elif kind == NOTIFY_TRADE:
+                self._subscriptions.notify(TRADES, b, ts_ns)
             elif kind == NOTIFY_EXPIRE:
                 self._owner[row[NOTIFY_OWNER]].on_expiry(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
             else:

@@ -56,11 +56,11 @@ class AgentProcess:
         self._due: dict[tuple[int, int], int] = {}
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
         self._subscribed: set[tuple[int, int]] = set()
-        """What it will hear of; as long as it has not, nothing of it has happened."""
+        """What it hears of; but for ``_moved`` and ``_due``, nothing of it has happened that has not reached it."""
         self._watched = NOTHING
-        """What the last wait that watched anything did: mostly the next one watches the same, and only ``_lapsed`` is left to do."""
-        self._lapsed: list[tuple[int, int]] = []
-        """Of ``_watched``, what it is not subscribed to any more."""
+        """What the last wait that watched anything did: mostly the next one watches the same, and only ``_moved`` is left to do."""
+        self._moved: list[tuple[int, int]] = []
+        """Of ``_watched``, what may have happened since, or what it is not subscribed to: of the others nothing has."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
         self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
@@ -68,20 +68,22 @@ class AgentProcess:
 
     # --- what may wake it ------------------------------------------------------------------------------------------
 
-    def on_event(self, kind: int, index: int, ts_ns: int) -> None:
-        """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
-        self._subscribed.discard((kind, index))
-        place, wait = PLACES[kind], self._wait
-        if index in self._watched[place]:
-            self._lapsed.append((kind, index))
+    def on_event(self, kind: int, index: int, ts_ns: int) -> bool:
+        """Something of what it watches has happened at a book or venue; it hears of it after its latency."""
+        wait, watched, place = self._wait, (kind, index), PLACES[kind]
         if wait is None or index not in wait[FIRST + place]:  # type: ignore[operator]
-            return  # watched for an earlier wait
-        arrival_ns = ts_ns + self._latency(kind, index)
-        self._due[kind, index] = arrival_ns
-        if self._alarm is None:
-            self._alarm = self._clock.alarm(arrival_ns, self._priority, self._wake)
-        else:
-            self._ring_by(arrival_ns)
+            self._subscribed.discard(watched)  # watched for an earlier wait
+            if index in self._watched[place]:
+                self._moved.append(watched)
+            return False
+        if watched not in self._due:  # the first ends the wait; the next wait looks for the others
+            arrival_ns = ts_ns + self._latency(kind, index)
+            self._due[watched] = arrival_ns
+            if self._alarm is None:
+                self._alarm = self._clock.alarm(arrival_ns, self._priority, self._wake)
+            else:
+                self._ring_by(arrival_ns)
+        return True
 
     def _on_coming(self, kind: type, arrival_ns: int) -> None:
         """A message of this kind will arrive then."""
@@ -113,7 +115,9 @@ class AgentProcess:
                 self._sleep(self._wait)
                 return
             self._wait = None
-            self._due.clear()
+            if self._due:
+                self._moved.extend(self._due)
+                self._due.clear()
         self._go_on(value)
 
     def _go_on(self, value: Any) -> None:
@@ -221,38 +225,34 @@ class AgentProcess:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
         watched: Any = wait[WATCHED]
+        moved = self._moved
         if watched == self._watched:
-            if not self._lapsed:
+            if not moved:
                 return
-            lapsed, self._lapsed = self._lapsed, []
         elif watched == NOTHING:
             return
         else:
-            self._watched, self._lapsed = watched, []
-            lapsed = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
-        for kind, index in lapsed:
+            self._subscribed.difference_update(moved)
+            every = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
+            moved = [each for each in every if each not in self._subscribed]
+            self._watched = watched
+        self._moved = []
+        for kind, index in moved:
             self._watch(kind, index)
 
     def _watch(self, kind: int, index: int) -> None:
-        """For the next one of these."""
-        if (kind, index) in self._subscribed:  # of an earlier wait; mostly so: for speed
-            return
-        coming_ns = self._on_its_way(kind, index)
-        if coming_ns is None:
+        """For the next one of these: for that which is on its way already, if there is one."""
+        coming_ns = None if kind == QUOTES and self._view.shows_newest(index) else self._on_its_way(kind, index)
+        if coming_ns is not None:
+            self._due[kind, index] = coming_ns + self._latency(kind, index)
+        elif (kind, index) not in self._subscribed:
             self._subscriptions.begin(kind, index, self)
             self._subscribed.add((kind, index))
-        else:
-            self._lapsed.append((kind, index))
-            self._due[kind, index] = coming_ns + self._latency(kind, index)
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
         """When the first of what has not reached the agent happened, if anything has."""
         seen_ns = self._clock.now - self._latency(kind, index)
-        if kind == QUOTES:
-            if self._view.shows_newest(index):  # mostly so: for speed
-                return None
-            return self._exchange.next_row_after(index, seen_ns)
-        if kind == SIPS:
+        if kind in (QUOTES, SIPS):
             return self._exchange.next_row_after(index, seen_ns)
         if kind == TRADES:
             return self._exchange.next_trade_after(index, seen_ns)

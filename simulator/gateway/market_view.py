@@ -80,7 +80,10 @@ class LatentMarketView:
 
     def shows_newest(self, book: int) -> bool:
         """Whether the newest row of a book has reached the agent, or there is none."""
-        made = self._facts[book, RING_ROWS]
+        facts, last = self._facts, self._looked[book]
+        if last is not None and last[0] == facts[book, ALL_ROWS]:
+            return True
+        made = facts[book, RING_ROWS]
         return not made or self._ring_ts[book, (made - 1) % self._ring] <= self._clock.now - self._latency_ns[book % len(self.venues)]
 
     def nbbo(self, symbol: str) -> tuple[int, int]:
@@ -311,12 +314,13 @@ class LatentMarketView:
         """The best levels of a book as they have reached the agent."""
         # NOTE: books change less often than fast agents look: a look that shows a book's newest row stays good until there is another
         # one; for speed (tests/bench/agents.py).
-        made, last = self._facts[book, ALL_ROWS], self._looked[book]
+        facts, last = self._facts, self._looked[book]
+        made = facts[book, ALL_ROWS]
         if last is not None and last[0] == made:
             return last[1]
-        seen = self._exchange.quote_at(book, self._clock.now - self._latency_ns[book % len(self.venues)])
-        quote = Quote(*seen, *self._names[book])
-        if self.shows_newest(book):
+        seen_ns, today = self._clock.now - self._latency_ns[book % len(self.venues)], facts[book, RING_ROWS]
+        quote = Quote(*self._exchange.quote_at(book, seen_ns), *self._names[book])
+        if not today or quote.ts_ns == self._ring_ts[book, (today - 1) % self._ring]:
             self._looked[book] = made, quote
         return quote
 

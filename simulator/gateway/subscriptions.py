@@ -19,23 +19,23 @@ Listener = Callable[[int, int], None]
 class Waiter(Protocol):
     """Whoever waits."""
 
-    def on_event(self, kind: int, index: int, ts_ns: int) -> None:
-        """The next one has happened: at a venue (PHASES), or of a book (all others)."""
+    def on_event(self, kind: int, index: int, ts_ns: int) -> bool:
+        """One has happened: at a venue (PHASES), or of a book (all others). Returns whether it wants to hear of the next one too."""
 
 
 class Subscriptions:
-    """By (kind, book or venue). A book is watched, and stops the flow, as long as somebody waits for its rows, and once more."""
+    """By (kind, book or venue). A book is watched, and stops the flow, until a row comes that nobody waits for any more."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._waiting: list[dict[int, dict[int, Waiter]]] = [{} for _ in range(KINDS)]
-        """By kind and book or venue; none in the line of what was told: it is watched until it is told and still nobody has come back."""
+        """By kind and book or venue; no line is empty."""
         self._listening: dict[tuple[int, int], list[Listener]] = {}
         self._users: dict[tuple[int, int], int] = {}
         """By (flag, book): how many lines of the two above need it watched."""
 
     def begin(self, kind: int, index: int, waiter: Waiter) -> None:
-        """``waiter`` is told of the next one, once, whether or not it still waits: an agent mostly waits for the same things again."""
+        """``waiter`` is told of each one until it says that it does not want the next: an agent mostly waits for the same things again."""
         waiting = self._waiting[kind].get(index)
         if waiting is not None:
             waiting[id(waiter)] = waiter
@@ -63,11 +63,12 @@ class Subscriptions:
             for listener in tuple(self._listening.get((kind, index), ())):
                 listener(index, ts_ns)
         waiting = self._waiting[kind].get(index)
-        if waiting:
-            self._waiting[kind][index] = {}  # still watched: mostly somebody waits again; for speed
-            for waiter in waiting.values():
-                waiter.on_event(kind, index, ts_ns)
-        elif waiting is not None:
+        if waiting is None:
+            return
+        gone = [key for key, waiter in waiting.items() if not waiter.on_event(kind, index, ts_ns)]
+        for key in gone:
+            del waiting[key]
+        if not waiting:
             del self._waiting[kind][index]
             self._use(kind, index, -1)
 
