@@ -112,3 +112,26 @@ def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
             GROUP BY price ORDER BY price {order} LIMIT 10"""
         found |= {(f"{price:.2f}", f"{size:.0f}") for price, size in duckdb.sql(query).fetchall()}
     return found
+
+
+def test_a_browser_without_event_source_is_told(tmp_path: Path) -> None:
+    """And a page whose run has ended says that; the rest of it stays."""
+    live = LiveServer(["AAPL"])
+    live.start()
+    with launched() as browser, open_page(browser, "about:blank") as (page, said):
+        page.goto(live.address)
+        page.wait_for_selector('body[data-followed="AAPL"]')
+        live.close("The database is gone.")
+        page.wait_for_selector("#said.over:text('The database is gone.')")
+        said.clear()
+    other = LiveServer(["AAPL"])
+    other.start()
+    with launched() as browser:
+        context = browser.new_context()
+        context.add_init_script("delete window.EventSource")
+        page = context.new_page()
+        page.goto(other.address)
+        page.wait_for_selector("#said.over:text('no EventSource')")
+        assert page.locator("#symbol option").all_inner_texts() == ["AAPL"]
+        context.close()
+    other.close()

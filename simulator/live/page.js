@@ -14,7 +14,7 @@ function body(id) { return $(id).tBodies[0]; }
 
 function follow(symbol) {
   if (source) source.close();
-  chosen.symbol = symbol;
+  document.body.dataset.followed = chosen.symbol = symbol;
   frame = null;
   past = new Past();
   source = new EventSource(`frames?symbol=${encodeURIComponent(symbol)}&step=${$("span").value}`);
