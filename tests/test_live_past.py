@@ -29,6 +29,8 @@ def test_a_ring_keeps_the_newest_rows(rows: int) -> None:
         ring.write(ts_ns, numbers[:, 0], numbers[:, 1:])
         kept = [*kept, *zip(ts_ns.tolist(), numbers.tolist(), strict=True)][-rows:]
         assert ring.oldest_ns == (kept[0][0] if kept else None)
+        for count in (0, 1, 5, 100):
+            assert ring.last(count)[1].tolist() == [ts_ns for ts_ns, _ in kept[max(len(kept) - count, 0) :]]
         for since in (0, now - 5, now, now + 1):
             places, times = ring.since(since)
             found = [[a, *b] for a, b in zip(ring.columns[0][places].tolist(), ring.columns[1][places].tolist(), strict=True)]
@@ -106,6 +108,10 @@ def test_whoever_comes_late_sees_what_was(monkeypatch: pytest.MonkeyPatch) -> No
     mine = trades.symbol == number
     times_ms = [ts_ns / NS_PER_MS for ts_ns in trades.ts_ns[mine].tolist()]
     assert [tuple(row[:3]) for row in prints] == list(zip(times_ms, trades.price[mine].tolist(), trades.size[mine].tolist(), strict=True))
+    newest = np.flatnonzero(mine)[-40:]
+    for reach in (1, 50, 10_000):
+        monkeypatch.setattr("simulator.live.past.TAPE_REACH", reach)
+        assert [row[0] for row in camera._recent.tape(number, 40)] == trades.ts_ns[newest].tolist()
     monkeypatch.setattr("simulator.live.past.BOOKS_KEPT", 100)
     few = Recent(market.venues, chosen.levels)
     few.take_books(books)

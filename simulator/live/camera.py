@@ -48,7 +48,8 @@ class Camera:
     def __init__(self, market: Any) -> None:
         """``market``: a ``simulator.market.Market``."""
         self._market = market
-        self._recent = Recent(market.venues, market.scenario.levels)
+        self._venues: tuple[str, ...] = tuple(market.venues)
+        self._recent = Recent(self._venues, market.scenario.levels)
         market.on_batch.append(self._take)
         self._indicated: dict[str, tuple[int, int, list[Frame]]] = {}
         """By symbol: the next cross's time, the second in which it was last looked at, and what was seen of it then and before."""
@@ -63,7 +64,7 @@ class Camera:
     def _tape(self, number: int, scale: int) -> list[list[Any]]:
         """The symbol's, the oldest first: [ms, USD, shares, side, venue]."""
         return [
-            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], self._market.venues[venue]]
+            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], self._venues[venue]]
             for ts_ns, venue, price, size, side in self._recent.tape(number, PRINTS)
         ]
 
@@ -82,7 +83,7 @@ class Camera:
         for v in range(exchange.venues):
             book = place * exchange.venues + v
             sides = [exchange.levels_now(book, side, LEVELS) for side in Side]
-            venues.append({"name": market.venues[v], "bids": _usd(sides[0], usd), "asks": _usd(sides[1], usd)})
+            venues.append({"name": self._venues[v], "bids": _usd(sides[0], usd), "asks": _usd(sides[1], usd)})
             bid, ask = _better(bid, sides[0], 1), _better(ask, sides[1], -1)
         listing = parts.listings[place]
         number = exchange.symbols[place]
@@ -112,7 +113,7 @@ class Camera:
         if not coming or not self._market.scenario.session_pacing:
             return None
         at_ns, kind = min(coming)
-        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S, "venue": self._market.venues[parts.listings[place]]}
+        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S, "venue": self._venues[parts.listings[place]]}
         if at_ns - now_ns <= CROSS_WITHIN_NS:
             found |= self._indication(symbol, kind, at_ns, usd)
         return found
@@ -147,13 +148,13 @@ class Camera:
             position += account.position if k == place else 0
         resting = own.resting_orders()
         mine = [(book, slot) for book, _, slot in resting if book // exchange.venues == place][:ORDERS_MAX]
-        records = [(market.venues[book % exchange.venues], exchange.books.order[book, slot].tolist()) for book, slot in mine]
+        records = [(self._venues[book % exchange.venues], exchange.books.order[book, slot].tolist()) for book, slot in mine]
         done = own.ledger.latest_fills(FILLS_MAX, place * exchange.venues, (place + 1) * exchange.venues)
         return {
             "name": own.spec.name, "position": position, "fills": fills, "worth": round(worth, 2), "open": len(resting),
             "orders": [["BS"[record[META] & 1], round(record[PRICE] * usd, 4), record[SHOWN], venue] for venue, record in records],
             "done": [
-                [ts_ns / NS_PER_MS, "BS"[side], round(price * usd, 4), size, market.venues[book % exchange.venues]]
+                [ts_ns / NS_PER_MS, "BS"[side], round(price * usd, 4), size, self._venues[book % exchange.venues]]
                 for ts_ns, book, side, price, size in done
             ],
         }  # fmt: skip

@@ -18,8 +18,10 @@ from simulator.records import I64, NS_PER_MS, NS_PER_S, MarketDataBatch, TradeBa
 
 LEVELS = 10
 """Of each side that are kept."""
-BOOKS_KEPT, PRINTS_KEPT = 131_072, 32_768
-"""Rows of a worker; at the default rates, a quarter of an hour of them."""
+BOOKS_KEPT, PRINTS_KEPT = 65_536, 32_768
+"""Rows of a worker; of one of two at the default rates, six minutes of them and more."""
+TAPE_REACH = 1_024
+"""Prints that are looked through at first for a symbol's newest ones."""
 SECONDS_MAX = 3_600
 WIDE = 240
 """Columns of a heatmap."""
@@ -67,6 +69,12 @@ class Ring:
             places = np.concatenate((np.arange(older, self._rows), places))
         return places, self._ts_ns[places]
 
+    def last(self, count: int) -> tuple[I64, I64]:
+        """The same of the newest ``count`` rows, or as many as there are."""
+        n = min(count, self._count, self._rows)
+        places: I64 = np.arange(self._count - n, self._count) % self._rows
+        return places, self._ts_ns[places]
+
     @property
     def oldest_ns(self) -> int | None:
         """Time of the oldest row."""
@@ -95,9 +103,13 @@ class Recent:
 
     def tape(self, symbol: int, count: int) -> list[tuple[int, int, int, int, int]]:
         """The symbol's newest prints, the oldest first: time, venue, price as it came, shares, side."""
-        places, ts_ns = self._prints.since(0)
-        mine = np.flatnonzero(self._prints.columns[0][places] == symbol)[-count:]
-        return list(zip(ts_ns[mine].tolist(), *(column[places[mine]].tolist() for column in self._prints.columns[1:]), strict=True))
+        reach = TAPE_REACH
+        while True:  # most often the last few will do
+            places, ts_ns = self._prints.last(reach)
+            mine = np.flatnonzero(self._prints.columns[0][places] == symbol)[-count:]
+            if len(mine) == count or len(places) < reach:
+                return list(zip(ts_ns[mine].tolist(), *(column[places[mine]].tolist() for column in self._prints.columns[1:]), strict=True))
+            reach *= 8
 
     def columns(self, symbol: int, scale: int, now_ns: int) -> tuple[bool, list[Column]]:
         """What is new of a symbol since the last call, the last column of which is told again; first whether it begins anew.
