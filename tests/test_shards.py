@@ -21,9 +21,10 @@ from test_runs import digest_of, rows_of
 from scenarios.launcher import cluster
 from scenarios.launcher.main import command_line
 from scenarios.launcher.shard_report import shard_rows
-from scenarios.launcher.shards import Done, ShardPlan, cut, is_divisible_by_day, share
+from scenarios.launcher.shards import Done, ShardPlan, cut, share
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Shock
+from simulator.inputs.day_parts import is_divisible_by_day
 from simulator.inputs.dealing import expected_rows
 from simulator.inputs.scenario_file import load_scenario
 from writers.stores.store import open_store

@@ -6,12 +6,11 @@ prices carry something from day to day), a shard is all days of a group; symbols
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scenarios.launcher.plan import Plan
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
+from simulator.inputs.day_parts import is_divisible_by_day, part_of
 from simulator.inputs.dealing import symbol_groups
 from simulator.inputs.run_record import RunRecord
 from simulator.inputs.sessions import continuous_days, trading_days
@@ -98,12 +98,6 @@ class Done(_Strict):
     made_on: str
 
 
-def is_divisible_by_day(scenario: Scenario) -> bool:
-    """Whether a day knows nothing of the days before it."""
-    carries = scenario.agents or scenario.shocks or scenario.refreshes
-    return not carries and not any(bracket.is_exact for bracket in scenario.prices.values())
-
-
 def cut(scenario: Scenario) -> tuple[dict[str, tuple[str, ...]], dict[str, Piece]]:
     """The groups, and the shards in order of time, then of groups."""
     groups = {f"g{n:03}": tuple(group) for n, group in enumerate(symbol_groups(scenario), 1)}
@@ -156,10 +150,8 @@ def _deciding(record: RunRecord) -> dict[str, Any]:
 
 
 def scenario_of(scenario: Scenario, shard: Shard) -> Scenario:
-    """The scenario in the shard's time; its prices are dated as those of the whole run are, so that the day's path is the same."""
-    before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
-    prices = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
-    return replace(scenario, start_ns=shard.start_ns, end_ns=shard.end_ns, prices=prices)
+    """The scenario in the shard's time."""
+    return part_of(scenario, shard.start_ns, shard.end_ns)
 
 
 def share(wanted: ShardPlan, k: int, n: int) -> list[Shard]:
