@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,12 @@ class _File:
 class ParquetSink:
     """Writes into an existing folder (see ``prepare_folder``)."""
 
-    def __init__(self, folder: Path, present: Collection[tuple[str, int]] = ()) -> None:
-        """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is."""
+    def __init__(
+        self, folder: Path, present: Collection[tuple[str, int]] = (), shape: Callable[[Any], Any] = lambda rows: rows
+    ) -> None:
+        """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is. ``shape``: gives a
+        ``pyarrow.Table`` of rows the columns that the files are to have."""
+        self._shape = shape
         self._folder = Path(folder)
         self._present = frozenset(present)
         self._run: RunInfo | None = None
@@ -135,7 +139,7 @@ class ParquetSink:
             file = None
         if (self._hours[table].shown.name, hour) in self._present:
             return
-        rows = to_table(batch, self._run)
+        rows = self._shape(to_table(batch, self._run))
         if file is None:
             file = _File(self._hours[table].part(hour), rows.schema)
             self._files[table] = (hour, file)

@@ -141,6 +141,11 @@ class Flags(BaseModel):
         "tcp://host:8786 (pip install '.[cluster]') (default: none).",
     )  # fmt: skip
 
+    table_format: Literal["none", "delta"] = Field(
+        "none", description="With shards: none, Parquet files by date and hour; delta, the same as Delta tables, one commit a shard "
+        "(pip install '.[delta]').",
+    )  # fmt: skip
+
     mode: Literal["faster-than-life", "real-time"] = Field(
         "faster-than-life", description="faster-than-life: as fast as the machine allows; real-time: rows carry the wall clock's time."
     )
@@ -220,7 +225,7 @@ GROUPS = {
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
-    "Many machines (docs/scale.md)": ("shard", "plan_shards", "cluster"),
+    "Many machines (docs/scale.md)": ("shard", "plan_shards", "cluster", "table_format"),
     "Output": ("writer", "venue", "out", "overwrite", "report", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
@@ -307,6 +312,7 @@ def _check_together(flags: Flags) -> None:
         ),
         ("view", flags.is_cut and flags.view != "false", "shards are made one after the other", "Leave it out."),
         ("shard", flags.shard is not None and flags.cluster is not None, "--cluster makes all shards", "Leave out one of the two."),
+        ("table_format", flags.table_format != "none" and not flags.is_cut, "it is for shards", "Add --shard 1/1, or leave it out."),
         (
             "out", "://" in flags.out and not flags.is_cut, "a store takes whole shards", "Add --shard 1/1, or name a folder.",
         ),

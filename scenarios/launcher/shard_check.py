@@ -6,10 +6,12 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-from scenarios.launcher.shards import DONE, PLAN, ShardPlan, faults_of, read_done, read_plan
+from scenarios.launcher.shard_tables import table_faults
+from scenarios.launcher.shards import DONE, PLAN, Done, ShardPlan, faults_of, read_done, read_plan
 from simulator.errors import InputError, explain
 from simulator.inputs.manifest import FORMAT, MANIFEST, Manifest
 from simulator.tape.digest import combine
+from writers.stores.delta import LOG
 from writers.stores.store import Store
 
 
@@ -42,8 +44,9 @@ def verify(store: Store, *, reads_files: bool = True) -> Verdict:
         raise InputError(explain("verify", store.where, f"{PLAN} is not there or cannot be read", remedy))
     verdict = Verdict(plan)
     folders = [f"equities_{table}{plan.suffix}" for table in plan.tables]
-    sizes = {key: size for folder in (*folders, "agents") for key, size in store.sizes(folder).items()}
+    sizes = {key: size for folder in (*folders, "agents") for key, size in store.sizes(folder).items() if f"/{LOG}/" not in key}
     expected: set[str] = set()
+    notes: dict[str, Done] = {}
     for shard in plan.pieces():
         done = read_done(store, shard.name)
         faults = faults_of(done, plan.identity, sizes)
@@ -58,12 +61,14 @@ def verify(store: Store, *, reads_files: bool = True) -> Verdict:
         verdict.faults += [f"shard {shard.name}: {fault}" for fault in faults]
         if done is not None and not faults:
             verdict.done += 1
+            notes[shard.name] = done
             verdict.rows.update(done.rows)
             verdict.files += len(done.files)
             verdict.bytes += sum(file.bytes for file in done.files)
             verdict.seconds += done.seconds
     others = sorted(sizes.keys() - expected)
     verdict.faults += [f"{path}: no shard that is done lists it, and its rows would be read too" for path in others]
+    verdict.faults += table_faults(plan, notes, store)
     known = {PLAN, *(f"{DONE}/{name}.json" for name in plan.shards)}
     verdict.faults += [f"{key}: it is no note of a shard of this run" for key in sorted(store.sizes(DONE).keys() - known)]
     return verdict

@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scenarios.launcher.row_counts import RowCounter
+from scenarios.launcher.shard_tables import Commits, not_committed
 from scenarios.launcher.shards import DONE, FORMAT, Done, File, Shard, ShardPlan, faults_of, read_done, scenario_of
 from simulator.inputs.config import Scenario
 from simulator.records import NS_PER_MINUTE
 from simulator.tape.digest import combine
 from simulator.tape.sink import RunInfo
+from writers.stores.delta import delta_rows
 from writers.stores.store import Store
 
 STRETCH_NS = NS_PER_MINUTE
@@ -37,14 +39,17 @@ def run_shard(scenario: Scenario, wanted: ShardPlan, shard: Shard, store: Store,
     scratch = store.scratch.new()
     scratch.mkdir()
     try:
-        rows, parts = _simulate(scenario_of(scenario, shard), wanted.suffix, shard, scratch, stop)
+        rows, parts = _simulate(scenario_of(scenario, shard), wanted, shard, scratch, stop)
+        tables = Commits(wanted, shard, store)
         files = []
         for path in sorted(path for path in scratch.rglob("*") if path.is_file()):
             key = published_name(path.relative_to(scratch).as_posix(), shard)
             files.append(File(path=key, bytes=path.stat().st_size, rows=_rows_in(path), sha256=sha256_of(path)))
             if stop():
                 raise Stopped
+            tables.note(path, key)
             store.put_file(path, key)
+        tables.commit()
         done = Done(
             format=FORMAT, shard=shard.name, identity=wanted.identity, digest=combine(parts, wanted.symbols, wanted.tables),
             digest_parts={"/".join(key): part for key, part in sorted(parts.items())}, rows=rows, files=tuple(files),
@@ -65,19 +70,23 @@ def unfinished(wanted: ShardPlan, shards: Sequence[Shard], store: Store) -> list
     for table in wanted.tables:
         sizes |= store.sizes(f"equities_{table}{wanted.suffix}")
     sizes |= store.sizes("agents")
-    todo = []
+    todo, notes = [], {}
     for shard in shards:
         done = read_done(store, shard.name) if f"{DONE}/{shard.name}.json" in there else None
         if faults_of(done, wanted.identity, sizes):
             todo.append(shard)
-    return todo
+        elif done is not None:
+            notes[shard.name] = done
+    lost = not_committed(wanted, notes, store)
+    return [shard for shard in shards if shard in todo or shard.name in lost]
 
 
 def is_done(wanted: ShardPlan, shard: Shard, store: Store) -> bool:
     """The same of one shard, by asking for its objects alone."""
     done = read_done(store, shard.name)
     sizes = {file.path: store.size(file.path) for file in done.files} if done is not None else {}
-    return not faults_of(done, wanted.identity, {path: size for path, size in sizes.items() if size is not None})
+    faults = faults_of(done, wanted.identity, {path: size for path, size in sizes.items() if size is not None})
+    return not faults and done is not None and not not_committed(wanted, {shard.name: done}, store)
 
 
 def published_name(path: str, shard: Shard) -> str:
@@ -87,14 +96,14 @@ def published_name(path: str, shard: Shard) -> str:
 
 
 def _simulate(
-    scenario: Scenario, suffix: str, shard: Shard, scratch: Path, stop: Callable[[], bool]
+    scenario: Scenario, wanted: ShardPlan, shard: Shard, scratch: Path, stop: Callable[[], bool]
 ) -> tuple[dict[str, int], dict[tuple[str, str, str], str]]:
     from simulator.market import Market  # loads numba
     from writers.parquet import ParquetSink
     from writers.results import write_results
 
-    counter = RowCounter(ParquetSink(scratch))
-    counter.open(RunInfo.of(scenario, suffix=suffix))
+    counter = RowCounter(ParquetSink(scratch, shape=delta_rows) if wanted.table_format == "delta" else ParquetSink(scratch))
+    counter.open(RunInfo.of(scenario, suffix=wanted.suffix))
     is_closed = False
     try:
         market = Market(scenario, counter, worker_symbols=shard.symbols)

@@ -24,6 +24,7 @@ from simulator.inputs.run_record import RunRecord
 from simulator.inputs.sessions import continuous_days, trading_days
 from writers.stores.store import Store
 
+TableFormat = Literal["none", "delta"]
 FORMAT: Literal["equities-market-simulator/shards/1"] = "equities-market-simulator/shards/1"
 DONE = "_done"
 PLAN = f"{DONE}/plan.json"
@@ -59,6 +60,7 @@ class ShardPlan(_Strict):
     identity: str
     """Of all that decides the rows, versions too; not of the places of files."""
     suffix: str
+    table_format: TableFormat = "none"
     tables: tuple[str, ...]
     symbols: tuple[str, ...]
     """Of the universe."""
@@ -132,7 +134,7 @@ def plan_shards(plan: Plan) -> ShardPlan:
     record = plan.record()
     groups, pieces = cut(scenario)
     return ShardPlan(
-        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, tables=scenario.tables,
+        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, table_format=flags.table_format, tables=scenario.tables,
         symbols=tuple(symbol.name for symbol in scenario.universe.symbols), groups=groups, shards=pieces, record=record,
     )  # fmt: skip
 
@@ -184,7 +186,7 @@ def enter(store: Store, wanted: ShardPlan) -> None:
         there = read_plan(store)  # another machine may have written at the same moment
         if there is None:
             raise InputError(explain("--out", store.where, f"{PLAN} was written and is not there", "Check the store's rights to read."))
-    if there.identity != wanted.identity or there.suffix != wanted.suffix:
+    if any(getattr(there, name) != getattr(wanted, name) for name in ("identity", *HOW)):
         limit = f"its shards are of another run: {differences(there, wanted)}"
         raise InputError(explain("--out", store.where, limit, "Name another folder, or give that run's command, on the same versions."))
 
@@ -200,10 +202,15 @@ def read_plan(store: Store) -> ShardPlan | None:
         return None
 
 
+HOW = ("suffix", "table_format")
+"""What of a plan decides the files besides the rows."""
+
+
 def differences(there: ShardPlan, here: ShardPlan) -> str:
     """The first few things that differ between two runs, in words."""
-    if there.suffix != here.suffix:
-        return f"suffix {there.suffix!r} there, {here.suffix!r} here"
+    for name in HOW:
+        if getattr(there, name) != getattr(here, name):
+            return f"{name} {getattr(there, name)!r} there, {getattr(here, name)!r} here"
     before, now = _deciding(there.record), _deciding(here.record)
     lines = list(_different(before, now, ""))
     return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
