@@ -16,6 +16,7 @@ from scenarios.launcher.row_counts import RowCounter
 from scenarios.launcher.shard_tables import Commits, not_committed
 from scenarios.launcher.shards import DONE, FORMAT, Done, File, Shard, ShardPlan, faults_of, read_done, scenario_of
 from simulator.inputs.config import Scenario
+from simulator.inputs.leftovers import cleared
 from simulator.records import NS_PER_MINUTE
 from simulator.tape.digest import combine
 from simulator.tape.sink import RunInfo
@@ -39,7 +40,8 @@ def run_shard(scenario: Scenario, wanted: ShardPlan, shard: Shard, store: Store,
     scratch = store.scratch.new()
     scratch.mkdir()
     try:
-        rows, parts = _simulate(scenario_of(scenario, shard), wanted, shard, scratch, stop)
+        with cleared():
+            rows, parts = _simulate(scenario_of(scenario, shard), wanted, shard, scratch, stop)
         tables = Commits(wanted, shard, store)
         files = []
         for path in sorted(path for path in scratch.rglob("*") if path.is_file()):

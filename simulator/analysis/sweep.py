@@ -19,6 +19,7 @@ from simulator.analysis.run_store import Naming, RunStore
 from simulator.analysis.variation import RUNS_MAX, combinations, parse_seeds, varied
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.config import Scenario
+from simulator.inputs.leftovers import cleared
 from simulator.inputs.scenario_file import load_scenario
 from simulator.market import Market
 from simulator.simulation import load_kernels
@@ -204,7 +205,11 @@ def outcome(market: Market) -> dict[str, float]:
 
 
 def _measured(task: _Task) -> dict[str, float]:
-    scenario, measure = task
+    with cleared():
+        return _measure(*task)
+
+
+def _measure(scenario: Scenario, measure: Measure | None) -> dict[str, float]:
     try:
         market = Market(scenario, NullSink() if measure is None else None)
         market.run_until(scenario.end_ns)

@@ -40,11 +40,12 @@ class RecentStates:
             history=scenario.history,
             max_orders=scenario.max_orders,
         )
+        scales = scenario.price_scales  # found for all symbols of the universe, so once
         for b in range(count):
             i = self.symbols[b // self.venues]
             facts = self.columns.facts[b]
             facts[SYMBOL], facts[VENUE], facts[TICK_UNITS] = i, b % self.venues, universe.symbols[i].tick_units
-            facts[TAPE_TICK] = universe.symbols[i].tick_units // scenario.price_scales[i]
+            facts[TAPE_TICK] = universe.symbols[i].tick_units // scales[i]
         self.sip_delays_ns = [venue.sip_delay_ns + PROCESSOR_NS for venue in universe.venues]
         """By venue: from a change of its book until the consolidated quote that has it is published."""
         self.lots = [1] * len(self.symbols)
