@@ -8,6 +8,7 @@ would do as well, and a job array does it without any (docs/scale.md).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -17,17 +18,22 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from scenarios.launcher.kernels import load_kernels
+from scenarios.launcher.shard_check import end_if_whole
 from scenarios.launcher.shard_run import is_done, run_shard, unfinished
+from scenarios.launcher.shard_window import day_numbers, horizon
 from scenarios.launcher.shards import Shard, ShardPlan, differences, enter, identity_of, read_plan
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.versions import versions
 from writers.stores.store import Store, open_store
+
+if TYPE_CHECKING:
+    from scenarios.launcher.shard_database import ShardRows  # with the client: only for those who use it
 
 RETRIES = 5
 """Of a task that fails with an error of the store, say; a node that is lost with its worker is another matter."""
@@ -59,7 +65,7 @@ def make_shard(out: str, identity: str, name: str) -> Made:
     shard = next(piece for piece in plan.pieces() if piece.name == name)
     if is_done(plan, shard, store):
         return Made(name, 0, time.monotonic() - started_s, platform.node(), True)
-    done = run_shard(scenario, plan, shard, store)
+    done = run_shard(scenario, plan, shard, store, database=_rows_of(out, identity) if plan.database is not None else None)
     return Made(name, sum(done.rows.values()), time.monotonic() - started_s, platform.node(), False)
 
 
@@ -79,6 +85,19 @@ def _run_of(out: str, identity: str) -> tuple[ShardPlan, Scenario]:
     return plan, plan.record.to_scenario()
 
 
+@lru_cache(maxsize=1)
+def _rows_of(out: str, identity: str) -> ShardRows:
+    """The database of the run, opened once a process; it lets go of the tables when the process ends."""
+    from scenarios.launcher.shard_database import ShardRows, connection_to
+
+    plan, _ = _run_of(out, identity)
+    assert plan.database is not None
+    rows = ShardRows(connection_to(plan.database), plan, plan.database)
+    rows.prepare()
+    atexit.register(rows.close)
+    return rows
+
+
 def prepare_node() -> str:
     """Once a node before its shards: compile the kernels, if they are not there, so that no two processes do it at once."""
     load_kernels(Console(stderr=True))
@@ -95,6 +114,26 @@ def run_on_cluster(address: str, wanted: ShardPlan, store: Store, console: Conso
         raise InputError(explain("--cluster", address, "must be local, or a scheduler's address", "For example tcp://10.0.0.5:8786."))
     store.scratch.sweep()
     enter(store, wanted)
+    with contextlib.ExitStack() as ends:
+        database = _own_rows(wanted, ends) if wanted.database is not None else None
+        code = _all_rounds(distributed, address, wanted, store, console, workers)
+        if code == 0 and database is not None:
+            end_if_whole(store, database)
+    return code
+
+
+def _own_rows(wanted: ShardPlan, ends: contextlib.ExitStack) -> ShardRows:
+    """The database, from here: what is wrong with it is said before anybody works."""
+    from scenarios.launcher.shard_database import ShardRows, connection_to
+
+    assert wanted.database is not None
+    rows = ShardRows(connection_to(wanted.database), wanted, wanted.database)
+    ends.callback(rows.close)
+    rows.prepare()
+    return rows
+
+
+def _all_rounds(distributed: Any, address: str, wanted: ShardPlan, store: Store, console: Console, workers: int) -> int:
     started_s, rows = time.monotonic(), 0
     for round_ in range(ROUNDS):
         todo = unfinished(wanted, wanted.pieces(), store)
@@ -148,9 +187,23 @@ def _round(
             raise InputError(explain("A node of the cluster", host, limit, "Install it there, the same version as here."))
         if error is not None:
             raise error
-    futures = {client.submit(make_shard, out, wanted.identity, shard.name, pure=False, retries=RETRIES): shard for shard in todo}
+    futures: dict[Any, Shard] = {}
     rows, count, faults = 0, 0, []
-    for future in distributed.as_completed(futures):
+    waiting, running = list(todo), distributed.as_completed()
+    done = wanted.shards.keys() - {shard.name for shard in todo}
+
+    def submit() -> None:
+        """All, or those of the days that a database is to see now."""
+        end = horizon(wanted, done) if wanted.database is not None else len(wanted.shards)
+        while waiting and days[waiting[0].name] < end:
+            shard = waiting.pop(0)
+            future = client.submit(make_shard, out, wanted.identity, shard.name, pure=False, retries=RETRIES)
+            futures[future] = shard
+            running.add(future)
+
+    days = day_numbers(wanted)
+    submit()
+    for future in running:
         count += 1
         shard = futures[future]
         if future.status == "cancelled":
@@ -161,6 +214,8 @@ def _round(
             faults.append(f"shard {shard.name}: {error if known else f'{type(error).__name__}: {error}'}")
             continue
         made = future.result()
+        done |= {shard.name}
+        submit()
         rows += made.rows
         what = "done by another" if made.was_done else f"{made.rows:,} rows in {made.seconds:.1f} s"
         _say(console, f"{shard.name}: {what} on {made.node} ({count} of {len(todo)})")

@@ -217,7 +217,8 @@ def _prices(
         return prices_at(history.mids, names, others), [f"{what} go on from the last mid prices of the database."]
     if file is not None and flags.prices is None and (inline := file.price_table(tuple(names))) is not None:
         return inline, []
-    return reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario)), []
+    asks_yahoo = flags.writer == "questdb" and not flags.is_cut  # many machines must begin with the same prices
+    return reference_prices(flags.prices or ("yahoo" if asks_yahoo else "builtin"), names, _dates(scenario)), []
 
 
 def _file(flags: Flags) -> ScenarioFile | None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scenarios.launcher.flags import Flags
 from scenarios.launcher.plan import Plan
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
@@ -53,6 +54,22 @@ class Piece(_Strict):
     group: str
 
 
+class DatabasePlace(_Strict):
+    """The QuestDB that all machines send to, over http. Its secrets are in no plan: each machine has them in its environment."""
+
+    host: str
+    pg_port: int
+    http_port: int
+    user: str
+    tls: bool
+    tls_verify: bool
+    tls_roots: str
+    short_ttl: bool
+    create_views: Literal["true", "false", "after"]
+    pause_rows: int
+    resume_rows: int
+
+
 class ShardPlan(_Strict):
     """``_done/plan.json``: the run that all shards of a folder are pieces of."""
 
@@ -61,6 +78,8 @@ class ShardPlan(_Strict):
     """Of all that decides the rows, versions too; not of the places of files."""
     suffix: str
     table_format: TableFormat = "none"
+    database: DatabasePlace | None = None
+    """Where the rows go, if not into files."""
     tables: tuple[str, ...]
     symbols: tuple[str, ...]
     """Of the universe."""
@@ -119,7 +138,10 @@ def plan_shards(plan: Plan) -> ShardPlan:
     """How a run is cut. Raises ``InputError`` for one that cannot be."""
     flags, scenario = plan.flags, plan.scenario
     for name, is_wrong, limit, remedy in (
-        ("writer", flags.writer != "parquet", "shards are written as Parquet", "Leave it out."),
+        ("writer", flags.writer not in ("parquet", "questdb"), "shards are written as Parquet or into QuestDB", "Leave it out."),
+        ("table_format", flags.writer == "questdb" and flags.table_format != "none", "a database has no files", "Leave it out."),
+        ("protocol", flags.protocol != "http", "tcp does not say what has arrived", "Use --protocol http."),
+        ("host", flags.host == "embedded", "many machines send there, and an embedded server is one run's", "Start a server of its own."),
         ("mode", flags.mode == "real-time", "shards are simulated in any order", "Leave it out."),
         ("speed", flags.speed is not None, "shards are simulated as fast as may be", "Leave it out."),
         ("incremental", flags.incremental, "shards that are done are skipped anyway", "Leave it out: give the same command again."),
@@ -134,9 +156,14 @@ def plan_shards(plan: Plan) -> ShardPlan:
     record = plan.record()
     groups, pieces = cut(scenario)
     return ShardPlan(
-        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, table_format=flags.table_format, tables=scenario.tables,
+        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, table_format=flags.table_format,
+        database=_place(flags) if flags.writer == "questdb" else None, tables=scenario.tables,
         symbols=tuple(symbol.name for symbol in scenario.universe.symbols), groups=groups, shards=pieces, record=record,
     )  # fmt: skip
+
+
+def _place(flags: Flags) -> DatabasePlace:
+    return DatabasePlace.model_validate({name: getattr(flags, name) for name in DatabasePlace.model_fields})
 
 
 def identity_of(record: RunRecord) -> str:
@@ -202,7 +229,7 @@ def read_plan(store: Store) -> ShardPlan | None:
         return None
 
 
-HOW = ("suffix", "table_format")
+HOW = ("suffix", "table_format", "database")
 """What of a plan decides the files besides the rows."""
 
 
@@ -210,10 +237,14 @@ def differences(there: ShardPlan, here: ShardPlan) -> str:
     """The first few things that differ between two runs, in words."""
     for name in HOW:
         if getattr(there, name) != getattr(here, name):
-            return f"{name} {getattr(there, name)!r} there, {getattr(here, name)!r} here"
+            return "; ".join(_different(_plain(getattr(there, name)), _plain(getattr(here, name)), name))
     before, now = _deciding(there.record), _deciding(here.record)
     lines = list(_different(before, now, ""))
     return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+
+
+def _plain(value: object) -> object:
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def _different(before: Any, now: Any, place: str) -> list[str]:

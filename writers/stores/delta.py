@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from simulator.errors import InputError, SinkError, explain
+from writers.stores.store import pause_s
 
 LOG = "_delta_log"
 PARTITIONS = ("date", "hour")
@@ -149,7 +149,7 @@ class DeltaTable:
                 if n + 1 == TRIES or isinstance(error, PermissionError) or any(word in said for word in FORBIDDEN):
                     remedy = "Start the command again: shards that are in the table stay there once."
                     raise SinkError(f"{self.where}: the Delta table cannot be written or read: {said}. {remedy}") from error
-                time.sleep(min(WAIT_S * 1.5**n, WAIT_MOST_S) * (0.5 + random.SystemRandom().random()))
+                time.sleep(pause_s(n, WAIT_S, WAIT_MOST_S))
         raise AssertionError
 
 
