@@ -137,8 +137,8 @@ class Flags(BaseModel):
         None, description="Say what each of so many machines would make, with rows, bytes and core-hours, and run nothing (default: none)."
     )
     cluster: str | None = Field(
-        None, description="Make all shards by a Dask cluster: local (a process a core of this machine), or the address of a scheduler, "
-        "tcp://host:8786 (pip install '.[cluster]') (default: none).",
+        None, description="Make all shards by a Dask cluster: local (a process a core of this machine), slurm (as many jobs as "
+        "--processes), or the address of a scheduler, tcp://host:8786 (pip install '.[cluster]') (default: none).",
     )  # fmt: skip
 
     table_format: Literal["none", "delta"] = Field(

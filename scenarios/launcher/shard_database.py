@@ -15,7 +15,7 @@ from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.secrets import secret
 from scenarios.launcher.shards import DatabasePlace, Done, Shard, ShardPlan
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import FORMAT, Manifest
+from simulator.inputs.manifest import FORMAT, Manifest
 from simulator.records import BASE_TABLES
 from writers.questdb import resume, runs, schema
 from writers.questdb.claims import Claim
