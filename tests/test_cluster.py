@@ -117,6 +117,21 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_files(home: Path, tmp_path
     assert state(out) == state(home / "plain-mine")
 
 
+def test_a_cluster_of_our_own_starts_a_lost_worker_again(home: Path, tmp_path: Path) -> None:
+    import psutil
+
+    out = tmp_path / "out"
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    thread, came = in_thread(lambda: run("local", home, out, workers=1))
+    wait_for_a_shard(out, came)
+    workers = [child for child in psutil.Process().children(recursive=True) if child.pid not in before and "spawn_main" in " ".join(child.cmdline())]
+    assert len(workers) == 1
+    workers[0].kill()
+    thread.join(300)
+    assert came == [0]
+    assert state(out) == state(home / "plain-mine")
+
+
 def test_a_scheduler_that_is_lost_is_looked_for_and_what_is_not_done_is_handed_out_again(home: Path, tmp_path: Path) -> None:
     out, port = tmp_path / "out", free_port()
     with nodes(2, tmp_path) as there:
