@@ -86,12 +86,15 @@ function drawHeat(canvas, past, tick, venue, venues, clock, fills) {
   context.setLineDash([]);
   context.lineWidth = 1;
   context.fillStyle = context.strokeStyle = colour("--ink");
+  const many = columns.reduce((sum, column) => sum + column.prints.length, 0), small = 0.7 * Math.max(0.3, Math.min(1, Math.sqrt(300 / (many + 1))));
+  context.globalAlpha = 0.4 + 0.6 * small;
   for (const column of columns) for (const [ms, price, size, side, at] of column.prints) {
     if (venue && at !== venue) continue;
-    const r = Math.min(2 + Math.log2(1 + size / 100), 8) * 0.7, up = side === "B" ? 1 : -1, px = x(ms / 1000), py = y(price / UNITS);
+    const r = Math.min(2 + Math.log2(1 + size / 100), 8) * small, up = side === "B" ? 1 : -1, px = x(ms / 1000), py = y(price / UNITS);
     context.beginPath(); context.moveTo(px - r, py + up * r); context.lineTo(px, py - up * r); context.lineTo(px + r, py + up * r); context.closePath();
     if (up > 0) context.fill(); else context.stroke();
   }
+  context.globalAlpha = 1;
   context.fillStyle = colour("--own");
   for (const [ms, , price] of fills) {
     const px = x(ms / 1000), py = y(price);
