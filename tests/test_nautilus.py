@@ -235,6 +235,22 @@ def test_conversion_and_several_processes_give_the_same_bytes(opening: Made, wri
     assert command_line(words) == 0
 
 
+def test_what_waits_for_a_row_group_is_put_aside_and_the_bytes_are_the_same(
+    opening: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With groups of fewer rows, so that there are several; nothing in memory, a little, all."""
+    monkeypatch.setattr("writers.nautilus.files.ROWS", 100)
+    found = []
+    for held in (0, 40_000, 10**9):
+        monkeypatch.setattr("writers.nautilus.files.HELD_MAX", held)
+        opening.write(NautilusSink(tmp_path / str(held), symbols=("AAPL", "JPM"), venues="NASDAQ"))
+        found.append(contents(tmp_path / str(held)))
+    assert found[0] == found[1] == found[2]
+    (path,) = (tmp_path / "0" / "nautilus" / "data" / "order_book_depths" / "AAPL.NASDAQ").glob("*.parquet")
+    assert pq.read_metadata(path).num_row_groups > 2
+    assert [p.name for p in (tmp_path / "0" / "nautilus").iterdir()] == ["data"], "nothing else is left"
+
+
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:
     sink = NautilusSink(tmp_path)
     sink.open(opening.info)

@@ -82,6 +82,7 @@ class NautilusSink(FeedSink):
 
     def start_day(self, day: TradingDay) -> None:
         self._start_ns = max(day.start_ns, self.run.start_ns)
+        self._span_ns = (day.start_ns, day.end_ns)
         self._date = f"{day.date:%Y%m%d}"
         self._levels = np.zeros((len(self.books), DEPTH, 6), np.int64)
         self._counts = np.zeros(len(self.books), np.int64)
@@ -204,13 +205,14 @@ class NautilusSink(FeedSink):
             book = int(books[first])
             file = self._files.get((kind, book))
             if file is None:
-                folder = FOLDERS_BEFORE_1_222.get(kind, kind) if self._is_old else kind
+                name = FOLDERS_BEFORE_1_222.get(kind, kind) if self._is_old else kind
+                folder = self.folder / "data" / name / self._instrument(book)
                 encoder = Encoder(self._instrument(book), self._price_precision(book), self._precision, self._date)
                 assert self._waiting is not None
                 parts: list[tuple[int, Any]] = [(len(CLASSES[kind]), np.int64)]
                 if levels:  # of a dear symbol prices may need more than four bytes
                     parts.append((DEPTH * 6, np.int64 if self._scales[self.books[book][0]] > 1 else np.int32))
-                file = ClassFile(self.folder / "data" / folder / self._instrument(book), encoder.of[kind], self._waiting, parts)
+                file = ClassFile(folder, encoder.of[kind], self._waiting, parts, self._span_ns)
                 self._files[kind, book] = file
             file.write(rows[:, first:last], *(part[first:last] for part in levels))
 
