@@ -85,12 +85,15 @@ class _File:
         self.partial.unlink(missing_ok=True)
 
 
+def _as_it_is(rows: Any) -> Any:
+    """A function with a name, because a sink is copied to each process of ``simulate``."""
+    return rows
+
+
 class ParquetSink:
     """Writes into an existing folder (see ``prepare_folder``)."""
 
-    def __init__(
-        self, folder: Path, present: Collection[tuple[str, int]] = (), shape: Callable[[Any], Any] = lambda rows: rows
-    ) -> None:
+    def __init__(self, folder: Path, present: Collection[tuple[str, int]] = (), shape: Callable[[Any], Any] = _as_it_is) -> None:
         """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is. ``shape``: gives a
         ``pyarrow.Table`` of rows the columns that the files are to have."""
         self._shape = shape
