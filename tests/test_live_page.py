@@ -114,19 +114,16 @@ def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_a_browser_without_event_source_is_told(tmp_path: Path) -> None:
-    """And a page whose run has ended says that; the rest of it stays."""
-    live = LiveServer(["AAPL"])
+def test_a_page_whose_run_has_ended_and_a_browser_without_event_source() -> None:
+    """Each is told why there is nothing to see; the rest of the page stays."""
+    live, other = LiveServer(["AAPL"]), LiveServer(["AAPL"])
     live.start()
-    with launched() as browser, open_page(browser, "about:blank") as (page, said):
-        page.goto(live.address)
-        page.wait_for_selector('body[data-followed="AAPL"]')
-        live.close("The database is gone.")
-        page.wait_for_selector("#said.over:text('The database is gone.')")
-        said.clear()
-    other = LiveServer(["AAPL"])
     other.start()
     with launched() as browser:
+        with open_page(browser, live.address) as (page, _):
+            page.wait_for_selector('body[data-followed="AAPL"]')
+            live.close("The run has ended: the database is gone.")
+            page.wait_for_selector("#said.over:text('the database is gone.')")
         context = browser.new_context()
         context.add_init_script("delete window.EventSource")
         page = context.new_page()

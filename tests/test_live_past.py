@@ -170,6 +170,6 @@ def test_what_is_seen_of_a_cross_and_of_agents() -> None:
     assert camera.look("JPM")["agents"][0]["done"] == []
 
 
-@pytest.mark.parametrize(("speed", "step_s"), [(1.0, 1), (8.0, 1), (30.0, 5), (60.0, 15), (None, 15)])
+@pytest.mark.parametrize(("speed", "step_s"), [(1.0, 1), (16.0, 1), (30.0, 5), (60.0, 5), (300.0, 15), (None, 15)])
 def test_a_quicker_market_has_wider_columns(speed: float | None, step_s: int) -> None:
     assert step_for(speed) == step_s

@@ -47,6 +47,15 @@ class RunFacts:
         return found
 
 
+def why_over(outcome: Outcome | None) -> str:
+    """Why there is nothing more to see, in the words that the terminal has."""
+    said = None
+    if outcome is not None:
+        first = next((failed.message for failed in outcome.failed.values()), None)
+        said = outcome.halted or first or outcome.stopped_by
+    return "The run has ended." if said is None else f"The run has ended: {said}"
+
+
 class PageView:
     """The page. Used with ``with``; it is the parent's ``Viewer``."""
 
@@ -64,6 +73,7 @@ class PageView:
         self._pace: Pace | None = None
         self._sets_pace = False
         self._facts = RunFacts()
+        self._outcome: Outcome | None = None
 
     def __enter__(self) -> Self:
         text = f"The market as it moves: {self.server.address}"
@@ -71,7 +81,7 @@ class PageView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.close()
+        self.server.close(why_over(self._outcome))
 
     def start(self) -> None:
         self.server.start()
@@ -80,6 +90,7 @@ class PageView:
         self.server.put(symbol, frame)
 
     def control(self, outcome: Outcome) -> Control:
+        self._outcome = outcome
         wishes = self.server.wishes
         if wishes.number != self._wishes.number:
             self._heed(wishes, outcome)

@@ -33,7 +33,7 @@ Column = list[Any]
 
 def step_for(speed: float | None) -> int:
     """Seconds of a heatmap's column, so that it passes by at a pace that can be watched. ``speed``: None for as fast as may be."""
-    return next((step_s for step_s in STEPS_S if speed is not None and speed <= 8 * step_s), STEPS_S[-1])
+    return next((step_s for step_s in STEPS_S if speed is not None and speed <= 16 * step_s), STEPS_S[-1])
 
 
 class Ring:
