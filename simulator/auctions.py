@@ -8,12 +8,12 @@ from typing import Any
 
 from simulator.agents.auction_crosser import Cross, auction_crosser
 from simulator.clock import CROSS, NOTICE, Clock
-from simulator.exchange.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.exchange.imbalances import tell
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
 from simulator.exchange.venue import Venue
 from simulator.flow import Flow
+from simulator.inputs.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
 from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, Side
@@ -116,7 +116,9 @@ class Auctions:
         book = k * self._exchange.venues + self._listings[k]
         if rule is None:
             self._late_reference[book, kind] = self.imbalance(k, kind).reference_ticks
-        elif not is_over and (self._board.has_imbalances or book in self._board.listeners):
+        elif is_over or self._venues[self._listings[k]].is_over(book):
+            return
+        elif self._board.has_imbalances or book in self._board.listeners:
             notice = self.imbalance(k, kind, is_full=rule.is_full)
             if not (rule.if_changed and self._is_known(book, notice)):
                 self._board.tell_imbalance(book, notice)

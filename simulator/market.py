@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.auctions import Auctions
+from simulator.breakers import Breakers
 from simulator.clock import DAY, PHASE, Clock, check_ns
 from simulator.errors import AgentError, InputError, MarketSimError, ScheduleError, explain
 from simulator.exchange.book_log import Tap
@@ -143,6 +144,7 @@ class Market(MarketRows, MarketOutcome):
         self._halts = Halts(self._clock, self._venues, listings, self._auctions, self._board)
         if scenario.session_pacing:
             self._bands = PriceBands(*parts, self._venues, listings, self._halts, self._board, self._days)
+            Breakers(self._clock, self._halts, self._flow, self._days, scenario)
         for shock in scenario.shocks:
             self._clock.process(self._shock_at(shock))
         for refresh in scenario.refreshes:
@@ -169,6 +171,7 @@ class Market(MarketRows, MarketOutcome):
         )  # fmt: skip
         for venue in self._venues:
             venue.on_phase.append(self._tell_phase)
+            venue.on_shut = lambda book: self._endings.after_the_close((book,), self.now_ns)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
@@ -432,5 +435,5 @@ class Market(MarketRows, MarketOutcome):
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
         if len(venue.phases) > 1 and venue.phases[-2][1] == Phase.POST_CLOSE:
-            self._endings.after_the_close(venue.index, ts_ns)
+            self._endings.after_the_close(venue.books, ts_ns)
         self._subscriptions.notify(PHASES, venue.index, ts_ns)

@@ -69,6 +69,23 @@ def volatility_levels(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F6
     return np.array([_moving_level(market, _draws(seed, (of_symbol(symbol.name),), days)[:, LEVEL], kernel)[-1] for symbol in symbols])
 
 
+class MarketDraws(NamedTuple):
+    """What one weekday brings to all symbols alike."""
+
+    overnight: float
+    """Standard normals."""
+    intraday: float
+    level: float
+    """The part of a day's log volatility that all share."""
+
+
+def market_draws(seed: int, date: dt.date) -> MarketDraws:
+    """For whoever follows the market as a whole; ``date``: a weekday."""
+    market = _draws(seed, ("market",), _by_year(weekdays(date - dt.timedelta(days=2 * LEVEL_DAYS), date)))
+    level = float(_moving_level(market[:, LEVEL], np.zeros(len(market)), _level_kernel())[-1]) - LEVEL_SD**2 / 2
+    return MarketDraws(float(market[-1, OVERNIGHT]), float(market[-1, INTRADAY]), level)
+
+
 def _symbol_day(seed: int, date: dt.date, symbol: Symbol, bracket: Bracket, profile: Profile) -> tuple[float, ...]:
     close, anchor = bracket.close, bracket.date
     assert anchor is not None

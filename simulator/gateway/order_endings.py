@@ -1,8 +1,8 @@
-"""The orders of agents that end without being asked: with the day, with the post-close, beyond a price band."""
+"""The orders of agents that end without being asked: with the day, with the post-close or a venue's hours, beyond a price band."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from simulator.agents.messages import Ended
 from simulator.clock import Clock
@@ -33,15 +33,15 @@ class OrderEndings:
                 self._owner[owner].on_expiry(ts_ns, b, order_id, left, Ended.DAY_END)
         self._held.end(ts_ns, None)
 
-    def after_the_close(self, venue: int, ts_ns: int) -> None:
-        """Day orders of agents at a venue end with the post-close, in order of the agents' names."""
+    def after_the_close(self, books: Collection[int], ts_ns: int) -> None:
+        """Day orders of agents end with the post-close, or with the venue's hours before it, in order of the agents' names."""
         for own in self._own_orders:
             for b, order_id, slot in own.resting_orders():
-                if b % self._exchange.venues == venue:
+                if b in books:
                     answer = self._exchange.cancel(b, ts_ns, (order_id, slot))
                     own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off, Ended.DAY_END)
                     self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
-        self._held.end(ts_ns, venue)
+        self._held.end(ts_ns, books)
 
     def beyond_bands(self, k: int) -> None:
         """Agents' orders that the symbol's new price bands leave outside are cancelled, or others could trade with them there."""
