@@ -1,4 +1,6 @@
-"""Makes docs/report.png, live.png and terminal.svg: `pip install '.[test]' && python docs/make_looking.py`, with a chromium on the machine.
+"""Makes report.png, live.png, live_cross.png and terminal.svg in docs/: `pip install '.[test]' && python docs/make_looking.py`.
+
+Needs a chromium on the machine.
 
 A minute before the open and some after it, with the agent of the scenario `momentum`; the browser is a real one.
 """
@@ -30,12 +32,18 @@ def main() -> None:
     market = Market(scenario)
     camera = Camera(market)
     with launched() as browser, market.view() as view:
-        market.run_until(OPEN + 20_000_000_000)
+        view.run_until(OPEN - 10_000_000_000)
         with open_page(browser, view.address, width=1280, dark=True) as (page, _):
-            page.wait_for_timeout(1_000)
+            page.wait_for_selector("body[data-drawn]")
+            page.select_option("#span", "1")
+            view.run_until(OPEN - 2_000_000_000, speed=4)
+            page.wait_for_timeout(500)
+            page.locator(".lower").screenshot(path=str(DOCS / "live_cross.png"))
+            view.run_until(OPEN + 60_000_000_000)
             view.run_until(OPEN + 80_000_000_000, speed=4)
             page.wait_for_timeout(500)
-            _keep(page, "live.png", 800)
+            page.evaluate("scrollTo(0, 0)")
+            _keep(page, "live.png", 960)
         console = Console(record=True, width=110, file=io.StringIO())
         console.print(picture(camera.look("AAPL"), {"rows": sum(market.rows.values()), "speed_now": "4"}, 110))
         console.save_svg(str(DOCS / "terminal.svg"), title="--view terminal")

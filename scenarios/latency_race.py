@@ -40,7 +40,7 @@ def both_slow(scenario: Scenario) -> Scenario:
 def main() -> int:
     """Print both runs of each seed."""
     full = load_scenario(find_scenario("latency_race"))
-    table = Table("seed", "latencies", "agent", "orders", "won", "PnL, USD", title="TSLA at ARCA after NASDAQ has moved, half an hour")
+    table = Table("seed", "latencies", "agent", "orders", "won", "PnL, USD", title="TSLA at ARCA after NASDAQ has moved, ten minutes")
     for seed in SEEDS:
         for name, scenario in (("20 and 500 µs", full), ("500 µs both", both_slow(full))):
             for agent, (sent, won, pnl) in races(replace(scenario, seed=seed)).items():

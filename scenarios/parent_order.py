@@ -16,9 +16,12 @@ from rich.table import Table
 
 from scenarios.launcher.catalog import find_scenario
 from simulator.analysis.estimates import estimate
-from simulator.analysis.impact import with_and_without
+from simulator.analysis.impact import PathSink
 from simulator.inputs.config import Scenario
 from simulator.inputs.scenario_file import load_scenario
+from simulator.records import NS_PER_S
+from simulator.run_result import Result
+from simulator.simulation import simulate
 
 PATIENCES = (0.0, 0.7, 1.0)
 SEEDS = 24
@@ -41,35 +44,43 @@ class Cost:
     fees_bps: float
 
 
-def cost_of(scenario: Scenario, name: str = "parent") -> Cost:
+def path_of(scenario: Scenario) -> tuple[PathSink, Result]:
+    """Run it, and keep the market's path by the second."""
+    path = PathSink(scenario.start_ns, scenario.end_ns, NS_PER_S)
+    return path, simulate(scenario, path)
+
+
+def cost_of(scenario: Scenario, name: str = "parent", without: PathSink | None = None) -> Cost:
     """Run the scenario with and without the agent ``name``, a ``ParentOrder`` in a symbol with a tick of one cent.
 
-    If nothing was filled, what hangs on a price is NaN, and ``done`` is 0.
+    ``without``: the path of the second run, where it is known. If nothing was filled, what hangs on a price is NaN, and ``done`` is 0.
     """
-    impact = with_and_without(scenario, name)
+    path, result = path_of(scenario)
+    if without is None:
+        without, _ = path_of(replace(scenario, agents=tuple(agent for agent in scenario.agents if agent.name != name)))
     (spec,) = (agent for agent in scenario.agents if agent.name == name)
     wanted: dict[str, Any] = dict(spec.arguments)
     began_ns = scenario.start_ns + wanted["start_ns"]
     ended_ns = began_ns + wanted["duration_ns"]
-    k = impact.symbols.index(wanted["symbol"])
-    began, ended = (int(np.searchsorted(impact.ts_ns, ts_ns)) for ts_ns in (began_ns, ended_ns))
-    fills = impact.agent.fill_columns
+    k = scenario.universe.symbol_index(wanted["symbol"])
+    began, ended = (int(np.searchsorted(path.ts_ns, ts_ns)) for ts_ns in (began_ns, ended_ns))
+    fills = result.agents[name].fill_columns
     shares = int(fills["size"].sum())
+    sign = 1 if wanted["side"] == "buy" else -1
+    impact_bps = sign * float(path.mid_usd[ended, k] / without.mid_usd[ended, k] - 1) * 10_000
     if not shares:  # what was never bought has no price
         nothing = float("nan")
-        impact_bps = (1 if wanted["side"] == "buy" else -1) * impact.bps[ended, k]
         return Cost(
             over_arrival_bps=nothing, over_vwap_bps=nothing, impact_bps=impact_bps, done=0.0, standing=nothing, fees_bps=nothing,
         )  # fmt: skip
     price_usd = float((fills["price_ticks"] * fills["size"]).sum()) / shares / 100
     worked = slice(began + 1, ended + 1)
-    vwap_usd = impact.value_with_usd[worked, k].sum() / impact.shares_with[worked, k].sum()
-    (position,) = impact.agent.positions
-    sign = 1 if wanted["side"] == "buy" else -1
+    vwap_usd = path.value_usd[worked, k].sum() / path.shares[worked, k].sum()
+    (position,) = result.agents[name].positions
     return Cost(
-        over_arrival_bps=sign * (price_usd / impact.mid_with_usd[began, k] - 1) * 10_000,
+        over_arrival_bps=sign * (price_usd / path.mid_usd[began, k] - 1) * 10_000,
         over_vwap_bps=sign * (price_usd / vwap_usd - 1) * 10_000,
-        impact_bps=sign * impact.bps[ended, k],
+        impact_bps=impact_bps,
         done=shares / wanted["shares"],
         standing=position.shares_maker / shares,
         fees_bps=position.fees_usd / (shares * price_usd) * 10_000,
@@ -82,9 +93,11 @@ def main() -> int:
     (spec,) = scenario.agents
     columns = ("patience", "done", "over arrival, bps", "over VWAP, bps", "impact, bps", "standing", "fees, bps")
     table = Table(*columns, title=f"Buying 75,000 JPM in five minutes: means over {SEEDS} seeds")
+    seeds = range(1, SEEDS + 1)
+    without = {seed: path_of(replace(scenario, agents=(), seed=seed))[0] for seed in seeds}  # one for all three
     for patience in PATIENCES:
         patient = replace(spec, arguments={**spec.arguments, "patience": patience})
-        costs = [cost_of(replace(scenario, agents=(patient,), seed=seed)) for seed in range(1, SEEDS + 1)]
+        costs = [cost_of(replace(scenario, agents=(patient,), seed=seed), without=without[seed]) for seed in seeds]
         over_arrival, over_vwap, impact = (
             _mean([getattr(cost, name) for cost in costs]) for name in ("over_arrival_bps", "over_vwap_bps", "impact_bps")
         )

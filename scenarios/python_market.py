@@ -20,9 +20,9 @@ from simulator.simulation import simulate
 LEARN_TICKS = (0.0, 0.2, 0.6)
 SEEDS = 4
 GRID_S = 10
-OPENED_S = 60
-"""From the scenario's start to the opening cross."""
-LENGTH_S = 360
+OPENED_S = 10
+"""From the start to the opening cross."""
+LENGTH_S = 130
 
 
 def with_learning(scenario: Scenario, learn_ticks: float) -> Scenario:
@@ -47,7 +47,8 @@ def outcome(scenario: Scenario) -> tuple[float, float]:
 def main() -> int:
     """Print the market's path and who earns, by how much the makers learn."""
     market = load_scenario(find_scenario("python_market"))
-    market = replace(market, end_ns=market.start_ns + LENGTH_S * NS_PER_S)
+    start_ns = market.start_ns + (60 - OPENED_S) * NS_PER_S  # the scenario's own is a minute before the bell
+    market = replace(market, start_ns=start_ns, end_ns=start_ns + LENGTH_S * NS_PER_S)
     minutes = (LENGTH_S - OPENED_S) // 60
     title = f"{minutes} minutes from the open: means over {SEEDS} seeds"
     table = Table("learn_ticks", f"midpoint's moves in {GRID_S} s, ticks", "makers' PnL, USD", title=title)

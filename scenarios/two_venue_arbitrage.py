@@ -46,7 +46,7 @@ def _latest(values: I32, is_own: Any) -> Any:
 def main() -> int:
     """Print both runs."""
     full = load_scenario(find_scenario("two_venue_arbitrage"))
-    table = Table("run", "times crossed", "ms in all", "arbitrageur's PnL, USD", title="NVDA at Nasdaq and IEX, half an hour")
+    table = Table("run", "times crossed", "ms in all", "arbitrageur's PnL, USD", title="NVDA at Nasdaq and IEX, ten minutes")
     for name, scenario in (("with", full), ("without", replace(full, agents=()))):
         times, lasting_ms, result = crossed_ms(scenario, "NVDA", ("NASDAQ", "IEX"))
         table.add_row(name, f"{times:,}", f"{lasting_ms:,.1f}", f"{result.pnl_usd:,.2f}" if result else "")

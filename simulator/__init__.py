@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from simulator.analysis.impact import Impact, with_and_without
     from simulator.analysis.sweep import Sweep, sweep
     from simulator.book.limit_order_book import LimitOrderBook
+    from simulator.book.reports import Event
     from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, SinkError
     from simulator.inputs.config import AgentSpec, Fees, Rates, Scenario
     from simulator.inputs.reference_prices import reference_prices
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from simulator.inputs.universe import load_universe
     from simulator.market import Market
     from simulator.notices import StatusReason
-    from simulator.records import Cond, CrossKind, Event, EventKind, Liquidity, OrderType, Peg, Phase, Reject, SelfTrade, Side
+    from simulator.records import Cond, CrossKind, EventKind, Liquidity, OrderType, Peg, Phase, Reject, SelfTrade, Side
     from simulator.run_result import Result
     from simulator.simulation import simulate
     from simulator.tape.sink import NullSink, RunInfo, Sink
@@ -66,7 +67,8 @@ _HOMES = {
     "simulation": ("simulate",),
     "notices": ("StatusReason",),
     "inputs.reference_prices": ("reference_prices",),
-    "records": ("Cond", "CrossKind", "Event", "EventKind", "Liquidity", "OrderType", "Peg", "Phase", "Reject", "SelfTrade", "Side"),
+    "book.reports": ("Event",),
+    "records": ("Cond", "CrossKind", "EventKind", "Liquidity", "OrderType", "Peg", "Phase", "Reject", "SelfTrade", "Side"),
     "analysis.agent_report": ("AgentReport", "agent_report"),
     "analysis.agent_result": ("AgentResult", "Position"),
     "inputs.scenario_file": ("load_scenario",),

@@ -8,16 +8,17 @@ from typing import Any
 
 from simulator.agents.auction_crosser import Cross, auction_crosser
 from simulator.clock import CROSS, NOTICE, Clock
-from simulator.exchange.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.exchange.imbalances import tell
-from simulator.exchange.notice_board import ImbalanceNotice, NoticeBoard
+from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange, dollars_to_ticks
 from simulator.exchange.venue import Venue
 from simulator.flow import Flow
+from simulator.inputs.auction_rules import ALWAYS_S, Information, Told, auction, information_times
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
 from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, Side
 from simulator.rng import of_symbol, stream
+from simulator.venue_notices import Imbalance
 
 REOPENS_WITHIN_NS = 300 * NS_PER_MS
 SESSION_CROSSES = (CrossKind.OPEN, CrossKind.CLOSE)
@@ -90,6 +91,7 @@ class Auctions:
 
     def _inform(self) -> Generator[Any, Any, None]:
         """Imbalances, at the venues' own times, after the messages of that instant."""
+        run = self._scenario.start_ns, self._scenario.end_ns
         for day in self._days:
             cross_ns = {(k, kind): ts_ns for ts_ns, k, kind in self.crosses(day)}
             told = []
@@ -99,7 +101,7 @@ class Auctions:
                 for kind in SESSION_CROSSES:
                     bell_ns = bell_of(day, kind)
                     last_ns = max(cross_ns[k, kind] for k, listing in enumerate(self._listings) if listing == v)
-                    told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns)]
+                    told += [(each, v) for each in information_times(name, kind, bell_ns, last_ns, late_ns, run)]
                     if (from_s := auction(name, kind).is_late_from_s) < ALWAYS_S:
                         told.append((Told(bell_ns + from_s * NS_PER_S, kind, None), v))
             for (ts_ns, kind, rule), v in sorted(told, key=lambda each: (each[0].ts_ns, each[1])):
@@ -114,12 +116,14 @@ class Auctions:
         book = k * self._exchange.venues + self._listings[k]
         if rule is None:
             self._late_reference[book, kind] = self.imbalance(k, kind).reference_ticks
-        elif not is_over and (self._board.has_imbalances or book in self._board.listeners):
+        elif is_over or self._venues[self._listings[k]].is_over(book):
+            return
+        elif self._board.has_imbalances or book in self._board.listeners:
             notice = self.imbalance(k, kind, is_full=rule.is_full)
             if not (rule.if_changed and self._is_known(book, notice)):
                 self._board.tell_imbalance(book, notice)
 
-    def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> ImbalanceNotice:
+    def imbalance(self, k: int, kind: CrossKind, *, is_full: bool = True) -> Imbalance:
         """What the listing venue would tell now of the symbol's cross."""
         book = k * self._exchange.venues + self._listings[k]
         quote = self._exchange.best_now(book)
@@ -151,7 +155,7 @@ class Auctions:
         close = closes[-1] if closes else dollars_to_ticks(self._scenario.prices[symbol.name].close, symbol.tick_units)
         return (max if side == Side.BUY else min)(reference, close)
 
-    def _is_known(self, book: int, notice: ImbalanceNotice) -> bool:
+    def _is_known(self, book: int, notice: Imbalance) -> bool:
         """Whether it says what the last one said; while nothing waits for the cross, its reference price does not count."""
         past = self._board.imbalances[book]
         fields = slice(1, None if notice.paired or notice.imbalance else 5)

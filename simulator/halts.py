@@ -13,6 +13,7 @@ from simulator.auctions import Auctions
 from simulator.clock import CROSS, Clock
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.venue import Venue
+from simulator.flow import NEVER_NS
 from simulator.notices import StatusReason
 from simulator.records import NS_PER_MINUTE, NS_PER_S, CrossKind, Phase
 
@@ -65,6 +66,30 @@ class Halts:
             hear(k)
         self._clock.process(self._reopen(k, self.halts[k]))
 
+    def halt_all(self, reason: StatusReason, for_ns: int) -> None:
+        """``halt`` every symbol."""
+        for k in range(len(self._listings)):
+            self.halt(k, reason, for_ns)
+
+    def end_session(self, reason: StatusReason) -> None:
+        """Stop every symbol at all venues for the rest of the trading day: it neither reopens nor has a closing cross."""
+        for k in range(len(self._listings)):
+            self.halts[k] = Halt(reason, NEVER_NS)  # whoever would reopen it gives up
+            for venue in self._venues:
+                venue.halt(venue.books[k], reason, is_over=True)
+            for hear in self.on_halt:
+                hear(k)
+
+    def begin_day(self) -> None:
+        """What ``end_session`` has stopped may trade again; at a day's start."""
+        for k in [k for k, halt in self.halts.items() if halt.until_ns == NEVER_NS]:
+            self._end(k)
+
+    def _end(self, k: int) -> None:
+        del self.halts[k]
+        for venue in self._venues:
+            venue.resume(venue.books[k])
+
     def _reopen(self, k: int, halt: Halt) -> Generator[Any, Any, None]:
         """Tell of the coming cross, and call for it when its time has come; unless the session's end ends the halt."""
         v = self._listings[k]
@@ -88,6 +113,5 @@ class Halts:
     def _after_cross(self, book: int, kind: CrossKind) -> None:
         """A reopening, or the closing cross of a symbol that is still halted then, ends its halt at all venues."""
         k = book // len(self._venues)
-        if kind != CrossKind.OPEN and self.halts.pop(k, None) is not None:
-            for venue in self._venues:
-                venue.resume(venue.books[k])
+        if kind != CrossKind.OPEN and k in self.halts:
+            self._end(k)

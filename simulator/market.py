@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.agents.messages import Ended
-from simulator.analysis.agent_result import AgentResult, agent_result
 from simulator.auctions import Auctions
+from simulator.breakers import Breakers
 from simulator.clock import DAY, PHASE, Clock, check_ns
-from simulator.errors import AgentError, InputError, LimitError, MarketSimError, ScheduleError, explain
-from simulator.exchange.band_limits import is_beyond
+from simulator.errors import AgentError, InputError, MarketSimError, ScheduleError, explain
 from simulator.exchange.book_log import Tap
 from simulator.exchange.book_view import BookView
 from simulator.exchange.held_orders import HeldOrders
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.order_books import Exchange
 from simulator.exchange.venue import Inbox, Venue
-from simulator.flow import NEVER_NS, Flow, NoFlow
+from simulator.flow import Flow, NoFlow
 from simulator.gateway.admission import admit
 from simulator.gateway.day_times import DayTimes, nanoseconds
 from simulator.gateway.engine import Engine
-from simulator.gateway.ledger import Ledger
+from simulator.gateway.order_endings import OrderEndings
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.previous_closes import PreviousCloses
 from simulator.gateway.queue_positions import QueuePositions
@@ -36,11 +34,12 @@ from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
 from simulator.inputs.strict_yaml import nearest
+from simulator.market_outcome import MarketOutcome
 from simulator.market_rows import MarketRows
-from simulator.notices import SipBatch, StatusReason
+from simulator.notices import StatusReason
 from simulator.price_bands import PriceBands
-from simulator.records import PRICE_UNITS_PER_USD, Batch, Liquidity, Phase, TradeBatch
-from simulator.run_result import Result, VenueTotals
+from simulator.records import Liquidity, Phase
+from simulator.run_result import Result
 from simulator.tape.columns import (
     NOTIFY_BOOK,
     NOTIFY_CROSSED,
@@ -57,10 +56,7 @@ from simulator.tape.columns import (
     NOTIFY_TS,
     TAPE_TICK,
 )
-from simulator.tape.consolidated import SIP_LEVELS, Consolidator
-from simulator.tape.digest import Digest
 from simulator.tape.html import table_html
-from simulator.tape.memory import MemoryRows
 from simulator.tape.sink import RunInfo, Sink
 
 if TYPE_CHECKING:
@@ -72,7 +68,6 @@ SHOWN = 200
 """Stretches of a run whose progress is shown."""
 HTML_SYMBOLS = 10
 IN_THE_MIDDLE = "it was left in the middle of a run"
-SUBSCRIBED = {NOTIFY_QUOTE: (QUOTES, SIPS), NOTIFY_TRADE: (TRADES,)}
 
 
 def stretches(from_ns: int, until_ns: int) -> list[int]:
@@ -94,7 +89,7 @@ class Parts(NamedTuple):
     """The listing venue of each symbol simulated."""
 
 
-class Market(MarketRows):
+class Market(MarketRows, MarketOutcome):
     """Some or all symbols of a scenario on all its venues."""
 
     def __init__(
@@ -135,17 +130,12 @@ class Market(MarketRows):
         self.run_info = RunInfo.of(scenario, worker=worker, workers=workers)
         self._unfinished = ""
         """Why the market cannot go on; empty while it can."""
-        self.rows = dict.fromkeys(scenario.tables, 0)
-        self._sink = sink
-        self._memory = MemoryRows()
-        self._memory.open(self.run_info)
-        self._digest = Digest(self.run_info)
+        self._begin_rows(sink)
         self._clock.process(self._run_days())
         self._inbox = Inbox(self._clock)
         self._board = NoticeBoard(
             self._symbols, len(universe.venues), self._exchange.columns.facts[:, TAPE_TICK].tolist(), scenario.extra_tables
         )
-        self._consolidator = Consolidator(self._symbols, self._exchange.sip_delays_ns) if SipBatch.table in scenario.extra_tables else None
         parts = (self._clock, self._exchange, self._flow)
         self._venues = [Venue(v, *parts, self._days, scenario, self._board) for v in range(len(universe.venues))]
         self._inbox.venues = self._venues
@@ -154,7 +144,7 @@ class Market(MarketRows):
         self._halts = Halts(self._clock, self._venues, listings, self._auctions, self._board)
         if scenario.session_pacing:
             self._bands = PriceBands(*parts, self._venues, listings, self._halts, self._board, self._days)
-            self._bands.on_bands = self._end_beyond_bands
+            Breakers(self._clock, self._halts, self._flow, self._days, scenario)
         for shock in scenario.shocks:
             self._clock.process(self._shock_at(shock))
         for refresh in scenario.refreshes:
@@ -173,13 +163,15 @@ class Market(MarketRows):
             venue.held = self._held
         self._own_orders = self._admit_agents()
         self._owner = {own.number: own for own in self._own_orders}
-        self.on_batch: list[Callable[[Batch], None]] = []
-        """Each is called with the rows that were handed on: for whoever looks on; they are views that hold no longer than the call."""
+        self._endings = OrderEndings(self._clock, self._exchange, self._own_orders, self._held, self._dispatch)
+        if scenario.session_pacing:
+            self._bands.on_bands = self._endings.beyond_bands
         self.parts = Parts(
             self._clock, self._exchange, self._venues, self._auctions, self._halts, self._own_orders, self._days, listings
         )  # fmt: skip
         for venue in self._venues:
             venue.on_phase.append(self._tell_phase)
+            venue.on_shut = lambda book: self._endings.after_the_close((book,), self.now_ns)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
@@ -278,14 +270,6 @@ class Market(MarketRows):
             self._clock.run_until(ts_ns)
             self._unfinished = ""
 
-    def ledger(self, agent: str) -> Ledger:
-        """What the venues know of an agent's trades so far. Raises ``InputError``."""
-        for own in self._own_orders:
-            if own.spec.name == agent:
-                return own.ledger
-        names = [own.spec.name for own in self._own_orders]
-        raise InputError(explain("agent", agent, f"the market has {', '.join(names) or 'none'}", nearest(agent, names)))
-
     @contextmanager
     def _undivided(self, what: str) -> Iterator[None]:
         """Around what must come to its end, and then sets ``_unfinished`` to "": else the market does not go on afterwards."""
@@ -372,41 +356,6 @@ class Market(MarketRows):
             raise InputError(explain("symbol", symbol, f"this market simulates {simulated}", "Name one of them, or widen only=."))
         return self._symbols.index(index)
 
-    def result(self) -> Result:
-        """What the run has come to so far."""
-        universe = self.scenario.universe
-        totals = []
-        for b, (rows, prints, shares, crossed) in enumerate(self._exchange.written().tolist()):
-            k, v = divmod(b, len(universe.venues))
-            symbol, venue = universe.symbols[self._symbols[k]].name, universe.venues[v].name
-            totals.append(VenueTotals(symbol=symbol, venue=venue, book_rows=rows, prints=prints, shares=shares, shares_crossed=crossed))
-        crosses = sorted((c for venue in self._venues for c in venue.crosses), key=lambda c: (c.ts_ns, c.symbol))
-        return Result(rows=dict(self.rows), digest_parts=self._digest.parts(), totals=totals, crosses=crosses, agents=self.agents())
-
-    def agents(self) -> dict[str, AgentResult]:
-        """What each agent has come to so far, by name: by the venues' fills, whether or not they have reached the agent."""
-        universe = self.scenario.universe
-        simulated = [universe.symbols[i] for i in self._symbols]
-        names, venues = [s.name for s in simulated], [v.name for v in universe.venues]
-        marks_usd = [self.mark_usd(name) for name in names] if self._own_orders else []
-        units, universe_names = [s.tick_units for s in simulated], self.run_info.symbols
-        return {
-            own.spec.name: agent_result(own.spec.name, own.ledger, self.scenario.fees, names, venues, units, marks_usd, universe_names)
-            for own in self._own_orders
-        }
-
-    def mark_usd(self, symbol: str) -> float:
-        """The midpoint of the best quotes over the venues, now; for want of one side, the last print's price; else the reference close."""
-        k = self._symbols.index(self.scenario.universe.symbol_index(symbol))
-        venues = self._exchange.venues
-        quotes = [self._exchange.best_now(k * venues + v) for v in range(venues)]
-        bid, asks = max(bid for bid, _ in quotes), [ask for _, ask in quotes if ask]
-        units = self.scenario.universe.symbols[self._symbols[k]].tick_units / PRICE_UNITS_PER_USD
-        if bid and asks:
-            return (bid + min(asks)) * units / 2
-        prints = [row for v in range(venues) if (row := self._exchange.trade_at(k * venues + v, self.now_ns)) is not None]
-        return max(prints)[1] * units if prints else self.scenario.prices[symbol].close
-
     def close(self, complete: bool = True) -> Result:
         """Close the sink; what was simulated has been handed to it. A market that was cut off is never ``complete``."""
         if self._sink is not None:
@@ -452,7 +401,7 @@ class Market(MarketRows):
             yield self._clock.at(start_ns, DAY)
             self._flush_before(start_ns)
             if n:
-                self._end_agents_orders(start_ns)
+                self._endings.end_of_day(start_ns)
                 self._exchange.reset_day()
                 self._held.start_day()
                 self._board.start_day()
@@ -469,40 +418,15 @@ class Market(MarketRows):
         if self._tap is not None:
             self._tap.start_day()
 
-    def _end_agents_orders(self, ts_ns: int) -> None:
-        """The day's books are gone, and all that stood in them."""
-        for b in range(len(self._symbols) * self._exchange.venues):
-            for order_id, owner, left in self._exchange.agent_orders(b):
-                self._owner[owner].on_expiry(ts_ns, b, order_id, left, Ended.DAY_END)
-        self._held.end(ts_ns, None)
-
-    def _end_day_orders(self, venue: Venue, ts_ns: int) -> None:
-        """Day orders of agents end with the post-close, in order of the agents' names."""
-        for own in self._own_orders:
-            for b, order_id, slot in own.resting_orders():
-                if b % self._exchange.venues == venue.index:
-                    answer = self._exchange.cancel(b, ts_ns, (order_id, slot))
-                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off, Ended.DAY_END)
-                    self._dispatch()  # each at once: thousands of orders may end here, and the notifications hold no more
-        self._held.end(ts_ns, venue.index)
-
-    def _end_beyond_bands(self, k: int) -> None:
-        """Agents' orders that the symbol's new price bands leave outside are cancelled, or others could trade with them there."""
-        for own in self._own_orders:
-            for b, order_id, slot in own.resting_orders():
-                resting = (order_id, slot)
-                if b // self._exchange.venues == k and is_beyond(self._exchange.books, self._exchange.bands[k], b, resting):
-                    answer = self._exchange.cancel(b, self.now_ns, resting)
-                    own.on_expiry(answer.ts_ns, b, order_id, answer.taken_off, Ended.PRICE_BAND)
-                    self._dispatch()
-
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""
         for row in self._exchange.take_notifications():
             kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
-            if kind in SUBSCRIBED:
-                for what in SUBSCRIBED[kind]:
-                    self._subscriptions.notify(what, b, ts_ns)
+            if kind == NOTIFY_QUOTE:
+                self._subscriptions.notify(QUOTES, b, ts_ns)
+                self._subscriptions.notify(SIPS, b, ts_ns)
+            elif kind == NOTIFY_TRADE:
+                self._subscriptions.notify(TRADES, b, ts_ns)
             elif kind == NOTIFY_EXPIRE:
                 self._owner[row[NOTIFY_OWNER]].on_expiry(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
             else:
@@ -511,42 +435,5 @@ class Market(MarketRows):
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:
         if len(venue.phases) > 1 and venue.phases[-2][1] == Phase.POST_CLOSE:
-            self._end_day_orders(venue, ts_ns)
+            self._endings.after_the_close(venue.books, ts_ns)
         self._subscriptions.notify(PHASES, venue.index, ts_ns)
-
-    def _flush_settled(self) -> None:
-        """Between two events: hand the rows that no later event can precede to digest and sink."""
-        if not self._flush_before(min(self._flow.next_ns, self._next_python_ns())):
-            raise LimitError(
-                f"The columns are full of rows of one instant, {self._flow.next_ns} ns, and none can be written yet: agents send too many "
-                "messages without letting time pass. Let them wait in between."
-            )
-
-    def _flush_before(self, ts_ns: int) -> bool:
-        """Hand on the rows stamped before ``ts_ns``; returns whether there were any. Notices come before orders."""
-        batches = self._exchange.drain(ts_ns)
-        for batch in [*self._board.drain(ts_ns), *batches, *self._consolidated(ts_ns)]:
-            self.rows[batch.table] += len(batch)
-            self._digest.update(batch)
-            (self._memory if self._sink is None else self._sink).write(batch)
-            for hear in self.on_batch:
-                hear(batch)
-        if batches:
-            if self._tap is not None:
-                self._tap.take(ts_ns, next((batch for batch in batches if isinstance(batch, TradeBatch)), None))
-            self._exchange.forget(batches)
-        return bool(batches)
-
-    def _consolidated(self, ts_ns: int) -> Sequence[Batch]:
-        """Rows of the consolidated quote published before ``ts_ns``; book rows stamped before it are still in the columns."""
-        if self._consolidator is None:
-            return ()
-        if rows := self._exchange.rows_before(ts_ns, SIP_LEVELS):
-            self._consolidator.take(rows)
-        published = self._consolidator.due(ts_ns)
-        return () if published is None else (published,)
-
-    def _next_python_ns(self) -> int:
-        """No Python event comes before this."""
-        next_event = self._clock.peek()
-        return int(next_event) if next_event < NEVER_NS else NEVER_NS

@@ -27,11 +27,23 @@ class StatusReason(IntEnum):
     LULD = 1
     """Limit up, limit down: a symbol's price bands and the pauses that follow from them."""
     MWCB = 2
-    """A market-wide circuit breaker."""
+    """A market-wide circuit breaker, level 1: the market has fallen by 7 %."""
     REGULATORY = 3
     """Halted by the listing venue, for news pending, say."""
     LIMIT_STATE = 4
     """The national best bid stands at the upper price band, or the best offer at the lower one; ends with a row of LULD."""
+    COLLAR = 5
+    """Between which prices a symbol that its bands have paused may reopen; told anew, wider, whenever the reopening is put off."""
+    MWCB_2 = 6
+    """A market-wide circuit breaker, level 2: 13 %."""
+    MWCB_3 = 7
+    """A market-wide circuit breaker, level 3: 20 %; the day is over."""
+
+
+BREAKERS = (StatusReason.MWCB, StatusReason.MWCB_2, StatusReason.MWCB_3)
+"""Of the three levels, in order."""
+BREAKER_DECLINES = (0.07, 0.13, 0.20)
+"""At which each of them halts all trading: parts of the index's close of the session before (NYSE rule 7.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ class StatusBatch:
     reason: I32
     """As ``StatusReason``."""
     reference_price: I32
-    """The bands' reference, and the bands: units of 0.0001 USD times the symbol's ``price_scale``; 0 where a row is not of bands."""
+    """The bands' (of COLLAR: the collar's) reference, and the bands: units of 0.0001 USD times the symbol's ``price_scale``; 0 for none."""
     lower_band: I32
     upper_band: I32
 

@@ -63,6 +63,8 @@ class _Collar:
     """Of a symbol that is paused: where it may reopen, in ticks, and by how much that widens each time."""
 
     is_down: bool
+    reference: int
+    """What it is measured from: the band that was hit, later the limit that the reopening would have crossed."""
     low: int
     high: int
     step: int
@@ -212,8 +214,14 @@ class PriceBands:
         is_down = any(0 < ask <= lower for _, ask in quotes)
         unit = self._tick_units[k] / PRICE_UNITS_PER_USD
         step = max(1, int((COLLAR_PART * reference if reference * unit > 3 else COLLAR_LEAST_USD / unit) + 0.5))
-        self._collars[k] = _Collar(is_down, lower - step if is_down else lower, upper if is_down else upper + step, step)
+        hit = lower if is_down else upper
+        self._collars[k] = _Collar(is_down, hit, lower - step if is_down else lower, upper if is_down else upper + step, step)
         self._halts.halt(k, StatusReason.LULD, self._until(PAUSE_NS) - self._clock.now)
+        self._tell_collar(k)
+
+    def _tell_collar(self, k: int) -> None:
+        collar = self._collars[k]
+        self._board.tell_collar(self._clock.now, k, collar.reference, collar.low, collar.high)
 
     def _until(self, for_ns: int) -> int:
         """When a pause of that length ends; beyond the close if it would end when nothing reopens any more."""
@@ -226,7 +234,9 @@ class PriceBands:
         collar = self._collars.get(k)
         if collar is None or not price_ticks or collar.low <= price_ticks <= collar.high:
             return 0
+        collar.reference = collar.low if collar.is_down else collar.high
         collar.low, collar.high = (collar.low - collar.step, collar.high) if collar.is_down else (collar.low, collar.high + collar.step)
+        self._tell_collar(k)
         return self._until(PAUSE_NS)
 
     def _after_halt(self, k: int) -> None:

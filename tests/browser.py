@@ -12,8 +12,6 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 420)
-AXE = "MARKET_SIM_AXE"
-"""Environment variable: the path of axe.min.js."""
 SHOTS = "MARKET_SIM_SCREENSHOTS"
 """Environment variable: a folder that keeps the pictures that tests take."""
 
@@ -60,12 +58,19 @@ def _is_foreign(url: str, home: str) -> bool:
     return not url.startswith(("file:", "data:", "blob:", f"http://{home}/" if home else "file:"))
 
 
-def serious_findings(page: Any) -> list[Any]:
-    """Of axe-core, if ``MARKET_SIM_AXE`` names its axe.min.js (npm's axe-core is not part of this project); else none."""
-    if AXE not in os.environ:
-        return []
-    page.evaluate(Path(os.environ[AXE]).read_text())
-    found = page.evaluate("axe.run()")["violations"]
+def has_axe() -> bool:
+    """Whether axe-core is here: it comes inside of axe-playwright-python."""
+    return find_spec("axe_playwright_python") is not None
+
+
+def serious_findings(page: Any, *rules: str, within: str = "html") -> list[Any]:
+    """Of axe-core: (rule, elements). ``rules``: some of them (default: all); ``within``: a selector of what is looked at."""
+    import axe_playwright_python
+
+    (script,) = Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")
+    page.evaluate(script.read_text(encoding="utf-8"))
+    chosen = {"runOnly": list(rules)} if rules else {}
+    found = page.evaluate("([within, chosen]) => axe.run(within, chosen)", [within, chosen])["violations"]
     return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found if each["impact"] in ("serious", "critical")]
 
 

@@ -15,7 +15,8 @@ from helpers import FOUR, scenario
 from simulator import Market, OrderType, Rates, Side
 from simulator.agents import MarketView, OrderEntry, Wait
 from simulator.inputs.config import AgentSpec
-from simulator.inputs.run_record import FORMAT, Manifest, record_run
+from simulator.inputs.manifest import FORMAT, Manifest
+from simulator.inputs.run_record import record_run
 from simulator.inputs.sessions import parse_ts
 from simulator.notices import StatusReason
 from simulator.records import EXTRA_TABLES, NS_PER_S, Batch, MarketDataBatch, OrderBatch, Phase, TradeBatch, slice_batch

@@ -19,8 +19,8 @@ from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.plan import make_plan, with_scenario
 from simulator.errors import InputError
 from simulator.flow.profile import load_profile
+from simulator.inputs.manifest import read_manifest
 from simulator.inputs.reference_prices import reference_prices
-from simulator.inputs.run_record import read_manifest
 from simulator.inputs.scenario_file import read_scenario
 from simulator.inputs.sessions import DEFAULT_DATE
 from simulator.inputs.universe import load_universe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -87,28 +87,41 @@ class Made:
     """Columns ts, symbol, venue, price (ticks), size, sign."""
 
     def with_shuffled_minutes(self) -> Made:
-        """The same moves of each symbol's quotes in another order: the minutes of its path are dealt anew, and each quote goes with its minute."""
+        """The same minutes in another order, the same for all symbols: quotes and prints go with their minute, each path moving in it as it did."""
         book = {name: column.copy() for name, column in self.book.items()}
+        prints = {name: column.copy() for name, column in self.print.items()}
+        count = int((book["ts"].max() - OPEN_NS) // (60 * S)) + 1
+        deal = self.rng.permutation(count)
+        place = np.empty(count, np.int64)
+        place[deal] = np.arange(count)
         for number in np.unique(book["symbol"]).tolist():
             mine = np.flatnonzero(book["symbol"] == number)
             order = mine[np.argsort(book["ts"][mine], kind="stable")]
             middle = (book["bid"][order] + book["ask"][order]) / 2
-            minute = (book["ts"][order] - OPEN_NS) // (60 * S)
-            count = int(minute.max()) + 1
-            first = np.searchsorted(minute, np.arange(count))
+            first = np.searchsorted((book["ts"][order] - OPEN_NS) // (60 * S), np.arange(count))
             start = middle[np.maximum(first - 1, 0)]  # what stood when the minute began
             moved = np.diff(np.append(start, middle[-1]))
-            deal = self.rng.permutation(count)
             # Where the minute begins in the new order: what the minutes dealt before it moved.
             begins = np.empty(count)
             begins[deal] = start[0] + np.concatenate(([0.0], np.cumsum(moved[deal])[:-1]))
-            place = np.empty(count, np.int64)
-            place[deal] = np.arange(count)
-            shift = np.rint(begins[minute] - start[minute]).astype(np.int64)
-            book["bid"][order] += shift
-            book["ask"][order] += shift
-            book["ts"][order] += (place[minute] - minute) * 60 * S
-        return replace(self, book=book)
+            shift = np.rint(begins - start).astype(np.int64)
+            for columns, prices, rows in ((book, ("bid", "ask"), mine), (prints, ("price",), np.flatnonzero(prints["symbol"] == number))):
+                minute = np.minimum((columns["ts"][rows] - OPEN_NS) // (60 * S), count - 1)
+                for price in prices:
+                    columns[price][rows] += shift[minute]
+                columns["ts"][rows] += (place[minute] - minute) * 60 * S
+        return replace(self, book=book, print=prints)
+
+    def with_changing_names(self) -> Made:
+        """Each quarter of an hour every symbol's venues get each other's names, by chance."""
+        book = {name: column.copy() for name, column in self.book.items()}
+        prints = {name: column.copy() for name, column in self.print.items()}
+        quarters = SESSION_S // 900 + 1
+        names = self.rng.permuted(np.tile(np.arange(len(VENUES)), (len(NAMES), quarters, 1)), axis=2)
+        for columns in (book, prints):
+            quarter = (columns["ts"] - OPEN_NS) // (900 * S)
+            columns["venue"] = names[columns["symbol"], quarter, columns["venue"]]
+        return replace(self, book=book, print=prints)
 
     def source(self, cond: str = "T") -> ArrowTables:
         book, prints = self.book, self.print
@@ -155,33 +168,33 @@ def make(
     *,
     rate: float = 0.8,
     branching: float = 0.88,
-    copied: bool = False,
-    independent: bool = False,
-    ignorant: bool = False,
+    without: Literal["", "own books", "factors", "protection", "memory"] = "",
 ) -> Made:
     """A day's first hours: clustered events, factors of market and sector, volatility in clusters, five venues of which the listing one leads.
 
     At each event of a symbol its listing venue quotes anew around the efficient price and the others follow within a millisecond;
-    half of the events bring a parent trade at the best price, more of them when volatility is high. ``branching=0``: Poisson;
-    ``copied``: one book five times; ``independent``: no factors; ``ignorant``: prints some ticks past the other venues' quotes.
+    half of the events bring a parent trade at the best price, more of them when volatility is high. ``branching=0``: Poisson.
+    ``without``, for the controls: own books (one, five times), factors of market and sector, protection (prints some ticks past the other
+    venues' quotes), memory (the signs of trades in another order).
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 0])  # what a control takes away leaves all other draws as they are
     shared = rng.normal(size=seconds)
     sectors = {sector: rng.normal(size=seconds) for sector in dict.fromkeys(SECTORS.values())}
     common = _volatility(rng, seconds)
     books_, prints_ = [], []
     for name in symbols:
         number = NAMES.index(name)
-        level = common * _volatility(rng, seconds)
-        parts = (0.0, 0.0, 1.0) if independent else (0.3, 0.35, 0.35)
-        mixed = sum(np.sqrt(w) * z for w, z in zip(parts, (shared, sectors[SECTORS[name]], rng.normal(size=seconds)), strict=True))
+        own, events, quotes, takers = (np.random.default_rng([seed, 1 + kind, number]) for kind in range(4))
+        level = common * _volatility(own, seconds)
+        parts = (0.0, 0.0, 1.0) if without == "factors" else (0.25, 0.35, 0.4)
+        mixed = sum(np.sqrt(w) * z for w, z in zip(parts, (shared, sectors[SECTORS[name]], own.normal(size=seconds)), strict=True))
         path = np.concatenate(([0.0], np.cumsum(0.9e-4 * level * mixed)))
-        times = hawkes(rng, rate, branching, seconds)
+        times = hawkes(events, rate, branching, seconds)
         mid = PRICES[name] * 100 * np.exp(np.interp(times, np.arange(seconds + 1), path))
-        books_.append(_quotes(rng, number, LISTED[name], times, mid, copied))
+        books_.append(_quotes(quotes, number, LISTED[name], times, mid, without == "own books"))
         busy = level[times.astype(int)] / np.median(level)
-        traded = rng.random(len(times)) < np.minimum(0.9, 0.5 * busy**0.8)
-        prints_.append(_prints(rng, number, LISTED[name], times[traded], mid[traded], ignorant))
+        traded = takers.random(len(times)) < np.minimum(0.9, 0.5 * busy**0.8)
+        prints_.append(_prints(takers, number, LISTED[name], times[traded], mid[traded], without))
     return Made(rng, _join(books_), _join(prints_))
 
 
@@ -205,12 +218,13 @@ def _quotes(rng: np.random.Generator, number: int, listed: str, times: np.ndarra
     home = VENUES.index(listed)
     ts = OPEN_NS + (times * S).astype(np.int64)
     columns = []
+    sizes = rng.integers(1, 6, len(ts)) * 100
     for venue in range(len(VENUES)):
         leads = venue == home or copied
         lag = np.full(len(ts), venue) if leads else (rng.exponential(4e5, len(ts)) + 1e5).astype(np.int64)
         wide = _half(mid) + (0.0 if leads else 0.6)
         bid, ask = np.floor(mid - wide).astype(np.int64), np.ceil(mid + wide).astype(np.int64)
-        size = np.full(len(ts), 200) if copied else rng.integers(1, 6, len(ts)) * 100
+        size = sizes if copied else rng.integers(1, 6, len(ts)) * 100
         at = np.maximum.accumulate(ts + lag - np.arange(len(ts))) + np.arange(len(ts))  # later than the row before
         keep = np.append(True, (np.diff(bid) != 0) | (np.diff(ask) != 0) | (np.diff(size) != 0))
         columns.append(
@@ -227,11 +241,13 @@ def _quotes(rng: np.random.Generator, number: int, listed: str, times: np.ndarra
 
 
 def _prints(
-    rng: np.random.Generator, number: int, listed: str, times: np.ndarray, mid: np.ndarray, ignorant: bool
+    rng: np.random.Generator, number: int, listed: str, times: np.ndarray, mid: np.ndarray, without: str
 ) -> dict[str, np.ndarray]:
     signs = long_signs(rng, len(times))
+    if without == "memory":
+        signs = np.random.default_rng(number).permutation(signs)
     venue = rng.choice(len(VENUES), len(times), p=SHARES[listed])
-    far = _half(mid) + (4.0 if ignorant else 0.0)
+    far = _half(mid) + (4.0 if without == "protection" else 0.0)
     price = np.where(signs > 0, np.ceil(mid + far), np.floor(mid - far)).astype(np.int64)
     size = np.where(rng.random(len(times)) < 0.6, rng.integers(1, 100, len(times)), 100)
     ts = OPEN_NS + (times * S).astype(np.int64) + 6 * 10**6

@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scenarios.launcher.commands.run import run
+from scenarios.launcher.commands.run import run, simulate_and_write
 from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.main import guarded
-from scenarios.launcher.plan import make_plan
+from scenarios.launcher.plan import make_plan, with_scenario
 from simulator.market import Market
 from tests import helpers
 
@@ -52,7 +52,11 @@ class Forked:
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
             sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))  # noqa: SIM115
             before()
-            code = guarded(lambda console, signals: run(make_plan(parse_flags(words)), console, signals, Market))
+            flags = parse_flags(words)
+            if flags.is_cut:  # into shards
+                code = guarded(lambda console, signals: simulate_and_write(*with_scenario(flags), console, signals))
+            else:
+                code = guarded(lambda console, signals: run(make_plan(flags), console, signals, Market))
             sys.stdout.flush()
             sys.stderr.flush()
         except BaseException:

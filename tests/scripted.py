@@ -65,7 +65,7 @@ class ScriptedFlow:
                 return NOTIFICATION
         return HORIZON
 
-    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
         self.heard.append((book, ts_ns, side, shares))
 
     def efficient_price(self, symbol: int) -> float:

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from simulator import testing
 from simulator.book.limit_order_book import LimitOrderBook
+from simulator.book.reports import Event
 from simulator.book.state import LAST_ID
 from simulator.errors import InputError
-from simulator.records import ORDER_ID_MAX, PRICE_TICKS_MAX, CrossKind, Event, EventKind, OrderType, Reject, Side
+from simulator.records import ORDER_ID_MAX, PRICE_TICKS_MAX, CrossKind, EventKind, OrderType, Reject, Side
 
 ROOT = Path(__file__).parent.parent
 STREAMS = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from integrity import violations
 
-from simulator.records import BATCH_TYPES, EVENT_FIELDS, NOT_GIVEN, TABLES, Batch, EventKind, Side
+from simulator.book.reports import EVENT_FIELDS
+from simulator.records import BATCH_TYPES, NOT_GIVEN, TABLES, Batch, EventKind, Side
 from simulator.tape.memory import DTYPES
 from simulator.tape.sink import RunInfo
 from writers.parquet import ParquetSink

@@ -1,6 +1,7 @@
 """Ctrl-C and errors anywhere in a run: the market goes on exactly where it was, or it refuses to go on and says why.
 
-``python tests/test_interrupts.py`` interrupts every Python line of a small run, one at a time, each in a market of its own (minutes).
+``python tests/test_interrupts.py`` interrupts every Python line of a small run, one at a time, each in a market of its own; with a number,
+every so many lines, and each line of the source when it first runs.
 """
 
 from __future__ import annotations
@@ -401,14 +402,18 @@ def land_or_not() -> dict[str, int]:
     return ends
 
 
-def _all() -> Iterator[str]:
+def _all(every: int) -> Iterator[str]:
+    """Each line of the source when it first runs, and every so many lines that are run."""
     expected, lines = uninterrupted()
-    for n in range(1, len(lines) + 1):
+    points = sorted({lines.index(line) + 1 for line in dict.fromkeys(lines)} | {*range(1, len(lines) + 1, every)})
+    sys.stdout.write(f"{len(points):,} of {len(lines):,} lines that are run, among them all {len(set(lines)):,} of the source\n")
+    for done, n in enumerate(points, 1):
         yield interrupted_at(n, expected)
-        if n % 1_000 == 0:
-            sys.stdout.write(f"{n:,} of {len(lines):,}\n")
+        if done % 500 == 0:
+            sys.stdout.write(f"{done:,} of {len(points):,}\n")
 
 
 if __name__ == "__main__":
-    ends = list(_all())
-    sys.stdout.write(f"{len(ends):,} lines interrupted: {ends.count('goes on'):,} go on exactly, {ends.count('refuses'):,} refuse\n")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored
+    ends = list(_all(int(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    sys.stdout.write(f"{len(ends):,} interrupted: {ends.count('goes on'):,} go on exactly, {ends.count('refuses'):,} refuse\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -78,31 +79,41 @@ def test_itch_book_sees_our_books_and_prints(made: Any, tmp_path: Path) -> None:
         wrong, compared = itch_books_wrong_rows(market, path, venue)
         assert wrong == 0
         assert compared > 100
-        trades = read(path, market, "trades")["trades"]
-        printed = trades["size"] > 0
-        mine = market.trades.venue == market.info.venues.index(venue)
-        for name, ours in (
-            ("ts_event", market.trades.ts_ns), ("price", market.trades.price), ("size", market.trades.size), ("locate", market.trades.symbol + 1),
-        ):  # fmt: skip
-            counted = printed & (trades["kind"] != b"C")  # C: filled in a cross, not printable
-            np.testing.assert_array_equal(trades[name][counted].astype(np.int64), ours[mine], err_msg=f"{venue} {name}")
+        itch_books_prints_are_ours(market, path, venue)
+
+
+def itch_books_prints_are_ours(made: Made, path: Path, venue: str) -> None:
+    trades = read(path, made, "trades")["trades"]
+    counted = (trades["size"] > 0) & (trades["kind"] != b"C")  # C: filled in a cross, not printable
+    mine = made.trades.venue == made.info.venues.index(venue)
+    for name, ours in (
+        ("ts_event", made.trades.ts_ns), ("price", made.trades.price), ("size", made.trades.size), ("locate", made.trades.symbol + 1),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(trades[name][counted].astype(np.int64), ours[mine], err_msg=f"{venue} {name}")
 
 
 def test_meatpy_sees_our_books(opening: Made, written: Path) -> None:
     """Of two symbols at their listing venues, with the crosses; its book is in Python, and slow."""
     for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE")):
-        processor = ITCH50MarketProcessor(symbol, dt.datetime(2025, 7, 1))  # noqa: DTZ001
-        locate = opening.info.symbols.index(symbol) + 1
-        with ITCH50MessageReader(file(written, venue)) as reader:
-            said = [(MIDNIGHT_NS + m.timestamp, partial(processor.process_message, m)) for m in reader if getattr(m, "stock_locate", locate) in (0, locate)]
+        assert meatpys_wrong_rows(opening, file(written, venue), symbol, venue) == 0
 
-        def levels(processor: Any = processor) -> Levels:
-            book = processor.current_lob
-            bids, asks = (book.bid_levels, book.ask_levels) if book is not None else ([], [])
-            return [(x.price, x.volume) for x in bids], [(x.price, x.volume) for x in asks]
 
-        books, _ = opening.of(symbol, venue)
-        assert differences(books, said, levels) == 0
+def meatpys_wrong_rows(made: Made, path: Path, symbol: str, venue: str) -> int:
+    processor = ITCH50MarketProcessor(symbol, dt.datetime(2025, 7, 1))  # noqa: DTZ001
+    locate = made.info.symbols.index(symbol) + 1
+
+    def messages() -> Iterator[tuple[int, Callable[[], object]]]:
+        with ITCH50MessageReader(path) as reader:
+            for message in reader:
+                if getattr(message, "stock_locate", locate) in (0, locate):
+                    yield MIDNIGHT_NS + message.timestamp, partial(processor.process_message, message)
+
+    def levels() -> Levels:
+        book = processor.current_lob
+        bids, asks = (book.bid_levels, book.ask_levels) if book is not None else ([], [])
+        return [(x.price, x.volume) for x in bids], [(x.price, x.volume) for x in asks]
+
+    return differences(made.of(symbol, venue)[0], messages(), levels)
 
 
 def test_meatpy_writes_the_same_bytes_again(written: Path, tmp_path: Path) -> None:
@@ -113,7 +124,7 @@ def test_meatpy_writes_the_same_bytes_again(written: Path, tmp_path: Path) -> No
             bodies = [message.to_bytes() for message in reader]
         assert b"".join(len(body).to_bytes(2, "big") + body for body in bodies) == path.read_bytes()
         types |= {chr(body[0]) for body in bodies}
-    assert types == set("SRHYAECXDUPQI")
+    assert types == set("SRHYVAECXDUPQI")  # and J and W: tests/test_notices_in_formats.py
 
 
 def test_every_layout_has_the_length_of_the_specification() -> None:
@@ -252,13 +263,24 @@ def test_what_does_not_fit_is_refused(opening: Made, tmp_path: Path) -> None:
 
 @pytest.mark.hour
 def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
-    """``pytest -m hour tests/test_itch.py``: 09:00 to 10:00 New York time with the agent; itch-book, all rows, all venues."""
+    """``pytest -m hour tests/test_itch.py``: 09:00 to 10:00 New York time with the agent; itch-book, all rows and prints, all venues.
+
+    meatpy, which is in Python, sees three of the books, and writes the bytes of one file again.
+    """
     made = hour()
     made.write(ItchSink(tmp_path))
     found = [itch_books_wrong_rows(made, file(tmp_path / "itch", venue), venue) for venue in made.info.venues]
     assert [wrong for wrong, _ in found] == [0] * len(found)
     assert isinstance(made.books, MarketDataBatch)
     assert sum(compared for _, compared in found) == len(made.books) > 100_000
+    for venue in made.info.venues:
+        itch_books_prints_are_ours(made, file(tmp_path / "itch", venue), venue)
+    for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("NVDA", "ARCA")):
+        assert meatpys_wrong_rows(made, file(tmp_path / "itch", venue), symbol, venue) == 0
+    with ITCH50MessageReader(file(tmp_path / "itch", "NASDAQ")) as reader:
+        bodies = [message.to_bytes() for message in reader]
+    assert b"".join(len(body).to_bytes(2, "big") + body for body in bodies) == file(tmp_path / "itch", "NASDAQ").read_bytes()
+    assert {chr(body[0]) for body in bodies} >= set("SRHYVAEXDUPQI")
 
 
 def test_a_run_of_two_processes_writes_what_a_conversion_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from simulator import testing
-from simulator.book.jit import entry, kernel
+from simulator.book.jit import direct, entry, kernel
 from simulator.book.kernel_cache import COMPILED_FROM
 from simulator.book.limit_order_book import LimitOrderBook, run_command
 from simulator.book.parts import Part
@@ -38,6 +38,16 @@ def test_an_index_out_of_range_raises(index: int) -> None:
     assert element(numbers, 2) == 2
     with pytest.raises(IndexError):
         element(numbers, index)
+
+
+@compiled
+def test_an_entry_called_directly_is_the_same_function() -> None:
+    numbers = np.arange(3, dtype=np.int64)
+    at_once = direct(element, numbers, 0)
+    assert [at_once(numbers, n) for n in range(3)] == [element(numbers, n) for n in range(3)]
+    with pytest.raises(IndexError):
+        at_once(numbers, 3)
+    assert len(element.signatures) == 1  # type: ignore[attr-defined]
 
 
 @compiled

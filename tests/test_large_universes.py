@@ -21,9 +21,11 @@ from simulator.flow.rates import (
     budgets,
     day_volumes,
 )
+from simulator.inputs import config
 from simulator.inputs.config import Rates, Scenario
 from simulator.inputs.dealing import deal
 from simulator.inputs.generated_universe import MARKET_VOLATILITY, GenerateKeys, generate_universe
+from simulator.inputs.leftovers import cleared
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.scenario_file import load_scenario
 from simulator.inputs.sessions import parse_ts, trading_days
@@ -31,6 +33,7 @@ from simulator.inputs.universe import load_universe
 from simulator.market import Market
 from simulator.records import Phase
 from tests.helpers import DAY as DATE
+from tests.helpers import run, scenario
 
 DAY = trading_days(parse_ts("2025-07-01T13:00:00Z"), parse_ts("2025-07-01T14:00:00Z"))[0]
 UNIVERSE, PRICES = generate_universe(GenerateKeys(generate=95, seed=1))
@@ -167,3 +170,40 @@ def test_wrong_universes_say_what_is_allowed(tmp_path: Path, universe: str, says
     with pytest.raises(InputError) as raised:
         load_scenario(path)
     assert says in str(raised.value)
+
+
+def test_what_a_market_leaves_is_gone_before_the_next_begins() -> None:
+    """Or ten of them pile up, each with the books of its symbols: memory would grow with the days of a run."""
+    import gc
+    import weakref
+
+    left: list[weakref.ref[Market]] = []
+
+    def simulate() -> int:
+        market = run(scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:01Z", names=("AAPL",)))
+        left.append(weakref.ref(market))
+        return market.rows["market_data"]
+
+    gc.disable()
+    try:
+        for _ in range(2):
+            with cleared():
+                assert simulate() > 0
+            assert left.pop()() is None
+        simulate()
+        assert left.pop()() is not None, "a market ends by itself: nothing needs to clear it away any more"
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def test_what_hangs_on_all_symbols_is_found_a_few_times_whatever_the_number_of_books(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker of a group does once a book costs as much as the universe is large: 2,000 symbols then cost twice what 30 do."""
+    calls = []
+    found = config.price_scales
+    monkeypatch.setattr(config, "price_scales", lambda universe, closes: calls.append(len(closes)) or found(universe, closes))
+    start_ns = parse_ts("2025-07-01T14:00:00Z")
+    many = Scenario(universe=UNIVERSE, prices=PRICES, start_ns=start_ns, end_ns=start_ns + 1, rates=RATES)
+    market = Market(many, worker_symbols=[symbol.name for symbol in UNIVERSE.symbols[:12]])
+    assert market.rows == {"market_data": 0, "trades": 0}
+    assert 1 <= len(calls) <= 3

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import io
 import json
+import signal
 import socket
 import threading
 import time
@@ -18,6 +19,9 @@ from rich.console import Console
 
 from scenarios.launcher import main
 from scenarios.launcher.terminal_view import picture
+from scenarios.launcher.viewing import why_over
+from scenarios.launcher.worker_messages import Failed
+from scenarios.launcher.worker_pool import Outcome
 from simulator.errors import InputError, LimitError
 from simulator.inputs.sessions import parse_ts
 from simulator.live import server as serving
@@ -49,9 +53,9 @@ def ask(live: LiveServer, path: str, method: str = "GET", body: str | None = Non
 class Viewer:
     """A client that reads frames."""
 
-    def __init__(self, live: LiveServer, symbol: str = "AAPL") -> None:
+    def __init__(self, live: LiveServer, symbol: str = "AAPL", step: int | None = None) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=60)
-        self._connection.request("GET", f"/{live.token}/frames?symbol={symbol}")
+        self._connection.request("GET", f"/{live.token}/frames?symbol={symbol}" + (f"&step={step}" if step else ""))
         self._answer = self._connection.getresponse()
         self.status = self._answer.status
 
@@ -86,6 +90,7 @@ def test_only_this_machine_and_only_with_the_token(live: LiveServer) -> None:
     assert ask(live, "/wish", "POST", '{"what": "pause"}')[0] == 403
     assert ask(live, f"/{live.token}/../server.py")[0] == 404
     assert ask(live, f"/{live.token}/frames?symbol=IBM")[0] == 404
+    assert ask(live, f"/{live.token}/frames?symbol=AAPL&step=7")[0] == 404
     assert json.loads(ask(live, f"/{live.token}/run")[1])["symbols"] == ["AAPL", "JPM"]
     other = socket.gethostbyname(socket.gethostname())
     if not other.startswith("127."):
@@ -145,6 +150,16 @@ def test_wishes(live: LiveServer) -> None:
 def test_a_port_in_use_is_told(live: LiveServer) -> None:
     with pytest.raises(LimitError, match=f"--view_port.*{live.port}"):
         LiveServer(["AAPL"], port=live.port)
+
+
+def test_viewers_are_told_why_a_run_has_ended() -> None:
+    assert why_over(None) == why_over(Outcome()) == "The run has ended."
+    stopped = Outcome(signal=signal.SIGINT)
+    assert why_over(stopped) == "The run has ended: Stopped by Ctrl-C (SIGINT)."
+    stopped.failed[0] = Failed(0, "The disk is full.", 1, 0)
+    assert why_over(stopped) == "The run has ended: The disk is full."
+    stopped.halt("For 30 s there was no answer from the database.")
+    assert why_over(stopped) == "The run has ended: For 30 s there was no answer from the database."
 
 
 # --- what is seen ----------------------------------------------------------------------------------------------------------

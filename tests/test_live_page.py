@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import WIDTHS, find_browser, keep_picture, launched, open_page
+from browser import WIDTHS, find_browser, has_axe, keep_picture, launched, open_page, serious_findings
 
 from scenarios.launcher import main
 from simulator.live.server import LiveServer
@@ -62,6 +62,9 @@ def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsy
                     page.wait_for_selector('body[data-paused="true"]')
                     page.wait_for_selector(f"#clock:text('09:30:{10 + WIDTHS.index(width):02d}.000')")
                     page.wait_for_timeout(300)
+                    seen[f"columns {width}"] = int(page.get_attribute("body", "data-columns"))
+                    seen[f"auction {width}"] = page.inner_text("#auction-said")
+                    seen[f"agents {width}"] = page.locator("#agents tbody tr").all_inner_texts()
                     keep_picture(page, f"live-{width}")
                     seen[f"fits {width}"] = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
                     seen[f"ladder {width}"] = page.locator("#ladder-table tbody tr").all_inner_texts()
@@ -70,6 +73,7 @@ def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsy
                         """() => ["ladder", "heat"].map((id) => { const c = document.getElementById(id);
                            return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); })"""
                     )
+                    seen[f"axe {width}"] = serious_findings(page, *(["color-contrast"] if width > 1000 else [])) if has_axe() else []
                     page.select_option("#symbol", "MSFT")
                     page.wait_for_selector("#symbol-name:text('MSFT')")
                     page.click("#step")
@@ -84,7 +88,11 @@ def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsy
     seen = found["seen"]
     assert [seen[f"said {width}"] for width in WIDTHS] == [[], []]
     assert [seen[f"fits {width}"] for width in WIDTHS] == [True, True]
+    assert [seen[f"axe {width}"] for width in WIDTHS] == [[], []]
     assert seen["painted"] == [True, True]
+    assert [seen[f"columns {width}"] for width in WIDTHS] == [2, 2]  # of 15 s each: the run's first twenty seconds, though nobody looked
+    assert seen[f"auction {WIDTHS[0]}"].startswith("The closing cross at NASDAQ is in 6 h 29 min")
+    assert [row.split("\t")[0] for row in seen[f"agents {WIDTHS[0]}"]] == ["momentum"]
     for width in WIDTHS:
         ladder = [row.split("\t") for row in seen[f"ladder {width}"]]
         assert {(row[1], (row[0] or row[2]).replace(",", "")) for row in ladder} == books_at(out, seen[f"clock {width}"])
@@ -104,3 +112,23 @@ def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
             GROUP BY price ORDER BY price {order} LIMIT 10"""
         found |= {(f"{price:.2f}", f"{size:.0f}") for price, size in duckdb.sql(query).fetchall()}
     return found
+
+
+def test_a_page_whose_run_has_ended_and_a_browser_without_event_source() -> None:
+    """Each is told why there is nothing to see; the rest of the page stays."""
+    live, other = LiveServer(["AAPL"]), LiveServer(["AAPL"])
+    live.start()
+    other.start()
+    with launched() as browser:
+        with open_page(browser, live.address) as (page, _):
+            page.wait_for_selector('body[data-followed="AAPL"]')
+            live.close("The run has ended: the database is gone.")
+            page.wait_for_selector("#said.over:text('the database is gone.')")
+        context = browser.new_context()
+        context.add_init_script("delete window.EventSource")
+        page = context.new_page()
+        page.goto(other.address)
+        page.wait_for_selector("#said.over:text('no EventSource')")
+        assert page.locator("#symbol option").all_inner_texts() == ["AAPL"]
+        context.close()
+    other.close()

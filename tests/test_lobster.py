@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -254,9 +255,12 @@ def test_an_hour_of_four_symbols(tmp_path: Path) -> None:
 
 
 @pytest.mark.hour
-def test_lobster_reconstructor_sees_our_books_after_every_message(opening: Made, tmp_path: Path) -> None:
-    """``pytest -m hour tests/test_lobster.py``: all ten levels after each message over the opening cross, all symbols and venues."""
-    opening.write(LobsterSink(tmp_path, levels=10, all_messages=True, **WHOLE_DAY))
+@pytest.mark.parametrize(("made", "books"), [(opening, ({}, 20)), (hour, ({"symbols": ("AAPL", "NVDA"), "venues": ("NASDAQ", "ARCA")}, 4))])
+def test_lobster_reconstructor_sees_our_books_after_every_message(made: Any, books: tuple[dict[str, Any], int], tmp_path: Path) -> None:
+    """``pytest -m hour tests/test_lobster.py``: all ten levels after each message, of all books over the open, of four in the hour."""
+    market: Made = made()
+    chosen, count = books
+    market.write(LobsterSink(tmp_path, levels=10, all_messages=True, **chosen, **WHOLE_DAY))
     said = in_venv("lobster", ["lobster-reconstructor"], "lobster_books.py", str(tmp_path)).splitlines()
-    assert len(said) == 1 + len(opening.info.symbols) * len(opening.info.venues)
+    assert len(said) == 1 + count
     assert said[-1] == "0 differences"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import LOW, assert_same_tapes, run, scenario
+from in_process import command
 from test_runs import rows_of
 
 from simulator.inputs import config
@@ -142,15 +141,14 @@ def test_processes_move_no_row_of_agents_either(tmp_path: Path) -> None:
     for name, symbols in APART:
         latency = json.dumps(LATENCIES[name])
         names = ", ".join(symbols)
-        text += f"  - {{name: {name}, use: 'test_many_agents:trader', with: {{symbols: [{names}]}}, symbols: [{names}], latency_ns: {latency}}}\n"
+        text += f"  - {{name: {name}, use: 'many_traders:trader', with: {{symbols: [{names}]}}, symbols: [{names}], latency_ns: {latency}}}\n"
     path = tmp_path / "many.yaml"
     path.write_text(text)
-    (tmp_path / "test_many_agents.py").write_text(TRADER)
+    (tmp_path / "many_traders.py").write_text(TRADER)
     rows, digests, accounts = [], set(), set()
     for n in (1, 2, 3):
         out = tmp_path / str(n)
-        words = [sys.executable, "-m", "scenarios.full_day", "--scenario", str(path), "--processes", str(n), "--out", str(out)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = command("--scenario", str(path), "--processes", str(n), "--out", str(out))
         assert done.returncode == 0, done.stderr[-2000:]
         manifest = json.loads((out / "manifest.json").read_text())
         assert manifest["processes"] == n
@@ -162,7 +160,7 @@ def test_processes_move_no_row_of_agents_either(tmp_path: Path) -> None:
     assert len(accounts) == 1
 
 
-TRADER = Path(__file__).read_text().split("def watcher(")[0].replace("from test_runs import rows_of\n", "").replace(
+TRADER = Path(__file__).read_text().split("def watcher(")[0].replace("from test_runs import rows_of\n", "").replace("from in_process import command\n", "").replace(
     "from helpers import LOW, assert_same_tapes, run, scenario\n", "LOW = None\n"
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from peers import in_venv
 from scenarios.launcher.main import command_line
 from simulator import InputError
 from simulator.inputs.sessions import parse_ts
+from simulator.records import Phase
 from writers.nautilus.schema import product
 from writers.nautilus.sink import NautilusSink
 
@@ -152,7 +153,7 @@ def test_depths_and_quotes_are_the_rows_of_the_book(written: Path, opening: Made
 
 
 def test_names_types_and_metadata_are_those_of_the_catalog(written: Path, opening: Made) -> None:
-    assert {path.name for path in (written / "data").iterdir()} == {"order_book_deltas", "trade_tick", "quote_tick", "order_book_depths", "equity"}
+    assert {path.name for path in (written / "data").iterdir()} == {"order_book_deltas", "trade_tick", "quote_tick", "order_book_depths", "instrument_status", "equity"}
     for path in written.rglob("*.parquet"):
         first, last = re.findall(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{9}Z)", path.name)
         with pq.ParquetFile(path) as file:
@@ -165,6 +166,9 @@ def test_names_types_and_metadata_are_those_of_the_catalog(written: Path, openin
             assert metadata[b"class"] == b"Equity"
             assert rows.column("price_increment").to_pylist() == ["0.01"]
             assert rows.column("id").to_pylist() == [path.parent.name]
+        elif path.parent.parent.name == "instrument_status":
+            assert metadata[b"type"] == b"InstrumentStatus"
+            assert set(rows.column("instrument_id").to_pylist()) == {path.parent.name}
         else:
             assert metadata == {b"instrument_id": path.parent.name.encode(), b"price_precision": b"2", b"size_precision": b"0"}
             assert not any(field.nullable for field in rows.schema)
@@ -173,7 +177,7 @@ def test_names_types_and_metadata_are_those_of_the_catalog(written: Path, openin
 def test_versions_before_1_222_have_other_folders_and_windows_other_numbers(opening: Made, written: Path, tmp_path: Path) -> None:
     opening.write(NautilusSink(tmp_path, layout="1.221.0", precision="standard", symbols="AAPL", venues="IEX"))
     old = tmp_path / "nautilus"
-    assert {path.name for path in (old / "data").iterdir()} == {"order_book_delta", "trade_tick", "quote_tick", "order_book_depth10", "equity"}
+    assert {path.name for path in (old / "data").iterdir()} == {"order_book_delta", "trade_tick", "quote_tick", "order_book_depth10", "instrument_status", "equity"}
     rows = table(old, "order_book_delta", "AAPL", "IEX")
     assert rows.schema.field("price").type.byte_width == 8
     new = table(written, "order_book_deltas", "AAPL", "IEX")
@@ -231,6 +235,22 @@ def test_conversion_and_several_processes_give_the_same_bytes(opening: Made, wri
     assert command_line(words) == 0
 
 
+def test_what_waits_for_a_row_group_is_put_aside_and_the_bytes_are_the_same(
+    opening: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With groups of fewer rows, so that there are several; nothing in memory, a little, all."""
+    monkeypatch.setattr("writers.nautilus.files.ROWS", 100)
+    found = []
+    for held in (0, 40_000, 10**9):
+        monkeypatch.setattr("writers.nautilus.files.HELD_MAX", held)
+        opening.write(NautilusSink(tmp_path / str(held), symbols=("AAPL", "JPM"), venues="NASDAQ"))
+        found.append(contents(tmp_path / str(held)))
+    assert found[0] == found[1] == found[2]
+    (path,) = (tmp_path / "0" / "nautilus" / "data" / "order_book_depths" / "AAPL.NASDAQ").glob("*.parquet")
+    assert pq.read_metadata(path).num_row_groups > 2
+    assert [p.name for p in (tmp_path / "0" / "nautilus").iterdir()] == ["data"], "nothing else is left"
+
+
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:
     sink = NautilusSink(tmp_path)
     sink.open(opening.info)
@@ -272,6 +292,11 @@ def test_nautilus_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
     made.write(NautilusSink(tmp_path, layout="1.222" if sys.version_info >= (3, 12) else "1.221"))
     for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("NVDA", "ARCA")):
         books, trades = made.of(symbol, venue)
-        np.savez(tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes, trades=trades.ts_ns, prices=trades.price, sizes=trades.size)
+        rows: Any = made.tape["status"]
+        mine = (rows.symbol == made.info.symbols.index(symbol)) & (rows.venue == made.info.venues.index(venue))
+        np.savez(
+            tmp_path / f"{symbol}_{venue}.npz", ts=books.ts_ns, quotes=books.quotes, trades=trades.ts_ns, prices=trades.price, sizes=trades.size,
+            statuses=rows.ts_ns[mine], halted=rows.phase[mine] == Phase.HALTED,
+        )  # fmt: skip
     said = in_venv("nautilus_trader", ["nautilus_trader"], "nautilus_books.py", str(tmp_path))
     assert said.splitlines()[-1] == "0 differences"

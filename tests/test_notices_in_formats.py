@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import databento_dbn as dbn
 import itch_book
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from formats import Made, clean, contents, differences
 from helpers import scenario
@@ -29,16 +32,19 @@ from writers.databento.sink import DatabentoSink
 from writers.feed.sink import FeedSink
 from writers.itch.sink import ItchSink
 from writers.lobster import LobsterSink
+from writers.nautilus.sink import NautilusSink
 
 NOON_NS = parse_ts("2025-07-01T16:00:00Z")
 MIDNIGHT_NS = parse_ts("2025-07-01T04:00:00Z")
-HALTED_NS, REGULATORY_NS = NOON_NS + 10 * NS_PER_S, NOON_NS + 20 * NS_PER_S
-SINKS: dict[str, Callable[..., FeedSink]] = {"itch": ItchSink, "lobster": LobsterSink, "databento": DatabentoSink}
+REGULATORY_NS, PUT_OFF_NS = NOON_NS + 20 * NS_PER_S, NOON_NS + 100 * NS_PER_S
+SINKS: dict[str, Callable[..., FeedSink]] = {"itch": ItchSink, "lobster": LobsterSink, "databento": DatabentoSink, "nautilus": NautilusSink}
 
 
 def quoting(market: Any, orders: Any, rng: Any) -> Any:
-    """Two-sided quotes at every venue, prints now and then, and orders for a reopening."""
-    while True:
+    """Two-sided quotes at every venue, prints now and then, and orders for a reopening; once, a bid that stays at AAPL's upper band."""
+    for n in count():
+        if n == 1:
+            orders.buy("AAPL", "NASDAQ", 21_500, 6_000)
         for symbol in market.symbols:
             for venue in market.venues:
                 orders.buy(symbol, venue, 19_990 + int(rng.integers(5)), 200)
@@ -52,7 +58,7 @@ def quoting(market: Any, orders: Any, rng: Any) -> Any:
 
 
 class Halted(Made):
-    """A market without a background, in which one symbol is paused by its bands and another halted by its listing venue."""
+    """A market without a background: one symbol is paused by its bands, with collars that widen once, and one halted by its listing venue."""
 
     def __init__(self) -> None:
         agent = AgentSpec(name="quoting", make=quoting, latency_ns=1_000_000)
@@ -62,8 +68,9 @@ class Halted(Made):
         self.came = _Came()
         self.market = Market(chosen, self.came)
         self.came.open(self.market.run_info)
-        self.market.halt("AAPL", HALTED_NS, StatusReason.LULD)
         self.market.halt("JPM", REGULATORY_NS, StatusReason.REGULATORY)
+        self.market.run_until(PUT_OFF_NS)
+        assert self.market._bands._may_reopen(0, 30_000), "a price beyond the collars, which are wider from now on"
         self.market.run_until(chosen.end_ns)
         self.info = self.market.run_info
         self.tape = {table: self.came.numpy(table) for table in self.info.tables}
@@ -137,6 +144,51 @@ def test_itch_says_who_is_paused_or_halted_and_when_it_trades_again(made: Halted
             assert halts["ts_event"][mine].astype(np.int64).tolist()[1:] == [ts for ts, _ in changes]
 
 
+def test_itch_tells_between_which_prices_a_paused_symbol_may_reopen(made: Halted, written: Path) -> None:
+    """J behind the pause and again when it is put off: reference, upper and lower price, and which extension it is."""
+    rows: Any = made.tape["status"]
+    told = rows.reason == StatusReason.COLLAR
+    assert (rows.venue[told] == -1).all()
+    want = list(zip(*(getattr(rows, name)[told].tolist() for name in ("ts_ns", "reference_price", "upper_band", "lower_band")), strict=True))
+    (paused_ns, phase, reason), *_ = statuses(made, "AAPL", "NASDAQ")[1:]
+    assert (phase, reason) == (Phase.HALTED, StatusReason.LULD)
+    assert [ts for ts, *_ in want] == [paused_ns, PUT_OFF_NS]
+    assert want[0][2] < want[1][2] == want[1][1] + want[0][2] - want[0][1], "as much wider again, from where it ended"
+    for venue in made.info.venues:
+        with ITCH50MessageReader(written / "itch" / f"07012025.{venue}_ITCH50") as reader:
+            bodies = [message.to_bytes() for message in reader]
+        assert b"".join(len(body).to_bytes(2, "big") + body for body in bodies) == (written / "itch" / f"07012025.{venue}_ITCH50").read_bytes()
+        collars = [n for n, body in enumerate(bodies) if body[:1] == b"J"]
+        have = [struct.unpack(">HH6s8sIIII", bodies[n][1:]) for n in collars]
+        assert [(MIDNIGHT_NS + int.from_bytes(ts, "big"), *prices) for _, _, ts, _, *prices in have] == [(*row, n) for n, row in enumerate(want)]
+        assert {(locate, stock) for locate, _, _, stock, *_ in have} == {(1, b"AAPL    ")}
+        assert bodies[collars[0] - 1][:1] == b"H", "the pause is told before"
+
+
+def test_itch_tells_the_levels_of_the_breakers_and_each_breach_before_its_halts(made: Halted, tmp_path: Path) -> None:
+    """A market that level 1 has halted, in place of the symbol's listing venue, and level 2 later on."""
+    rows: Any = made.tape["status"]
+    reason = np.where(rows.reason == StatusReason.REGULATORY, StatusReason.MWCB, rows.reason)
+    reason[rows.reason == StatusReason.LULD] = StatusReason.MWCB_2
+    sink = ItchSink(tmp_path)
+    sink.open(made.info)
+    sink.write_all([made.orders], [replace(rows, reason=reason)])
+    for venue in made.info.venues:
+        path = tmp_path / "itch" / f"07012025.{venue}_ITCH50"
+        with ITCH50MessageReader(path) as reader:
+            bodies = [message.to_bytes() for message in reader]
+        assert b"".join(len(body).to_bytes(2, "big") + body for body in bodies) == path.read_bytes()
+        (levels,) = [n for n, body in enumerate(bodies) if body[:1] == b"V"]
+        assert struct.unpack(">QQQ", bodies[levels][11:]) == (93_000_000_000, 87_000_000_000, 80_000_000_000)
+        assert bodies[levels + 1][:1] + bodies[levels + 1][11:] == b"SS", "before the hours begin"
+        breaches = [n for n, body in enumerate(bodies) if body[:1] == b"W"]
+        assert sorted(bodies[n][11:] for n in breaches) == [b"1", b"2"]
+        for n in breaches:
+            assert bodies[n + 1][:1] == b"H"
+            assert bodies[n + 1][5:11] == bodies[n][5:11]
+            assert bodies[n + 1][19:] == b"H MWC" + bodies[n][11:]
+
+
 def test_itch_tells_the_imbalances_of_the_reopening_in_time_order(made: Halted, written: Path) -> None:
     rows: Any = made.tape["imbalances"]
     assert len(rows) > 100
@@ -194,6 +246,19 @@ def test_databento_has_the_status_rows_and_the_imbalances(made: Halted, written:
         assert set(imbalances.cond[mine].tolist()) <= {Cond.HALT_RESUME}
 
 
+def test_nautilus_has_a_status_per_change(made: Halted, written: Path) -> None:
+    for venue in made.info.venues:
+        for symbol in made.info.symbols:
+            (path,) = (written / "nautilus" / "data" / "instrument_status" / f"{symbol}.{venue}").glob("*.parquet")
+            with pq.ParquetFile(path) as file:
+                rows = file.read().to_pydict()
+            told = statuses(made, symbol, venue)
+            assert rows["ts_event"] == rows["ts_init"] == [ts for ts, *_ in told]
+            assert rows["action"] == ["TRADING", "PAUSE" if symbol == "AAPL" else "HALT", "TRADING"]
+            assert rows["is_trading"] == [True, False, True]
+            assert rows["reason"] == [StatusReason(reason).name for *_, reason in told]
+
+
 PREFIX = {"NASDAQ": "xnas", "NYSE": "xnys", "ARCA": "arcx", "BATS": "bats", "IEX": "iexg"}
 
 
@@ -206,6 +271,7 @@ def test_without_the_tables_none_of_it_is_told(made: Halted, tmp_path: Path) -> 
     with ITCH50MessageReader(tmp_path / "itch" / "07012025.NASDAQ_ITCH50") as reader:
         assert {m.to_bytes()[:1] for m in reader} & {b"I"} == set()
     assert not list((tmp_path / "databento").glob("*imbalance*"))
+    assert not (tmp_path / "nautilus" / "data" / "instrument_status").exists()
     with pytest.raises(InputError, match="it needs the table imbalances"):
         DatabentoSink(clean(tmp_path), schemas="imbalance").open(bare)
 

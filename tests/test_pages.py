@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,9 @@ from peers import in_venv
 
 from scenarios.launcher import main as command
 from simulator.inputs.config import AgentSpec, Rates
-from simulator.inputs.scenario_file import ScenarioKeys
+from simulator.inputs.scenario_keys import ScenarioKeys
 from simulator.inputs.strict_yaml import parse_yaml
+from writers.results import RESULT_TABLES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "scenarios").glob("*.md"))
@@ -72,7 +71,7 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
         assert command.main(line.split("#")[0].split()[3:]) == 0
     said = capsys.readouterr().out
     assert "my_agent:narrow" in said
-    assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {"orders.parquet", "fills.parquet", "positions.parquet"}
+    assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {f"{table}.parquet" for table in RESULT_TABLES}
     for code in (library, impact):
         exec(compile(code, "agents.md", "exec"), {})
     assert "shares_without" in capsys.readouterr().out
@@ -124,9 +123,10 @@ def test_the_page_of_sweeps_can_be_followed(tmp_path: Path, monkeypatch: pytest.
 def test_the_page_of_environments_can_be_followed(capsys: pytest.CaptureFixture[str]) -> None:
     """Each piece of Python; what asks for processes is run by ``test_environments``."""
     found = blocks((ROOT / "docs" / "environments.md").read_text(), "python")
-    assert len(found) == 5
+    assert len(found) == 6
     for code in found:
-        exec(compile(code, "environments.md", "exec"), {"__name__": "page"})
+        shorter = code.replace('= 20, 10, 4, "1001..1020"', '= 1, 3, 1, "1001..1002"')
+        exec(compile(shorter, "environments.md", "exec"), {"__name__": "page"})
         assert ("__main__" in code) == (capsys.readouterr().out == "")
 
 
@@ -157,35 +157,42 @@ def test_the_scenario_that_has_every_key_is_right(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.day
-def test_the_page_of_formats_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_formats_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Its commands, then each piece of Python with the peers' packages that can stand beside ours."""
-    follow_page_of_formats(tmp_path, monkeypatch, lambda code: not any(name in code for name in APART))
+    follow_page_of_formats(tmp_path, monkeypatch)
+    capsys.readouterr()
+    found = [code for code in page_of_formats("python") if not any(name in code for name in APART)]
+    assert len(found) == 4
+    for code in found:
+        exec(compile(code, "formats.md", "exec"), {})
+        assert capsys.readouterr().out
 
 
 @pytest.mark.hour
 def test_the_page_of_formats_can_be_followed_with_peers_in_their_own_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``pytest -m hour tests/test_pages.py``."""
-    follow_page_of_formats(tmp_path, monkeypatch, lambda code: any(name in code for name in APART))
+    follow_page_of_formats(tmp_path, monkeypatch)
+    for code in page_of_formats("python"):
+        for peer in (name for name in APART if name in code):
+            (tmp_path / "reads.py").write_text(code)
+            assert in_venv(peer, [peer], str(tmp_path / "reads.py"))
 
 
 APART = ("nautilus_trader", "hftbacktest")
 """They pin older numpy or pandas."""
 
 
-def follow_page_of_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: Callable[[str], bool]) -> None:
-    text = (ROOT / "docs" / "formats.md").read_text()
+def page_of_formats(kind: str) -> list[str]:
+    return blocks((ROOT / "docs" / "formats.md").read_text(), kind)
+
+
+def follow_page_of_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands, word by word, in this process: each alone has tests of its own."""
     monkeypatch.chdir(tmp_path)
-    for line in "".join(blocks(text, "bash")).replace("\\\n", " ").splitlines():
+    for line in "".join(page_of_formats("bash")).replace("\\\n", " ").splitlines():
         if sys.version_info >= (3, 12):
             line = line.replace("--layout 1.221", "")
-        done = subprocess.run([sys.executable, *line.split("#")[0].split()[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
-    for code in filter(chosen, blocks(text, "python")):
-        peer = next((name for name in APART if name in code), None)
-        if peer is not None:
-            (tmp_path / "reads.py").write_text(code)
-            assert in_venv(peer, [peer], str(tmp_path / "reads.py"))
-            continue
-        done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert done.stdout
+        program, flag, module, *words = line.split("#")[0].split()
+        assert (program, flag) == ("python", "-m")
+        assert module in ("scenarios", "scenarios.full_day")
+        assert (command.command_line(words) if module == "scenarios" else command.main(words)) == 0

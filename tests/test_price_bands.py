@@ -130,7 +130,13 @@ def test_a_gap_is_paused_and_reopens_with_a_cross(gap: Market) -> None:
     assert -0.10 < reopened["price"] / before - 1 < -0.06
     assert not ((trades.ns > halted_ns) & (trades.ns < reopened["ns"])).any()
     assert set(trades[trades.ns > reopened["ns"]].venue) == set(gap.venues)
-    assert status[(status.venue == "") & (status.ns == halted_ns)][BANDS].isna().all(axis=None)
+    told = status[(status.venue == "") & (status.ns == halted_ns)]
+    assert told[told.reason == "LULD"][BANDS].isna().all(axis=None)
+    (collar,) = told[told.reason == "COLLAR"][BANDS].to_numpy().tolist()
+    lower, upper = status[(status.reason == "LULD") & status.lower_band.notna() & (status.ns < halted_ns)][BANDS[1:]].iloc[-1]
+    reference = (lower + upper) / 2
+    assert collar == pytest.approx([lower, lower - 0.05 * reference, upper], abs=0.011)
+    assert collar[1] <= reopened["price"] <= collar[2]
     assert not halts_of(of(gap, "status", "AAPL"))
 
 
@@ -279,7 +285,7 @@ def test_orders_that_new_bands_leave_outside_are_cancelled() -> None:
     levels = [market.book("AAPL", venue).levels(side, 1) for venue in ("NASDAQ", "NYSE") for side in Side]
     assert levels == [[(9_990, 100)], [(10_010, 100)], [(9_400, 100)], [(9_410, 300)]]
     market._exchange.bands[0] = (9_500, 10_500)
-    market._end_beyond_bands(0)
+    market._endings.beyond_bands(0)
     assert market.book("AAPL", "NYSE").levels(Side.SELL, 1) == []
     assert market.book("AAPL", "NYSE").levels(Side.BUY, 1) == [(9_400, 100)]
 
@@ -359,6 +365,10 @@ def test_a_reopening_beyond_the_collars_is_put_off_and_they_widen() -> None:
     assert bands._may_reopen(0, 8_500) == 0
     assert bands._may_reopen(0, 10_501) > 0
     assert bands._may_reopen(0, 0) == 0
+    rows = [row[3:] for row in bands._board._rows["status"] if row[4] == StatusReason.COLLAR]
+    ticks = [(9_500, 9_000, 10_500), (9_000, 8_500, 10_500), (8_500, 8_000, 10_500)]
+    assert [tuple(price // 100 for price in row[2:]) for row in rows] == ticks[-len(rows) :]
+    assert len(rows) >= 2
 
 
 # --- shocks -------------------------------------------------------------------------------------------------------------------

@@ -92,11 +92,11 @@ def test_no_circle_of_imports() -> None:
 
 
 BELOW = {
-    "notices": (), "records": ("notices",), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
-    "agents": ("records", "notices", "errors", "inputs"), "tape": ("records", "notices", "errors", "book", "inputs"),
+    "notices": (), "records": ("notices",), "venue_notices": ("notices", "records"), "errors": (), "rng": (), "book": ("records", "errors"), "inputs": ("records", "errors", "rng", "agents", "flow"),
+    "agents": ("records", "notices", "venue_notices", "errors", "inputs"), "tape": ("records", "notices", "errors", "book", "inputs"),
     "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "interrupts": (), "clock": ("errors", "flow", "interrupts"),
-    "exchange": ("records", "notices", "errors", "book", "clock", "flow", "inputs", "tape"),
-    "gateway": ("records", "notices", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
+    "exchange": ("records", "notices", "venue_notices", "errors", "book", "clock", "flow", "inputs", "tape"),
+    "gateway": ("records", "notices", "venue_notices", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
 }  # fmt: skip
 """What each room of ``simulator`` may import besides itself. ``market``, ``analysis`` and ``testing`` stand above all of these."""
 

@@ -244,7 +244,7 @@ class DecidingFlow:
         why, self.next_ns = advance(self._exchange.books, self._exchange.columns, horizon_ns, self._deciders)
         return int(why)
 
-    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None: ...
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None: ...
 
     def efficient_price(self, symbol: int) -> float:
         return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simulator.flow.fundamental import smooth_noise
 from simulator.flow.profile import load_profile
 from simulator.flow.rates import (
     BOOK_CEILING,
@@ -112,3 +113,15 @@ def test_sharing_within_room() -> None:
     assert (dealt <= room).all()
     assert (dealt >= 0).all()
     np.testing.assert_array_equal(dealt.sum(axis=1), np.minimum(totals, room.sum(axis=1)))
+
+
+def test_noise_is_smoothed_row_by_row_to_the_last_bit() -> None:
+    """Rows hang on every bit: compiled, it is what numpy makes of whole rows, for any number of symbols."""
+    for rows, symbols in ((1, 3), (500, 1), (500, 7)):
+        shocks = np.random.default_rng(symbols).standard_normal((rows, symbols))
+        decay = np.exp(-1.0 / 20.0)
+        path = shocks.copy()
+        path[1:] *= np.sqrt(1 - decay * decay)
+        for k in range(1, rows):
+            path[k] += decay * path[k - 1]
+        assert smooth_noise(shocks, 20.0).tobytes() == path.tobytes()

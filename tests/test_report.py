@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import threading
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from in_process import command
 
+from scenarios.launcher import ending, main
 from scenarios.launcher.main import command_line
 from scenarios.launcher.reporting import Sketching
 from simulator.analysis.report.build import BYTES_MAX, Parts, report_of
@@ -24,6 +30,7 @@ from simulator.market import Market
 from simulator.records import NS_PER_S, Cond, MarketDataBatch, Side, TradeBatch, slice_batch
 from simulator.tape.sink import NullSink, RunInfo
 from tests.helpers import run, scenario
+from tests.patience import MACHINE_S
 
 PAGE = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 
@@ -176,6 +183,27 @@ def test_a_run_leaves_a_report_and_the_same_can_be_had_of_its_files(tmp_path: Pa
     assert "A page about it" not in again.stdout
 
 
+def test_of_files_the_rows_of_one_symbol_are_read_alone(finished: Path, market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the pieces: they are those of all rows that are the symbol's; a group without the symbol is not opened."""
+    from simulator.analysis.report import rows as reading
+    from writers.parquet import ParquetSink
+
+    sink = ParquetSink(tmp_path)
+    sink.open(market.run_info)
+    for batch in market.tape().values():
+        sink.write(batch)
+    sink.close(True)
+    (tmp_path / "manifest.json").write_text((finished / "manifest.json").read_text())
+    folder, info = RunFolder(tmp_path), market.run_info
+    whole = pa.concat_tables(pa.Table.from_batches([batch]) for batch in folder.books(info.start_ns, info.end_ns)).to_pylist()
+    monkeypatch.setattr(reading, "SYMBOL_ROWS", 64)
+    for symbol in ("AAPL", "IBM"):
+        found = [row for batch in folder.books(info.start_ns, info.end_ns, symbol) for row in batch.to_pylist()]
+        assert found == [row for row in whole if row["symbol"] == symbol]
+    early = [row for batch in folder.books(info.start_ns, info.start_ns + NS_PER_S, "AAPL") for row in batch.to_pylist()]
+    assert len(early) < 1_000
+
+
 def data_of(page: str) -> dict[str, object]:
     found = PAGE.search(page)
     assert found is not None
@@ -244,6 +272,11 @@ def test_the_sink_before_another_hands_on_what_it_sees(market: Market) -> None:
         (("{out}", "--from", "today"), "Cannot read this time"),
         (("{out}", "--html", "/nowhere/at/all.html"), "cannot be written"),
         (("questdb://127.0.0.1:1",), "127.0.0.1:1"),
+        (("--host", "127.0.0.1", "--pg_port", "1"), "127.0.0.1:1"),
+        (("--host", "127.0.0.1", "--pg_port", "0"), "must be a whole number from 1 to 65,535"),
+        (("--host", "embedded"), "--keep_server true"),
+        (("{out}", "--host", "127.0.0.1"), "Leave out one of the two"),
+        ((), "a run must be named"),
         (("{out}", "--wide"), "--help lists what there is"),
     ],
 )
@@ -278,3 +311,58 @@ def test_a_run_that_was_broken_off_shows_what_there_is(finished: Path, tmp_path:
     windows = data_of(text)["windows"]
     assert isinstance(windows, list)
     assert windows[0]["title"].startswith("AAPL: as asked for")
+
+
+LASTS = ("--symbols", "AAPL", "--processes", "1", "--offsession_trades", "full")
+
+
+def ended_by_ctrl_c(out: Path, *words: str) -> int:
+    """The command's exit code; it is signalled when its first rows are in a file."""
+    ended = threading.Event()
+
+    def stop() -> None:
+        until_s = time.monotonic() + 10 * MACHINE_S
+        while not list(out.rglob(".part-*.partial")) and time.monotonic() < until_s:
+            ended.wait(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    try:
+        return main.main((*LASTS, *words, "--out", str(out)))
+    finally:
+        ended.set()
+        stopper.join()
+
+
+def test_a_live_run_has_a_page_of_what_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended_by_ctrl_c(tmp_path / "out", "--mode", "real-time", "--session_pacing", "false") == 0
+    said = capsys.readouterr()
+    assert f"A page about it: {(tmp_path / 'out' / 'report.html').as_uri()}" in said.out
+    assert "Ctrl-C leaves it out" in said.err
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "This run is not complete" not in page
+    assert data_of(page)["symbols"] == ["AAPL"]
+
+
+def test_a_run_that_ctrl_c_ends_has_a_page_of_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Continued, one of the whole; and a Ctrl-C while it is made leaves it out."""
+    out, page = tmp_path / "out", tmp_path / "out" / "report.html"
+    words = ("--start_ts", "2025-07-01T14:00:00Z", "--end_ts", "2025-07-01T14:04:00Z")
+    assert ended_by_ctrl_c(out, *words, "--speed", "4") == 130
+    assert page.as_uri() in capsys.readouterr().out
+    assert "This run is not complete: Stopped by Ctrl-C" in page.read_text()
+    assert main.main((*LASTS, *words, "--out", str(out), "--incremental", "true")) == 0
+    assert page.as_uri() in capsys.readouterr().out
+    assert data_of(page.read_text())["end_ms"] == parse_ts(words[3]) / 1e6
+
+    def broken_off(_folder: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ending, "write_report_of_files", broken_off)
+    assert ended_by_ctrl_c(tmp_path / "other", *words, "--speed", "4") == 130
+    said = capsys.readouterr()
+    assert "The page was left out: python -m scenarios report" in said.err
+    assert "A page about it" not in said.out

@@ -165,10 +165,14 @@ def test_frames_of_agents_market_and_comparison_merge_as_they_stand() -> None:
     fills, trades = result.pandas("fills"), market.pandas("trades")
     merged = pd.merge_asof(fills, trades, on="timestamp_ns", by=["symbol", "venue"], suffixes=("", "_trade"))
     assert merged["size"].tolist() == merged["size_trade"].tolist() == [40, 40, 20]
-    for table in (market.arrow("trades"), market.arrow("market_data"), *(result.arrow(name) for name in ("fills", "orders"))):
+    for table in (market.arrow("trades"), market.arrow("market_data"), *(result.arrow(name) for name in ("fills", "orders", "records"))):
         assert table.column_names[0] == "timestamp_ns"
         times = [field.type for field in table.schema if pa.types.is_timestamp(field.type)]
         assert set(times) == {pa.timestamp("ns", "UTC")}
+    kept = result.polars("fills")
+    assert kept.columns == list(fills.columns)
+    assert str(kept.schema["timestamp_ns"]) == "Datetime(time_unit='ns', time_zone='UTC')"
+    assert kept["size"].to_list() == fills["size"].tolist()
 
 
 def test_sums_are_kept_where_orders_are_not() -> None:

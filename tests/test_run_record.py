@@ -17,8 +17,9 @@ from scenarios.launcher.plan import History, Plan, make_plan
 from scenarios.launcher.recorded import Recorded
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Refresh, Scenario
+from simulator.inputs.manifest import Manifest, parse_manifest, read_manifest
 from simulator.inputs.reference_prices import Bracket
-from simulator.inputs.run_record import Manifest, parse_manifest, read_manifest, record_run
+from simulator.inputs.run_record import record_run
 from simulator.inputs.sessions import parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_HOUR, NS_PER_MS, NS_PER_S
@@ -258,6 +259,25 @@ def test_a_run_with_agents_or_refreshes_is_continued_from_its_own_start(home: Pa
     refresh = Refresh(ts_ns=first.scenario.start_ns + 5, over_ns=NS_PER_S, prices={"JPM": Bracket(300.0, 310.0, 305.0, "yahoo")})
     live = replace(plain, scenario=replace(plain.scenario, refreshes=(refresh,)))
     assert continued(build_manifest(live), "2025-07-02T15:00:00Z").scenario == live.scenario
+
+
+def test_a_continued_day_has_the_prices_of_the_run_that_began_before_it() -> None:
+    """A part of a run from a later day on is the run's part: prices without a date are from before the run's first day, not the part's,
+    and a run whose first price is given exactly has later days that hang on it."""
+    line = ("--symbols", "JPM,XOM", "--start_ts", "2025-07-02T07:59:57Z", "--end_ts", "2025-07-02T08:00:03Z", "--session_pacing", "false")
+    given = plan_of(*line, "--market_data_min_eps", "12", "--market_data_max_eps", "40", "--trades_min_eps", "1", "--trades_max_eps", "10")
+    dated = given.scenario.prices["JPM"]
+    second_ns = parse_ts("2025-07-02T08:00:00Z")
+    for price, starts_ns in ((dated, second_ns), (replace(dated, date=None), second_ns), (Bracket(280.0, 280.0, 280.0, "database"), given.scenario.start_ns)):
+        table = replace(given.prices, brackets={**given.prices.brackets, "JPM": price})
+        first = replace(given, prices=table, scenario=replace(given.scenario, prices=table.brackets))
+        again = continued(build_manifest(first), "2025-07-02T08:00:02Z")
+        assert again.scenario.start_ns == starts_ns
+        assert again.record() == first.record()
+        whole = tape_of(first.scenario)
+        later = {key: part for key, part in whole.items() if key[0] == "2025-07-02"}
+        assert later
+        assert {key: part for key, part in tape_of(again.scenario).items() if key[0] == "2025-07-02"} == later
 
 
 def test_a_run_whose_agents_have_changed_is_not_continued(home: Path) -> None:

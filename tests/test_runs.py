@@ -148,8 +148,11 @@ def test_kill_9_of_a_group_leaves_whole_hours_and_a_run_that_can_be_continued(tm
 
 
 def start_long_run(out: Path) -> subprocess.Popen[str]:
-    """A run of a whole day on two workers, as soon as rows are on the disk."""
-    flags = ["--out", str(out), "--processes", "2", "--market_data_min_eps", "6000", "--market_data_max_eps", "10000"]
+    """A run of fifteen hours on two workers, as soon as rows are on the disk: those before the first full hour."""
+    flags = [
+        "--out", str(out), "--processes", "2", "--market_data_min_eps", "6000", "--market_data_max_eps", "10000",
+        "--start_ts", "2025-07-01T08:59:40Z", "--end_ts", "2025-07-02T00:00:00Z",
+    ]  # fmt: skip
     line = [sys.executable, "-m", "scenarios.full_day", *flags]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit_s = time.monotonic() + 240

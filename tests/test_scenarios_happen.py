@@ -40,7 +40,7 @@ def test_an_expiry_closes_with_larger_crosses_than_the_friday_before() -> None:
 
 
 def test_the_faster_wins_the_race_and_of_two_as_slow_neither_does() -> None:
-    full = shortened("latency_race", 30, 22)
+    full = shortened("latency_race", 10, 2)
     (sent, won, _), (slow_sent, slow_won, _) = races(full).values()
     assert sent > 30
     assert won > 0.7 * sent

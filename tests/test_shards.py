@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 from in_process import command
+from processes import Forked, load_kernels
 from s3 import s3_server
 from test_runs import digest_of, rows_of
 
 from scenarios.launcher import cluster
 from scenarios.launcher.main import command_line
 from scenarios.launcher.shard_report import shard_rows
-from scenarios.launcher.shards import Done, ShardPlan, cut, is_divisible_by_day, share
+from scenarios.launcher.shards import Done, ShardPlan, cut, share
 from simulator.errors import InputError
 from simulator.inputs.config import AgentSpec, Shock
+from simulator.inputs.day_parts import is_divisible_by_day
 from simulator.inputs.dealing import expected_rows
 from simulator.inputs.scenario_file import load_scenario
 from writers.stores.store import open_store
@@ -49,6 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for k in (1, 2):
         done = command(*flags(home, home / "two"), "--shard", f"{k}/2")
         assert done.returncode == 0, done.stderr
+    load_kernels()
     return home
 
 
@@ -200,21 +201,48 @@ def test_a_task_that_runs_twice_is_done_once(home: Path, out: Path) -> None:
 
 def test_kill_9_loses_the_shard_at_hand_alone(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    line = [sys.executable, "-m", "scenarios.full_day", *flags(home, out), "--shard", "1/1"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    limit_s = time.monotonic() + 200
-    while not (out / "_done" / f"{NAMES[0]}.json").exists() or not (out / ".shards").exists():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < limit_s
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process = Forked([*flags(home, out), "--shard", "1/1"], tmp_path / "said")
+    process.wait_for(lambda: (out / "_done" / f"{NAMES[0]}.json").exists() and (out / ".shards").exists(), 200)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert verify(out, capsys)[0] == 1
     done = command(*flags(home, out), "--shard", "1/1")
     assert re.search(r"6 of 6 shards, [1-5] of them done already", done.stderr)
     code, said = verify(out, capsys)
     assert (code, said.splitlines()[-1]) == (0, f"Digest {whole_digest(home)}")
     assert files(out) == files(home / "two")
+
+
+def test_two_commands_at_once_make_one_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither knows of the other, and what both make is the same."""
+    out = tmp_path / "out"
+    running = [Forked([*flags(home, out), "--shard", "1/1"], tmp_path / f"said{n}") for n in range(2)]
+    for process in running:
+        assert process.wait(200) == 0, process.errors.read_text()
+    code, said = verify(out, capsys)
+    assert (code, said.splitlines()[-1]) == (0, f"Digest {whole_digest(home)}")
+    assert sums(out) == sums(home / "two")
+    assert files(out) == files(home / "two")
+
+
+def test_no_clock_decides_anything(home: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files and notes of a machine whose clock is a year behind or ahead are what they are."""
+    before = sums(out)
+    for n, path in enumerate(path for path in out.rglob("*") if path.is_file()):
+        os.utime(path, (1e9, 1e9) if n % 2 else (4e9, 4e9))
+    assert "6 of 6 shards, 6 of them done already" in command(*flags(home, out), "--shard", "1/1").stderr
+    assert (verify(out, capsys)[0], sums(out)) == (0, before)
+
+
+def test_a_folder_without_rights_is_said_and_nothing_of_it_is_touched(home: Path, tmp_path: Path) -> None:
+    """Root may write everywhere, so the folder is one that nobody may write to, or none at all."""
+    (tmp_path / "file").write_text("of the user")
+    for out in ("/proc/no-such-place", str(tmp_path / "file")):
+        done = command(*flags(home, out), "--shard", "1/1")
+        assert done.returncode in (1, 2), done.stderr
+        assert out in done.stderr
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "of the user"
 
 
 def test_days_that_know_of_each_other_stay_together(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,34 +313,13 @@ def shard_of(name: str, piece: object, groups: dict[str, tuple[str, ...]]) -> ob
         (("--shard", "1/2", "--total_market_data_events", "9"), "the count is over all shards"),
         (("--out", "s3://bucket/x"), "a store takes whole shards"),
         (("--out", "nothing://x", "--shard", "1/1"), "it is no address of a store"),
-        (("--cluster", "here"), "must be local, or a scheduler's address"),
+        (("--cluster", "here"), "must be local, slurm, or a scheduler's address"),
     ],
 )
 def test_wrong_words_say_what_is_allowed(home: Path, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
     done = command("--scenario", str(home / "mine.yaml"), "--out", str(tmp_path / "out"), *words)
     assert done.returncode == 2
     assert says in done.stderr
-
-
-def test_a_cluster_that_loses_a_worker_makes_the_same_files(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import psutil
-
-    out = tmp_path / "out"
-    line = [sys.executable, "-m", "scenarios.full_day", *flags(home, out), "--cluster", "local", "--processes", "2"]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    limit_s = time.monotonic() + 300
-    while not list(out.glob("_done/2*.json")):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < limit_s
-        time.sleep(0.01)
-    workers = [child for child in psutil.Process(process.pid).children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
-    workers[0].kill()
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    code, said = verify(out, capsys)
-    assert (code, said.splitlines()[-1]) == (0, f"Digest {whole_digest(home)}")
-    assert sums(out) == sums(home / "two")
-    assert files(out) == files(home / "two")
 
 
 def test_duckdb_reads_shards_as_they_are(home: Path) -> None:

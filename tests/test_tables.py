@@ -11,8 +11,9 @@ import pytest
 from helpers import run, scenario
 from test_writers import RUN
 
+from simulator.book.reports import EVENT_FIELDS, Event
 from simulator.inputs.config import AgentSpec
-from simulator.records import EVENT_FIELDS, EXTRA_TABLES, TABLES, Event, EventKind, OrderBatch, columns
+from simulator.records import EXTRA_TABLES, TABLES, EventKind, OrderBatch, columns
 from simulator.tape.arrow import to_table
 from simulator.tape.memory import empty_batch
 from writers.questdb.schema import ORDINAL, TableDef, ddl

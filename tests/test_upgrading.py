@@ -13,7 +13,7 @@ from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.main import main
 from scenarios.launcher.plan import make_plan
 from simulator.errors import InputError
-from simulator.inputs.run_record import parse_manifest, read_manifest
+from simulator.inputs.manifest import parse_manifest, read_manifest
 from writers.questdb.schema import TableDef, compare_columns, ddl
 from writers.questdb.upgrade import upgrade_statements
 

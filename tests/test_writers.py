@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulator.errors import InputError, SinkError
-from simulator.inputs.run_record import FORMAT, Manifest, read_manifest, record_run
+from simulator.inputs.manifest import FORMAT, Manifest, read_manifest
+from simulator.inputs.run_record import record_run
 from simulator.notices import StatusReason
 from simulator.records import (
     BATCH_TYPES,

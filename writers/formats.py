@@ -65,6 +65,7 @@ FORMATS: Mapping[str, Format] = {
     "nautilus": Format(
         "writers.nautilus.sink", "NautilusSink",
         rf"data/[a-z_0-9]+/{NAME}/({TIME}_{TIME}|rows|equity)\.parquet", ("layout", "precision"),
+        tables=("orders", "status"),
     ),
 }  # fmt: skip
 

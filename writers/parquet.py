@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import MANIFEST, Manifest, RunRecord
+from simulator.inputs.manifest import MANIFEST, Manifest
+from simulator.inputs.run_record import RunRecord
 from simulator.records import NS_PER_HOUR, Batch, slice_batch
 from simulator.tape.arrow import to_table
 from simulator.tape.sink import RunInfo
@@ -84,11 +85,18 @@ class _File:
         self.partial.unlink(missing_ok=True)
 
 
+def _as_it_is(rows: Any) -> Any:
+    """A function with a name, because a sink is copied to each process of ``simulate``."""
+    return rows
+
+
 class ParquetSink:
     """Writes into an existing folder (see ``prepare_folder``)."""
 
-    def __init__(self, folder: Path, present: Collection[tuple[str, int]] = ()) -> None:
-        """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is."""
+    def __init__(self, folder: Path, present: Collection[tuple[str, int]] = (), shape: Callable[[Any], Any] = _as_it_is) -> None:
+        """``present``: (dataset, hour since the epoch) of what is there already, whole, and is left as it is. ``shape``: gives a
+        ``pyarrow.Table`` of rows the columns that the files are to have."""
+        self._shape = shape
         self._folder = Path(folder)
         self._present = frozenset(present)
         self._run: RunInfo | None = None
@@ -134,7 +142,7 @@ class ParquetSink:
             file = None
         if (self._hours[table].shown.name, hour) in self._present:
             return
-        rows = to_table(batch, self._run)
+        rows = self._shape(to_table(batch, self._run))
         if file is None:
             file = _File(self._hours[table].part(hour), rows.schema)
             self._files[table] = (hour, file)

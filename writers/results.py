@@ -1,4 +1,4 @@
-"""What each agent came to, beside the run's rows: ``OUT/agents/NAME/orders.parquet``, ``fills.parquet`` and ``positions.parquet``."""
+"""What each agent came to, beside the run's rows: ``OUT/agents/NAME/`` has the tables of ``RESULT_TABLES``, a Parquet file each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.analysis.agent_result import AgentResult
 from simulator.errors import InputError, SinkError, explain
 
 AGENTS = "agents"
-RESULT_TABLES = ("orders", "fills", "positions")
+RESULT_TABLES = ("orders", "fills", "positions", "records")
 
 
 def prepare_results(folder: Path, overwrite: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from simulator.flow import NEVER_NS
 
@@ -27,6 +27,15 @@ class Valve(Protocol):
 
     def paused(self, sent: Sent, stop_asked: Callable[[], bool]) -> bool:
         """Look, and say so; no longer than until ``stop_asked``. Raises ``SinkError`` when there is no going on."""
+
+
+@runtime_checkable
+class TellsLag(Protocol):
+    """A valve that knows how far the database is behind."""
+
+    @property
+    def pending_rows(self) -> int:
+        """That it has taken and not applied, when it was last asked."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from rich.console import Console
 from scenarios.launcher.manifest import Ended, build_manifest
 from scenarios.launcher.own_writer import list_written
 from scenarios.launcher.plan import Plan
-from scenarios.launcher.reporting import write_report
+from scenarios.launcher.reporting import write_report, write_report_of_database, write_report_of_files
 from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.summary import print_summary, write_bars_query
@@ -145,7 +147,46 @@ def finish(run: Run, outcome: Outcome, wall_s: float, *, is_paced: bool) -> int:
     if database is not None:
         with reasons.after("the database's part of its end", run.signals):
             database.finish(plan, manifest, summary_console(), is_whole=is_whole)
+    ended_by_ctrl_c = outcome.signal == signal.SIGINT and not outcome.failed and outcome.halted is None
+    if page is None and counts is not None and any(counts.rows.values()) and reports(plan) and (is_whole or ended_by_ctrl_c):
+        with reasons.after("its report", run.signals):
+            _page_of_rows(run, is_whole=is_whole)
     return _exit_code(outcome, is_live_end=is_live_end, is_whole=is_whole, failures=reasons.later)
+
+
+def reports(plan: Plan) -> bool:
+    """Whether the run is to leave a page about it."""
+    from simulator.analysis.report.sketch import SYMBOLS_MAX  # with numpy and more: not for --help
+
+    return plan.flags.report and len(plan.scenario.universe.symbols) <= SYMBOLS_MAX  # of more it would take too much memory
+
+
+def _page_of_rows(run: Run, *, is_whole: bool) -> None:
+    """Of rows that are read again: of a run in real time, a continued one, or one that Ctrl-C ended; of a database if that is asked for."""
+    flags, database = run.plan.flags, run.database
+    if database is not None:
+        where = f"--host {database.connection.host} --pg_port {database.connection.pg_port}"
+        command = f"python -m scenarios report {where}" + (f" --suffix {flags.suffix}" if flags.suffix else "")
+        if "report" not in flags.model_fields_set or not is_whole:
+            if flags.host != "embedded" or flags.keep_server:
+                say(summary_console(), f"For a page about it: {command}")
+            return
+    elif run.rows is not None and flags.writer == "parquet":
+        command = f"python -m scenarios report {shlex.quote(str(run.rows))}"
+    else:
+        return
+    run.console.print("Reading the rows again for a page about them; Ctrl-C leaves it out.", highlight=False, soft_wrap=True)
+    try:
+        with run.signals.as_interrupts():
+            if database is not None:
+                page = write_report_of_database(database.connection, flags.suffix, Path(flags.out))
+            else:
+                assert run.rows is not None
+                page = write_report_of_files(run.rows)
+    except KeyboardInterrupt:
+        run.console.print(f"The page was left out: {command}", highlight=False, markup=False, soft_wrap=True)
+        return
+    say(summary_console(), f"A page about it: {page.resolve().as_uri()}")
 
 
 def _ask_database(run: Run, database: Database, counts: Counts, end_ns: int, reasons: _Reasons) -> None:

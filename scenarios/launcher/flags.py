@@ -137,8 +137,13 @@ class Flags(BaseModel):
         None, description="Say what each of so many machines would make, with rows, bytes and core-hours, and run nothing (default: none)."
     )
     cluster: str | None = Field(
-        None, description="Make all shards by a Dask cluster: local (a process a core of this machine), or the address of a scheduler, "
-        "tcp://host:8786 (pip install '.[cluster]') (default: none).",
+        None, description="Make all shards by a Dask cluster: local (a process a core of this machine), slurm (as many jobs as "
+        "--processes), or the address of a scheduler, tcp://host:8786 (pip install '.[cluster]') (default: none).",
+    )  # fmt: skip
+
+    table_format: Literal["none", "delta"] = Field(
+        "none", description="With shards: none, Parquet files by date and hour; delta, the same as Delta tables, one commit a shard "
+        "(pip install '.[delta]').",
     )  # fmt: skip
 
     mode: Literal["faster-than-life", "real-time"] = Field(
@@ -161,7 +166,9 @@ class Flags(BaseModel):
     out: str = Field("out", description="Folder for the files, or the address of a store for shards (s3://bucket/folder); given, also for "
         "the agents' results of a run whose rows go elsewhere.")
     overwrite: bool = Field(False, description="true: replace an earlier run in that folder.")
-    report: bool = Field(True, description="Parquet: leave a page about the run in --out, report.html; false: none.")
+    report: bool = Field(
+        True, description="Parquet: leave a page about the run in --out, report.html; false: none; given as true, of QuestDB's rows, too."
+    )
     suffix: Annotated[str, AfterValidator(_check_suffix)] = Field("", description="Appended to the tables' names (default: nothing).")
     extra_tables: Names | None = Field(None, description=f"More tables, as a comma list: {', '.join(EXTRA_TABLES)} (default: none).")
     memory_limit: ByteSize = Field(
@@ -218,7 +225,7 @@ GROUPS = {
     "Behaviour": (
         "session_pacing", "offsession_trades", "seed", "levels", "symbols", "only", "prices", "yahoo_refresh_secs", "profile", "processes",
     ),
-    "Many machines (docs/scale.md)": ("shard", "plan_shards", "cluster"),
+    "Many machines (docs/scale.md)": ("shard", "plan_shards", "cluster", "table_format"),
     "Output": ("writer", "venue", "out", "overwrite", "report", "incremental", "suffix", "extra_tables", "memory_limit"),
     "QuestDB (any of these flags implies --writer questdb)": (
         "host", "protocol", "pg_port", "http_port", "tcp_port", "user", "password", "token", "token_x", "token_y", "ilp_user",
@@ -305,6 +312,7 @@ def _check_together(flags: Flags) -> None:
         ),
         ("view", flags.is_cut and flags.view != "false", "shards are made one after the other", "Leave it out."),
         ("shard", flags.shard is not None and flags.cluster is not None, "--cluster makes all shards", "Leave out one of the two."),
+        ("table_format", flags.table_format != "none" and not flags.is_cut, "it is for shards", "Add --shard 1/1, or leave it out."),
         (
             "out", "://" in flags.out and not flags.is_cut, "a store takes whole shards", "Add --shard 1/1, or name a folder.",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.launcher.plan import Plan
 from simulator.inputs.config import Refresh
-from simulator.inputs.run_record import FORMAT, Manifest
+from simulator.inputs.manifest import FORMAT, Manifest
 from simulator.inputs.sessions import format_ts
 
 

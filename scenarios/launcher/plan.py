@@ -25,6 +25,7 @@ from scenarios.launcher.repeat import (
 from simulator.errors import InputError, explain
 from simulator.flow.profile import load_profile
 from simulator.inputs.config import Rates, Refresh, Scenario
+from simulator.inputs.day_parts import is_divisible_by_day, part_of
 from simulator.inputs.reference_prices import PriceTable, prices_at, reference_prices
 from simulator.inputs.run_record import RunRecord, record_run
 from simulator.inputs.scenario_file import ScenarioFile, read_scenario
@@ -61,9 +62,10 @@ class Plan:
         end_ns = scenario.end_ns if end_ns is None else max(end_ns, scenario.start_ns + 1)
         kept = self.recorded.record.scenario_file if self.recorded is not None else None
         given = (self.file.path, self.file.text) if self.file is not None else (Path(kept.path), kept.text) if kept is not None else None
+        scenario = replace(scenario, end_ns=end_ns, prices=self.prices.brackets, refreshes=(*scenario.refreshes, *refreshes))
         return record_run(
-            replace(scenario, end_ns=end_ns, refreshes=(*scenario.refreshes, *refreshes)), mode=self.flags.mode,
-            start_ns=self.run_start_ns, prices_source=self.prices.source, total=self.flags.total_market_data_events, scenario_file=given,
+            scenario, mode=self.flags.mode, start_ns=self.run_start_ns, prices_source=self.prices.source,
+            total=self.flags.total_market_data_events, scenario_file=given,
         )  # fmt: skip
 
 
@@ -188,18 +190,16 @@ def _continued(given: Flags, history: History, recorded: Recorded, announce: Ann
     if end_ns <= record.start_ns:
         limit = f"the run to continue begins at {record.start_ts}"
         raise InputError(explain("--end_ts", flags.end_ts, limit, "Give a later one, or leave it out."))
-    scenario = recorded_scenario(recorded, flags, record.start_ns, end_ns, agents)
     table = recorded_prices(recorded, record.symbols, record.prices_source)
+    scenario = replace(recorded_scenario(recorded, flags, record.start_ns, end_ns, agents), prices=table.brackets)
     start_ns = record.start_ns
-    # What agents know, and where refreshed or shocked prices have gone, is carried over days: only from its start is such a run the same.
-    if not agents and not record.refreshes and not record.shocks and history.oldest_end_ns > start_ns:
+    if is_divisible_by_day(scenario) and history.oldest_end_ns > start_ns:
         start_ns = max(start_ns, trading_days(history.oldest_end_ns, history.oldest_end_ns + 1)[0].start_ns)
     begun = f"Continues the run that began at {record.start_ts}, seed {flags.seed}"
     notes = [f"{begun}: replays it from {format_ts(start_ns)} without writing.", *repeat_notes(recorded)]
-    scenario = replace(scenario, start_ns=start_ns, prices=table.brackets)
     return Plan(
-        flags=flags, scenario=scenario, prices=table, notes=tuple(notes), replays=True, run_start_ns=record.start_ns,
-        asked_start_ns=parse_ts(recorded.manifest.asked_start_ts), file=file, recorded=recorded,
+        flags=flags, scenario=part_of(scenario, start_ns, end_ns), prices=table, notes=tuple(notes), replays=True,
+        run_start_ns=record.start_ns, asked_start_ns=parse_ts(recorded.manifest.asked_start_ts), file=file, recorded=recorded,
     )  # fmt: skip
 
 
@@ -217,7 +217,8 @@ def _prices(
         return prices_at(history.mids, names, others), [f"{what} go on from the last mid prices of the database."]
     if file is not None and flags.prices is None and (inline := file.price_table(tuple(names))) is not None:
         return inline, []
-    return reference_prices(flags.prices or ("yahoo" if flags.writer == "questdb" else "builtin"), names, _dates(scenario)), []
+    asks_yahoo = flags.writer == "questdb" and not flags.is_cut  # many machines must begin with the same prices
+    return reference_prices(flags.prices or ("yahoo" if asks_yahoo else "builtin"), names, _dates(scenario)), []
 
 
 def _file(flags: Flags) -> ScenarioFile | None:

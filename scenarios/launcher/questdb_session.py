@@ -20,12 +20,13 @@ from scenarios.launcher.row_counts import Counts
 from scenarios.launcher.tables import print_table, say
 from simulator.errors import InputError, SinkError, explain
 from simulator.flow import NEVER_NS
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.inputs.sessions import format_ts
 from simulator.records import BASE_TABLES, I64, NS_PER_S
 from writers.questdb import resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
+from writers.questdb.cut_short import drop_cut_short
 from writers.questdb.doors import check
 from writers.questdb.keeper import Keeper
 from writers.questdb.limits import Stopped, never
@@ -137,6 +138,7 @@ class Database:
         """Create what is missing, compare what is there, record the run. Returns where each (table, symbol) goes on, if it continues."""
         flags, scenario = self.flags, plan.scenario
         wanted = self._wanted(plan, views=flags.create_views == "true")
+        self._drop_cut_short(wanted)
         self._warnings = tuple(schema.compare(self.pg, wanted, needs_dedup=flags.incremental))
         for warning in self._warnings:
             self._say(warning)
@@ -178,6 +180,7 @@ class Database:
             return
         if flags.create_views != "false":
             wanted = self._wanted(plan, views=True)
+            self._drop_cut_short(wanted)
             schema.create(self.pg, wanted)  # those that had to wait
             catch_up(self.pg, wanted)
         table = schema.table_name("trades", flags.suffix)
@@ -195,6 +198,10 @@ class Database:
 
     def _wanted(self, plan: Plan, *, views: bool) -> list[schema.Wanted]:
         return schema.ddl(self.flags.suffix, self.flags.short_ttl, plan.scenario.extra_tables, views=views)
+
+    def _drop_cut_short(self, wanted: Sequence[schema.Wanted]) -> None:
+        for name in drop_cut_short(self.pg, wanted):
+            self._say(f"{name} was being made when its server was killed, and nothing can write into it: it has no rows, and is made anew.")
 
     def _take(self) -> None:
         """Make the tables this run's own. Raises ``InputError`` if they are another's, or were in the meantime."""
@@ -326,6 +333,11 @@ class Valve:
     """Called at the end of each pause with the rows that were sent, and whether the run is to end; raises if some did not arrive."""
     check_owner: Callable[[], None] | None = None
     """Raises if the tables are another run's by now."""
+
+    @property
+    def pending_rows(self) -> int:
+        """That the server has taken and not applied, when it was last asked."""
+        return self.monitor.lag.pending_rows
 
     def paused(self, sent: Sent, stop_asked: Callable[[], bool] = never) -> bool:
         if self.check_owner is not None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from scenarios.launcher.flags import Flags
 from scenarios.launcher.secrets import secret
-from simulator.inputs.run_record import Manifest, RunRecord
+from simulator.inputs.manifest import Manifest
+from simulator.inputs.run_record import RunRecord
 
 if TYPE_CHECKING:
     from writers.questdb.connection import Connection

@@ -14,16 +14,9 @@ from scenarios.launcher.flags import Flags, check_flags, names_database
 from scenarios.launcher.recorded import Recorded, recorded_in_database
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Rates, Scenario
+from simulator.inputs.manifest import MANIFEST, read_manifest
 from simulator.inputs.reference_prices import PriceTable
-from simulator.inputs.run_record import (
-    MANIFEST,
-    RunRecord,
-    changed_sources,
-    python_files,
-    read_manifest,
-    record_run,
-    version_notes,
-)
+from simulator.inputs.run_record import RunRecord, changed_sources, python_files, record_run, version_notes
 from simulator.inputs.sessions import parse_ts
 
 Announce = Callable[[str], None]

@@ -1,9 +1,10 @@
-"""The report at the end of a run into Parquet: the numbers that its workers have gathered, and some minutes read from its files."""
+"""The report at the end of a run: the numbers that its workers have gathered, and some minutes read from its files; or all of it read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from simulator.records import Batch
 from simulator.tape.sink import RunInfo, Sink
 
 if TYPE_CHECKING:
+    from simulator.analysis.report.rows import RunRows
     from simulator.analysis.report.sketch import Sketched
-    from simulator.inputs.run_record import Manifest
+    from simulator.inputs.manifest import Manifest
+    from writers.questdb.connection import Connection
 
 
 class Sketching:
@@ -64,6 +67,32 @@ def write_report(folder: Path, manifest: Manifest, sketched: Sequence[Sketched],
         parts = Parts(name=str(folder), manifest=manifest, run=run, sketched=whole, rows=rows, agents=agents)
     path = folder / REPORT
     write_page(path, report_of(parts))
+    return path
+
+
+def write_report_of_files(folder: Path) -> Path:
+    """``report.html`` beside the rows of a run, of which nothing was gathered: all are read again. Raises ``SinkError``, ``InputError``."""
+    from simulator.analysis.report.rows import RunFolder
+    from writers.parquet import REPORT
+
+    return _write_report_of(RunFolder(folder), folder, folder / REPORT)
+
+
+def write_report_of_database(connection: Connection, suffix: str, folder: Path) -> Path:
+    """The same of the newest run in a database, into a folder that has its agents' results. Raises ``SinkError``, ``InputError``."""
+    from writers.parquet import REPORT
+    from writers.questdb.tables import QuestDBRun
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(QuestDBRun(connection, suffix)) as rows:
+        return _write_report_of(rows, folder, folder / REPORT)
+
+
+def _write_report_of(rows: RunRows, folder: Path, path: Path) -> Path:
+    from simulator.analysis.report.agents import read_tables
+    from simulator.analysis.report.build import gathered, report_of
+
+    write_page(path, report_of(gathered(rows, read_tables(folder), rows.span())))
     return path
 
 

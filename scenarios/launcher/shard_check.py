@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from scenarios.launcher.shards import DONE, PLAN, ShardPlan, faults_of, read_done, read_plan
+from scenarios.launcher.shard_tables import table_faults
+from scenarios.launcher.shards import DONE, PLAN, DatabasePlace, Done, ShardPlan, faults_of, read_done, read_plan
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import FORMAT, MANIFEST, Manifest
+from simulator.inputs.manifest import FORMAT, MANIFEST, Manifest
 from simulator.tape.digest import combine
+from writers.stores.delta import LOG
 from writers.stores.store import Store
+
+if TYPE_CHECKING:
+    from scenarios.launcher.shard_database import ShardRows  # with the client: only for those who use it
 
 
 @dataclass(slots=True)
@@ -35,15 +41,19 @@ class Verdict:
 
 
 def verify(store: Store, *, reads_files: bool = True) -> Verdict:
-    """``reads_files``: compare contents too, not only names and sizes. Raises ``InputError`` for a folder without shards."""
+    """``reads_files``: compare contents too, not only names and sizes; rows that are in a database are counted.
+
+    Raises ``InputError`` for a folder without shards.
+    """
     plan = read_plan(store)
     if plan is None:
         remedy = "Name a folder that --shard or --cluster has written."
         raise InputError(explain("verify", store.where, f"{PLAN} is not there or cannot be read", remedy))
     verdict = Verdict(plan)
     folders = [f"equities_{table}{plan.suffix}" for table in plan.tables]
-    sizes = {key: size for folder in (*folders, "agents") for key, size in store.sizes(folder).items()}
+    sizes = {key: size for folder in (*folders, "agents") for key, size in store.sizes(folder).items() if f"/{LOG}/" not in key}
     expected: set[str] = set()
+    notes: dict[str, Done] = {}
     for shard in plan.pieces():
         done = read_done(store, shard.name)
         faults = faults_of(done, plan.identity, sizes)
@@ -58,27 +68,52 @@ def verify(store: Store, *, reads_files: bool = True) -> Verdict:
         verdict.faults += [f"shard {shard.name}: {fault}" for fault in faults]
         if done is not None and not faults:
             verdict.done += 1
+            notes[shard.name] = done
             verdict.rows.update(done.rows)
             verdict.files += len(done.files)
             verdict.bytes += sum(file.bytes for file in done.files)
             verdict.seconds += done.seconds
     others = sorted(sizes.keys() - expected)
     verdict.faults += [f"{path}: no shard that is done lists it, and its rows would be read too" for path in others]
+    verdict.faults += table_faults(plan, notes, store)
+    if plan.database is not None and reads_files:
+        verdict.faults += _database_faults(plan, plan.database, notes)
     known = {PLAN, *(f"{DONE}/{name}.json" for name in plan.shards)}
     verdict.faults += [f"{key}: it is no note of a shard of this run" for key in sorted(store.sizes(DONE).keys() - known)]
     return verdict
 
 
+def _database_faults(plan: ShardPlan, place: DatabasePlace, notes: dict[str, Done]) -> list[str]:
+    from scenarios.launcher.shard_database import ShardRows, connection_to  # with the client
+
+    rows = ShardRows(connection_to(place), plan, place)
+    try:
+        return rows.faults(notes)
+    finally:
+        rows.close()
+
+
+def end_if_whole(store: Store, database: ShardRows) -> None:
+    """Whoever makes the last shard records the end, and lets the views catch up. Raises ``MarketSimError``."""
+    verdict = verify(store, reads_files=False)
+    if not verdict.faults:
+        database.finish(whole_manifest(verdict))
+
+
 def write_whole_manifest(store: Store, verdict: Verdict) -> None:
-    """The manifest that one process would have left, for whatever reads or repeats finished runs."""
+    """For whatever reads or repeats finished runs."""
+    store.put((whole_manifest(verdict).to_json(indent=1) + "\n").encode(), MANIFEST)
+
+
+def whole_manifest(verdict: Verdict) -> Manifest:
+    """The manifest that one process would have left."""
     record = verdict.plan.record
-    manifest = Manifest(
+    return Manifest(
         format=FORMAT, complete=True, reason=None, asked_start_ts=record.start_ts, replayed_from_ts=None, suffix=verdict.plan.suffix,
         record=record, rows={table: verdict.rows[table] for table in verdict.plan.tables}, digest=verdict.digest,
         digest_parts={"/".join(key): part for key, part in sorted(verdict.parts.items())}, processes=1,
         wall_seconds=round(verdict.seconds, 3),
     )  # fmt: skip
-    store.put((manifest.to_json(indent=1) + "\n").encode(), MANIFEST)
 
 
 def _split(parts: dict[str, str]) -> list[tuple[tuple[str, str, str], str]]:

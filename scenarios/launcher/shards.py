@@ -6,24 +6,26 @@ prices carry something from day to day), a shard is all days of a group; symbols
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scenarios.launcher.flags import Flags
 from scenarios.launcher.plan import Plan
 from simulator.errors import InputError, explain
 from simulator.inputs.config import Scenario
+from simulator.inputs.day_parts import is_divisible_by_day, part_of
 from simulator.inputs.dealing import symbol_groups
 from simulator.inputs.run_record import RunRecord
 from simulator.inputs.sessions import continuous_days, trading_days
 from writers.stores.store import Store
 
+TableFormat = Literal["none", "delta"]
 FORMAT: Literal["equities-market-simulator/shards/1"] = "equities-market-simulator/shards/1"
 DONE = "_done"
 PLAN = f"{DONE}/plan.json"
@@ -52,6 +54,22 @@ class Piece(_Strict):
     group: str
 
 
+class DatabasePlace(_Strict):
+    """The QuestDB that all machines send to, over http. Its secrets are in no plan: each machine has them in its environment."""
+
+    host: str
+    pg_port: int
+    http_port: int
+    user: str
+    tls: bool
+    tls_verify: bool
+    tls_roots: str
+    short_ttl: bool
+    create_views: Literal["true", "false", "after"]
+    pause_rows: int
+    resume_rows: int
+
+
 class ShardPlan(_Strict):
     """``_done/plan.json``: the run that all shards of a folder are pieces of."""
 
@@ -59,6 +77,9 @@ class ShardPlan(_Strict):
     identity: str
     """Of all that decides the rows, versions too; not of the places of files."""
     suffix: str
+    table_format: TableFormat = "none"
+    database: DatabasePlace | None = None
+    """Where the rows go, if not into files."""
     tables: tuple[str, ...]
     symbols: tuple[str, ...]
     """Of the universe."""
@@ -98,12 +119,6 @@ class Done(_Strict):
     made_on: str
 
 
-def is_divisible_by_day(scenario: Scenario) -> bool:
-    """Whether a day knows nothing of the days before it."""
-    carries = scenario.agents or scenario.shocks or scenario.refreshes
-    return not carries and not any(bracket.is_exact for bracket in scenario.prices.values())
-
-
 def cut(scenario: Scenario) -> tuple[dict[str, tuple[str, ...]], dict[str, Piece]]:
     """The groups, and the shards in order of time, then of groups."""
     groups = {f"g{n:03}": tuple(group) for n, group in enumerate(symbol_groups(scenario), 1)}
@@ -123,7 +138,10 @@ def plan_shards(plan: Plan) -> ShardPlan:
     """How a run is cut. Raises ``InputError`` for one that cannot be."""
     flags, scenario = plan.flags, plan.scenario
     for name, is_wrong, limit, remedy in (
-        ("writer", flags.writer != "parquet", "shards are written as Parquet", "Leave it out."),
+        ("writer", flags.writer not in ("parquet", "questdb"), "shards are written as Parquet or into QuestDB", "Leave it out."),
+        ("table_format", flags.writer == "questdb" and flags.table_format != "none", "a database has no files", "Leave it out."),
+        ("protocol", flags.protocol != "http", "tcp does not say what has arrived", "Use --protocol http."),
+        ("host", flags.host == "embedded", "many machines send there, and an embedded server is one run's", "Start a server of its own."),
         ("mode", flags.mode == "real-time", "shards are simulated in any order", "Leave it out."),
         ("speed", flags.speed is not None, "shards are simulated as fast as may be", "Leave it out."),
         ("incremental", flags.incremental, "shards that are done are skipped anyway", "Leave it out: give the same command again."),
@@ -138,9 +156,14 @@ def plan_shards(plan: Plan) -> ShardPlan:
     record = plan.record()
     groups, pieces = cut(scenario)
     return ShardPlan(
-        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, tables=scenario.tables,
+        format=FORMAT, identity=identity_of(record), suffix=flags.suffix, table_format=flags.table_format,
+        database=_place(flags) if flags.writer == "questdb" else None, tables=scenario.tables,
         symbols=tuple(symbol.name for symbol in scenario.universe.symbols), groups=groups, shards=pieces, record=record,
     )  # fmt: skip
+
+
+def _place(flags: Flags) -> DatabasePlace:
+    return DatabasePlace.model_validate({name: getattr(flags, name) for name in DatabasePlace.model_fields})
 
 
 def identity_of(record: RunRecord) -> str:
@@ -156,10 +179,8 @@ def _deciding(record: RunRecord) -> dict[str, Any]:
 
 
 def scenario_of(scenario: Scenario, shard: Shard) -> Scenario:
-    """The scenario in the shard's time; its prices are dated as those of the whole run are, so that the day's path is the same."""
-    before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
-    prices = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
-    return replace(scenario, start_ns=shard.start_ns, end_ns=shard.end_ns, prices=prices)
+    """The scenario in the shard's time."""
+    return part_of(scenario, shard.start_ns, shard.end_ns)
 
 
 def share(wanted: ShardPlan, k: int, n: int) -> list[Shard]:
@@ -192,7 +213,7 @@ def enter(store: Store, wanted: ShardPlan) -> None:
         there = read_plan(store)  # another machine may have written at the same moment
         if there is None:
             raise InputError(explain("--out", store.where, f"{PLAN} was written and is not there", "Check the store's rights to read."))
-    if there.identity != wanted.identity or there.suffix != wanted.suffix:
+    if any(getattr(there, name) != getattr(wanted, name) for name in ("identity", *HOW)):
         limit = f"its shards are of another run: {differences(there, wanted)}"
         raise InputError(explain("--out", store.where, limit, "Name another folder, or give that run's command, on the same versions."))
 
@@ -208,13 +229,22 @@ def read_plan(store: Store) -> ShardPlan | None:
         return None
 
 
+HOW = ("suffix", "table_format", "database")
+"""What of a plan decides the files besides the rows."""
+
+
 def differences(there: ShardPlan, here: ShardPlan) -> str:
     """The first few things that differ between two runs, in words."""
-    if there.suffix != here.suffix:
-        return f"suffix {there.suffix!r} there, {here.suffix!r} here"
+    for name in HOW:
+        if getattr(there, name) != getattr(here, name):
+            return "; ".join(_different(_plain(getattr(there, name)), _plain(getattr(here, name)), name))
     before, now = _deciding(there.record), _deciding(here.record)
     lines = list(_different(before, now, ""))
     return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+
+
+def _plain(value: object) -> object:
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def _different(before: Any, now: Any, place: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 
+from scenarios.launcher.backpressure import TellsLag
 from scenarios.launcher.flags import Flags
 from scenarios.launcher.pacing import Pace
 from scenarios.launcher.worker_messages import Control
@@ -34,28 +35,45 @@ class RunFacts:
             self._speed = f"{(now_ns - then_ns) / NS_PER_S / (now_s - then_s):,.0f}" if then_ns else ""
             self._past = now_s, now_ns
         found: dict[str, Any] = {"rows": sum(sum(tables.values()) for tables in outcome.rows.values()), "speed_now": self._speed}
-        if outcome.backpressure.valve is not None:
-            found |= {"lag": outcome.in_flight, "pauses": outcome.backpressure.pauses}
+        pressure = outcome.backpressure
+        if pressure.valve is not None:
+            found |= {"lag": outcome.in_flight, "waits": pressure.is_paused}
+            found |= {"pauses": pressure.pauses, "paused_s": round(pressure.paused_s, 1)}
+        if isinstance(pressure.valve, TellsLag):
+            found["pending"] = pressure.valve.pending_rows
         late_ns = max((progress.behind_ns for progress in outcome.latest.values()), default=0)
         if late_ns > NS_PER_S:
             found["late"] = late_ns / NS_PER_S
         return found
 
 
+def why_over(outcome: Outcome | None) -> str:
+    """Why there is nothing more to see, in the words that the terminal has."""
+    said = None
+    if outcome is not None:
+        first = next((failed.message for failed in outcome.failed.values()), None)
+        said = outcome.halted or first or outcome.stopped_by
+    return "The run has ended." if said is None else f"The run has ended: {said}"
+
+
 class PageView:
     """The page. Used with ``with``; it is the parent's ``Viewer``."""
 
     def __init__(self, flags: Flags, names: list[str], console: Console) -> None:
+        from simulator.live.past import step_for
         from simulator.live.server import LiveServer
 
         self.console = console
-        self.server: LiveServer = LiveServer(names, port=flags.view_port, paced=FIXED if flags.mode == "real-time" else "")
+        is_live = flags.mode == "real-time"
+        speed = 1.0 if is_live else flags.speed
+        self.server: LiveServer = LiveServer(names, port=flags.view_port, paced=FIXED if is_live else "", step_s=step_for(speed))
         self._speed = flags.speed
         self._wishes: Wishes = self.server.wishes
         self._hold_ns: int | None = None
         self._pace: Pace | None = None
         self._sets_pace = False
         self._facts = RunFacts()
+        self._outcome: Outcome | None = None
 
     def __enter__(self) -> Self:
         text = f"The market as it moves: {self.server.address}"
@@ -63,7 +81,7 @@ class PageView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.close()
+        self.server.close(why_over(self._outcome))
 
     def start(self) -> None:
         self.server.start()
@@ -72,6 +90,7 @@ class PageView:
         self.server.put(symbol, frame)
 
     def control(self, outcome: Outcome) -> Control:
+        self._outcome = outcome
         wishes = self.server.wishes
         if wishes.number != self._wishes.number:
             self._heed(wishes, outcome)

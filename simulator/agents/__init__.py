@@ -12,7 +12,6 @@ from simulator.agents.messages import (
     Ended,
     Expired,
     Fill,
-    Imbalance,
     Message,
     OrderState,
     OwnOrder,
@@ -21,10 +20,10 @@ from simulator.agents.messages import (
     Rejected,
     Repriced,
     SipQuote,
-    Status,
     Trade,
     Triggered,
 )
+from simulator.venue_notices import Imbalance, Status
 
 __all__ = [
     "BEST",

@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from simulator.agents.interface import MarketView, OrderEntry
+from simulator.agents.routing import longest_queue
 from simulator.errors import InputError, explain
 from simulator.inputs.checks import number, whole
 from simulator.records import NS_PER_MS, NS_PER_S, Side
@@ -95,19 +96,8 @@ class Execution:
                 self._alive[ref] = 0
                 self.hasty = max(0, self.hasty - market.order(ref).size)
         if near and missing > taken:
-            ref = orders.add(self.side, self.symbol, self.busiest(market), near, missing - taken)
+            ref = orders.add(self.side, self.symbol, longest_queue(market, self.symbol, self.side), near, missing - taken)
             self._alive[ref] = market.now_ns + self.patience_ns
-
-    def busiest(self, market: MarketView) -> str:
-        """Where the near side is best, and there the longest: most of what trades will trade there."""
-        sign = 1 if self.side == Side.BUY else -1
-
-        def attraction(venue: str) -> tuple[int, int]:
-            quote = market.best(self.symbol, venue)
-            price, size = (quote.bid_ticks, quote.bid_size) if self.side == Side.BUY else (quote.ask_ticks, quote.ask_size)
-            return (sign * price if price else -(2**40), size)
-
-        return max(market.venues, key=attraction)
 
     def elapsed(self, market: MarketView) -> int:
         return market.now_ns - self.began_ns

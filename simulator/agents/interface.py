@@ -25,8 +25,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from simulator.agents.columns import Bars, Trades
-from simulator.agents.messages import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade
+from simulator.agents.messages import Message, OwnOrder, Quote, SipQuote, Trade
 from simulator.records import OrderType, Peg, Phase, SelfTrade, Side
+from simulator.venue_notices import Imbalance, Status
 
 BEST = "BEST"
 """In place of a venue: the one with the best displayed price (see ``OrderEntry``)."""

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from simulator.agents.interface import BEST, MarketView, OrderEntry
+from simulator.agents.routing import longest_queue
 from simulator.records import NS_PER_S, OrderType, Side
 
 SETTLE_NS = 2_000_000
@@ -65,7 +66,7 @@ class ParentOrder:
         near = bid if self.side == Side.BUY else ask
         if shares <= 0 or not near or not self.patience:
             return 0
-        venue = self.best_venue(market) if self.venue == BEST else self.venue
+        venue = longest_queue(market, self.symbol, self.side) if self.venue == BEST else self.venue
         return orders.add(self.side, self.symbol, venue, near, shares)
 
     def take(self, market: MarketView, orders: OrderEntry, shares: int) -> None:
@@ -82,17 +83,6 @@ class ParentOrder:
             if wanted > 0 and price <= min(far)[0] + 1:
                 orders.add(self.side, self.symbol, venue, sign * price, wanted, type=OrderType.IOC)
                 shares -= wanted
-
-    def best_venue(self, market: MarketView) -> str:
-        """Where the near side is best, and there the longest: most of what trades will trade there."""
-        sign = 1 if self.side == Side.BUY else -1
-
-        def attraction(venue: str) -> tuple[int, int]:
-            quote = market.best(self.symbol, venue)
-            price, size = (quote.bid_ticks, quote.bid_size) if self.side == Side.BUY else (quote.ask_ticks, quote.ask_size)
-            return (sign * price if price else -(2**40), size)
-
-        return max(market.venues, key=attraction)
 
 
 class RandomTaker:

@@ -12,6 +12,7 @@ from simulator.gateway.ledger import NOT_YET, Account, Ledger
 from simulator.inputs.config import Fees
 from simulator.records import I64, PRICE_UNITS_PER_USD, Liquidity, OrderType, Reject, Side
 from simulator.tape.html import table_html
+from simulator.tape.memory import to_polars
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,6 +123,10 @@ class AgentResult:
     def pandas(self, table: str) -> Any:
         """The same as a ``pandas.DataFrame``."""
         return self.arrow(table).to_pandas()
+
+    def polars(self, table: str) -> Any:
+        """The same as a ``polars.DataFrame``. Raises ``InputError`` if polars is not installed."""
+        return to_polars(self.arrow(table))
 
     def _orders(self) -> dict[str, Any]:
         rows = self.order_columns

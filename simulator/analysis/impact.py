@@ -18,6 +18,7 @@ from simulator.inputs.config import AgentSpec, Scenario
 from simulator.records import F64, I64, NS_PER_S, PRICE_UNITS_PER_USD, Batch, MarketDataBatch, TradeBatch
 from simulator.run_result import Result
 from simulator.simulation import load_kernels, simulate
+from simulator.tape.memory import to_polars
 from simulator.tape.sink import RunInfo
 
 if TYPE_CHECKING:
@@ -145,6 +146,10 @@ class Impact:
         """The same as a ``pandas.DataFrame``."""
         return self.arrow().to_pandas()
 
+    def polars(self) -> Any:
+        """The same as a ``polars.DataFrame``."""
+        return to_polars(self.arrow())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Impacts:
@@ -173,6 +178,10 @@ class Impacts:
     def pandas(self) -> Any:
         """The same as a ``pandas.DataFrame``."""
         return self.arrow().to_pandas()
+
+    def polars(self) -> Any:
+        """The same as a ``polars.DataFrame``."""
+        return to_polars(self.arrow())
 
 
 @overload

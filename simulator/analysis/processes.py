@@ -16,6 +16,8 @@ from typing import Any
 from simulator.errors import InputError, MarketSimError, explain
 
 PROCESSES_MAX = 1_024
+Elsewhere = Callable[[Callable[[Any], Any], Sequence[Any], Callable[[int, Any], None]], None]
+"""Has ``done(n, work(tasks[n]))`` happen for each task by other means: a cluster, say."""
 ENDS_WITHIN_S = 5.0
 """After it was told to; then it is killed."""
 
@@ -29,13 +31,16 @@ def check_processes(processes: object) -> int:
 
 
 def run_tasks(
-    work: Callable[[Any], Any], tasks: Sequence[Any], processes: int, done: Callable[[int, Any], None]
+    work: Callable[[Any], Any], tasks: Sequence[Any], processes: int | Elsewhere, done: Callable[[int, Any], None]
 ) -> None:
     """``done(n, work(tasks[n]))`` for each task, as they end; with one process here, with more in children of this one.
 
     What ``work`` raises ends it, as Ctrl-C does: what is under way is lost, what was handed to ``done`` is not. Raises
     ``MarketSimError`` if a process ends without a word.
     """
+    if callable(processes):
+        processes(work, tasks, done)
+        return
     count = min(check_processes(processes), len(tasks))
     if count <= 1:
         for n, task in enumerate(tasks):

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.analysis.estimates import CONFIDENCE, estimate
-from simulator.analysis.processes import check_processes, run_tasks
+from simulator.analysis.processes import Elsewhere, check_processes, run_tasks
 from simulator.analysis.progress_bar import ProgressBar
 from simulator.analysis.run_store import Naming, RunStore
 from simulator.analysis.variation import RUNS_MAX, combinations, parse_seeds, varied
 from simulator.errors import InputError, MarketSimError, explain
 from simulator.inputs.config import Scenario
+from simulator.inputs.leftovers import cleared
 from simulator.inputs.scenario_file import load_scenario
 from simulator.market import Market
 from simulator.simulation import load_kernels
@@ -41,9 +42,14 @@ class Run(NamedTuple):
     measures: Mapping[str, float]
 
 
-class _Task(NamedTuple):
+class Planned(NamedTuple):
+    """A run to make."""
+
     scenario: Scenario
     measure: Measure | None
+    setting: Mapping[str, Any]
+    key: str
+    """Made of all that decides what is measured, code and versions too; empty where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -139,7 +145,7 @@ def sweep(
     seeds: str | int | Iterable[int],
     vary: Mapping[str, Sequence[Any]] | None = None,
     measure: Measure | None = None,
-    processes: int = 1,
+    processes: int | Elsewhere = 1,
     folder: Path | str | None = None,
     progress: bool = False,
     confidence: float = CONFIDENCE,
@@ -150,25 +156,28 @@ def sweep(
     dotted name: a field of ``Scenario``, ``rates.*``, ``fees.*``, ``populations.*``, ``agents.NAME.with.ARGUMENT`` or
     ``agents.NAME.latency_ns``; of ``copies`` all. ``measure``: given the finished market, with its rows in memory, it returns a number
     or numbers by name; None: what each agent came to. ``folder``: finished runs are kept there, and the same call goes on after an
-    interrupt; a run whose scenario, code or program has changed is another one.
+    interrupt; a run whose scenario, code or program has changed is another one. ``processes``: how many runs at once, or what has them
+    made elsewhere.
 
     Raises ``InputError``; whatever a run raises, with the seed and the settings said.
     """
     base = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    check_processes(processes)
+    is_here = not callable(processes)
+    if is_here:
+        check_processes(processes)
     chosen, settings = parse_seeds(seeds), combinations(vary)
     if len(chosen) * len(settings) > RUNS_MAX:
         raise InputError(explain("runs", len(chosen) * len(settings), f"must be at most {RUNS_MAX:,}", "Vary less at once."))
     estimate((), confidence)  # is it one
     each = [varied(base, setting) for setting in settings]
     store = None if folder is None else RunStore(folder)
-    naming = None if store is None else Naming(measure)
+    naming = Naming(measure) if store is not None or not is_here else None
     planned = [(seed, setting, replace(one, seed=seed)) for setting, one in zip(settings, each, strict=True) for seed in chosen]
     keys = [naming.key(one) if naming is not None else "" for _, _, one in planned]
     measured = [None if store is None else store.read(key) for key in keys]
     missing = [n for n, found in enumerate(measured) if found is None]
-    tasks = [_Task(planned[n][2], measure) for n in missing]
-    if processes > 1 and len(tasks) > 1:
+    tasks = [Planned(planned[n][2], measure, planned[n][1], keys[n]) for n in missing]
+    if isinstance(processes, int) and processes > 1 and len(tasks) > 1:
         load_kernels(tasks[0].scenario)  # once, rather than in every process
     with ProgressBar("runs", len(planned), is_wanted=progress) as bar:
         bar.to(len(planned) - len(missing))
@@ -203,8 +212,23 @@ def outcome(market: Market) -> dict[str, float]:
     return found
 
 
-def _measured(task: _Task) -> dict[str, float]:
-    scenario, measure = task
+def planned_run(base: Scenario, setting: Mapping[str, Any], seed: int, measure: Measure | None) -> Planned:
+    """One run of a sweep over ``base``, named as the sweep names it. Raises ``InputError``."""
+    scenario = replace(varied(base, setting), seed=seed)
+    return Planned(scenario, measure, setting, Naming(measure).key(scenario))
+
+
+def measured(run: Planned) -> dict[str, float]:
+    """Make a run. Raises ``MarketSimError`` that says the seed."""
+    return _measured(run)
+
+
+def _measured(task: Planned) -> dict[str, float]:
+    with cleared():
+        return _measure(task.scenario, task.measure)
+
+
+def _measure(scenario: Scenario, measure: Measure | None) -> dict[str, float]:
     try:
         market = Market(scenario, NullSink() if measure is None else None)
         market.run_until(scenario.end_ns)

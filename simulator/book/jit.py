@@ -79,6 +79,14 @@ def entry(func: F) -> F:
     return compiled
 
 
+def direct(dispatcher: F, *arguments: Any) -> F:
+    """An entry's compiled function for arguments of these very types, which are not looked at any more: two thirds of a call's cost."""
+    if not hasattr(dispatcher, "compile"):
+        return dispatcher
+    function: F = dispatcher.compile(tuple(numba.typeof(argument) for argument in arguments))
+    return function
+
+
 def _at_our_level(dispatcher: Any) -> Any:
     """Compile at ``OPTIMIZATION``, with all that it calls; a user's own compiled functions keep numba's level."""
     if not hasattr(dispatcher, "compile") or "NUMBA_OPT" in os.environ:

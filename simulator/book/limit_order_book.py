@@ -13,6 +13,7 @@ from simulator.book import cross as crossing
 from simulator.book import matching
 from simulator.book.jit import entry
 from simulator.book.prevention import foresee
+from simulator.book.reports import EVENT_FIELDS, Event, Indication, OrderRow
 from simulator.book.state import (
     ALIVE,
     HIDDEN,
@@ -40,21 +41,7 @@ from simulator.book.state import (
 )
 from simulator.book.view import top_levels
 from simulator.errors import InputError, check_member, check_whole, explain
-from simulator.records import (
-    EVENT_FIELDS,
-    I32,
-    OWNER_MAX,
-    PRICE_TICKS_MAX,
-    CrossKind,
-    Event,
-    EventKind,
-    Indication,
-    OrderRow,
-    OrderType,
-    Reject,
-    SelfTrade,
-    Side,
-)
+from simulator.records import I32, OWNER_MAX, PRICE_TICKS_MAX, CrossKind, EventKind, OrderType, Reject, SelfTrade, Side
 
 GO_ON = Request(matching.DO_GO_ON)
 ORDERS_MAX = 10_000_000

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.book import matching
+from simulator.book.acceptance import refusal
 from simulator.book.codes import FOK, MARKET, MARKET_ON_OPEN
 from simulator.book.cross import queue, resting_prices
 from simulator.book.jit import entry
@@ -51,7 +51,7 @@ class Prevention(NamedTuple):
 def refused(bk: Books, b: int, request: Request, replacing: bool) -> int:
     """Why book ``b`` would refuse this new or replacing order, else 0; what it would replace is there."""
     order = NewOrder(request.side, request.price, request.size, request.display, request.type, request.owner)
-    return matching.refusal(bk, b, order, replacing)
+    return refusal(bk, b, order, replacing)
 
 
 def foresee(bk: Books, b: int, request: Request, mode: int) -> Prevention:

@@ -39,6 +39,10 @@ ROW_TS, ROW_BID, ROW_BID_SIZE, ROW_ASK, ROW_ASK_SIZE = range(5)
 """Columns of a row: int64[5]; the best levels, prices in ticks."""
 
 
+FEW = 32
+"""Rows of a book that are read one by one: more are faster as columns."""
+
+
 class BookLog:
     """Rows of one book in order of time, the first column; the oldest go when there are too many."""
 
@@ -124,6 +128,7 @@ class Prints:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._facts = exchange.columns.facts.data  # a number of an array costs a third through a memoryview
+        self._ring = exchange.columns.last_trade.data
         self._logs: dict[int, BookLog] = {}
         self._counted: dict[int, int] = {}
         """By followed book: its prints that are in its log, since the run began."""
@@ -143,6 +148,21 @@ class Prints:
         if self._counted[b] != self._facts[b, ALL_PRINTS]:
             self._catch_up(b, log)
         return log
+
+    def recent(self, b: int, first: int, until_ns: int) -> list[tuple[int, ...]] | None:
+        """The prints from number ``first`` on, stamped by ``until_ns``, as int[4] each, straight from the book's ring; None: too many."""
+        facts, ring = self._facts, self._ring
+        new, made = facts[b, ALL_PRINTS] - first, facts[b, RING_PRINTS]
+        if new > FEW or new > made:
+            return None
+        size: int = ring.shape[1]  # type: ignore[index]
+        rows: list[tuple[int, ...]] = []
+        for n in range(made - new, made):
+            r = n % size
+            if (ts_ns := ring[b, r, 0]) > until_ns:
+                break
+            rows.append((ts_ns, ring[b, r, 1], ring[b, r, 2], ring[b, r, 3]))
+        return rows
 
     def take(self, batch: TradeBatch) -> None:
         """Prints that are about to be forgotten by the columns."""
@@ -202,16 +222,33 @@ class QuoteRows:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._facts = exchange.columns.facts.data  # a number of an array costs a third through a memoryview
+        self._ring_ts = exchange.columns.ring_ts.data
+        self._ring_best = exchange.columns.ring_quotes[:, :, :, 0].data
         self._logs: dict[int, BookLog] = {}
         self._counted: dict[int, int] = {}
 
+    def recent(self, b: int, first: int, until_ns: int) -> list[tuple[int, ...]] | None:
+        """The rows from number ``first`` on, as ``Prints.recent`` gives prints."""
+        facts, stamps, best = self._facts, self._ring_ts, self._ring_best
+        new, made = facts[b, ALL_ROWS] - first, facts[b, RING_ROWS]
+        if new > FEW or new > made:
+            return None
+        size: int = stamps.shape[1]  # type: ignore[index]
+        units, rows = int(facts[b, TAPE_TICK]), list[tuple[int, ...]]()
+        for n in range(made - new, made):
+            r = n % size
+            if (ts_ns := stamps[b, r]) > until_ns:
+                break
+            rows.append((ts_ns, best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]))
+        return rows
+
     def log(self, b: int) -> BookLog:
-        """Up to now. It begins with what the ring holds, so that what is on its way to somebody is there."""
+        """Up to now, by numbers since the run began. It begins with what the ring holds: what is on its way to somebody is there."""
         log = self._logs.get(b)
         if log is None:
             log = self._logs[b] = BookLog(5, self._exchange.book_name(b))
             ring = len(self._exchange.columns.ring_ts[b])
-            self._counted[b] = int(self._facts[b, ALL_ROWS]) - min(ring, int(self._facts[b, RING_ROWS]))
+            log.first = self._counted[b] = int(self._facts[b, ALL_ROWS]) - min(ring, int(self._facts[b, RING_ROWS]))
         if self._counted[b] != self._facts[b, ALL_ROWS]:
             self._catch_up(b, log)
         return log

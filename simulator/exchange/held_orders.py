@@ -13,7 +13,7 @@ No book is watched and no event is set while nothing is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,11 +124,11 @@ class HeldOrders:
             self._drop(order)
         return answer
 
-    def end(self, ts_ns: int, venue: int | None) -> None:
-        """The day is over at a venue, or at all: what is held there, and does not stand in a book, is gone."""
+    def end(self, ts_ns: int, books: Collection[int] | None) -> None:
+        """The day is over for these books, or for all: what is held there, and does not stand in a book, is gone."""
         for line in (*self._stops.values(), *self._pegs.values()):
             for order in tuple(line):
-                if venue is None or order.book % self._exchange.venues == venue:
+                if books is None or order.book in books:
                     if not order.price_ticks and (left := order.owner.left_of(order.ref)):
                         order.owner.on_lost(ts_ns, order.ref, left, Lost.DAY_END)
                     self._drop(order)
@@ -246,7 +246,7 @@ class HeldOrders:
         if answer.cut:
             owner.on_lost(max(now, int(self._exchange.books.head[b, LAST_TS])), order.ref, answer.cut, Lost.SELF_TRADE)
         if answer.executed:
-            self._flow.on_agent_trade(b, now, int(order.side), answer.executed)
+            self._flow.on_agent_trade(b, now, int(order.side), answer.executed, owner.number)
         return answer
 
     def _at(self, ts_ns: int, call: Callable[[Any], None]) -> None:

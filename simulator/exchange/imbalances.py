@@ -25,14 +25,14 @@ from simulator.book.state import (
     WAIT_HEAD,
     Books,
 )
-from simulator.exchange.notice_board import ImbalanceNotice
 from simulator.records import I64, PRICE_TICKS_MAX, CrossKind, Side
+from simulator.venue_notices import Imbalance
 
 
-def tell(bk: Books, b: int, ts_ns: int, kind: CrossKind, quote: tuple[int, int], middle: int, *, is_full: bool) -> ImbalanceNotice:
+def tell(bk: Books, b: int, ts_ns: int, kind: CrossKind, quote: tuple[int, int], middle: int, *, is_full: bool) -> Imbalance:
     """The message of book ``b`` now. ``quote``: its best bid and ask in ticks, 0 for none; ``middle``: the cross's reference price."""
     if bk.head[b, WAIT_HEAD] == 0:
-        return ImbalanceNotice(ts_ns, kind, 0, 0, None, within(quote, middle), 0, 0)
+        return Imbalance(ts_ns, kind, 0, 0, None, within(quote, middle), 0, 0)
     buys, sells = waiting(bk, b, Side.BUY, kind), waiting(bk, b, Side.SELL, kind)
     reference, paired, surplus = best_within(buys, sells, quote, middle)
     near = far = 0
@@ -40,7 +40,7 @@ def tell(bk: Books, b: int, ts_ns: int, kind: CrossKind, quote: tuple[int, int],
         far = clearing_price(buys, sells, middle)[0]
         near = clearing_price(with_resting(bk, b, Side.BUY, buys), with_resting(bk, b, Side.SELL, sells), middle)[0]
     side = (Side.BUY if surplus > 0 else Side.SELL) if surplus else None
-    return ImbalanceNotice(ts_ns, kind, paired, abs(surplus), side, reference, near, far)
+    return Imbalance(ts_ns, kind, paired, abs(surplus), side, reference, near, far)
 
 
 def waiting(bk: Books, b: int, side: Side, kind: CrossKind) -> Interest:

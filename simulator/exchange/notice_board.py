@@ -5,46 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 
 from simulator.notices import NOBODY, ImbalanceBatch, Notice, StatusBatch, StatusReason
-from simulator.records import NOT_GIVEN, CrossKind, Phase, Side
+from simulator.records import NOT_GIVEN, Phase
+from simulator.venue_notices import NO_STATUS, Imbalance
 
 KEPT = 256
 """Notices of each kind and book that are kept for agents, whose latencies they span: at most one a second but at a halt."""
-
-
-class StatusNotice(NamedTuple):
-    """The status of a book from ``ts_ns`` on: what may trade, and within which bands."""
-
-    ts_ns: int
-    phase: Phase
-    reason: StatusReason
-    """Of the last change."""
-    reference_ticks: int
-    """Of the bands; 0 without any."""
-    lower_ticks: int
-    upper_ticks: int
-
-
-NO_STATUS = StatusNotice(0, Phase.CLOSED, StatusReason.SESSION, 0, 0, 0)
-"""Before anything is told."""
-
-
-class ImbalanceNotice(NamedTuple):
-    """What a listing venue tells of a coming cross. Prices in ticks, 0 where there is none."""
-
-    ts_ns: int
-    cross: CrossKind
-    paired: int
-    imbalance: int
-    side: Side | None
-    """Of the imbalance; None without one."""
-    reference_ticks: int
-    near_ticks: int
-    far_ticks: int
 
 
 class NoticeBoard:
@@ -59,7 +28,7 @@ class NoticeBoard:
         count = len(symbols) * venues
         self.statuses = [deque([NO_STATUS], KEPT) for _ in range(count)]
         """Of each book, the oldest first; never empty."""
-        self.imbalances: list[deque[ImbalanceNotice]] = [deque(maxlen=KEPT) for _ in range(count)]
+        self.imbalances: list[deque[Imbalance]] = [deque(maxlen=KEPT) for _ in range(count)]
         self.listeners: set[int] = set()
         """Books whose imbalances an agent wants to hear, besides the table."""
         self.on_status: Callable[[int, int], None] = lambda book, ts_ns: None
@@ -95,7 +64,12 @@ class NoticeBoard:
         for book in range(first, first + self._venues):
             self.on_status(book, ts_ns)
 
-    def tell_imbalance(self, book: int, told: ImbalanceNotice) -> None:
+    def tell_collar(self, ts_ns: int, k: int, reference_ticks: int, lower_ticks: int, upper_ticks: int) -> None:
+        """Where the ``k``-th symbol, which is paused, may reopen: a row of the table. Its bands, which agents know, are none meanwhile."""
+        prices = (max(1, ticks) for ticks in (reference_ticks, lower_ticks, upper_ticks))
+        self._add_status(ts_ns, k * self._venues, NOBODY, NOT_GIVEN, StatusReason.COLLAR, *prices)
+
+    def tell_imbalance(self, book: int, told: Imbalance) -> None:
         """A listing venue tells of its coming cross."""
         self.imbalances[book].append(told)
         if ImbalanceBatch.table in self._rows:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from simulator.book.state import LAST_TS, NewOrder
 from simulator.clock import MESSAGE, PHASE, Clock
-from simulator.exchange.auction_rules import auction
 from simulator.exchange.band_limits import FOR_A_CROSS
 from simulator.exchange.held_orders import HeldOrders
 from simulator.exchange.notice_board import NoticeBoard
@@ -16,6 +16,8 @@ from simulator.exchange.order_books import Exchange
 from simulator.exchange.order_messages import ADD, CANCEL, REDUCE, Answer, Command, Lost, refusal
 from simulator.exchange.self_trades import enter
 from simulator.flow import Flow
+from simulator.flow.hours import book_hours
+from simulator.inputs.auction_rules import auction
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
 from simulator.notices import StatusReason
@@ -132,6 +134,16 @@ class Venue:
         """Books that trade again after their cross, and when that is: at the bell others open, or go over to the evening."""
         self._halted: dict[int, StatusReason] = {}
         """By book: why it is halted."""
+        self._over: set[int] = set()
+        """Books that are halted for the rest of the trading day."""
+        self._shut: set[int] = set()
+        """Books outside of the venue's hours for their symbols."""
+        self._hours: dict[int, tuple[int, int]] = {}
+        """By book: from when to when (ns) the venue has it today; whenever anything is open, where nothing is said."""
+        self._hours_of = partial(book_hours, scenario)
+        self._symbol_of = [exchange.symbols[b // exchange.venues] for b in self.books]
+        self.on_shut: Callable[[int], None] = lambda book: None
+        """Called with a book whose hours are over, when what stands in it is to end."""
         self.on_cross: list[Callable[[int, CrossKind], None]] = []
         """Called with (book, kind) after each cross."""
         self.held = HeldOrders(clock, exchange, flow)
@@ -141,14 +153,34 @@ class Venue:
         clock.process(self._run())
 
     def _run(self) -> Generator[Any, Any, None]:
-        """Through the phases of each day."""
+        """Through the phases of each day, and through the venue's hours."""
         for day in self._days:
+            hours = {b: self._hours_of(day, i, self.index) for b, i in zip(self.books, self._symbol_of, strict=True)}
+            of_day = {b: span for b, span in hours.items() if span is not None}
+            changes = sorted({ts_ns for span in of_day.values() for ts_ns in span})
             for segment in day.segments:
                 if segment.end_ns <= self._start_ns:
                     continue
                 yield self._clock.at(max(segment.start_ns, self._start_ns), PHASE)
-                self._day = day
+                self._day, self._hours = day, of_day
                 self._enter(segment.phase)
+                for ts_ns in (ts_ns for ts_ns in changes if self._clock.now < ts_ns < segment.end_ns):
+                    yield self._clock.at(ts_ns, PHASE)
+                    self._keep_hours()
+
+    def _keep_hours(self) -> None:
+        """Open and shut the books whose hours begin and end now."""
+        before, self._shut = self._shut, self._shut_now()
+        for b in sorted(before ^ self._shut):
+            self._let_trade(b)
+            if b in self._shut:
+                self.on_shut(b)
+
+    def _shut_now(self) -> set[int]:
+        """Between the sessions' days nobody has hours: what is open then is open everywhere."""
+        if self.phase in (Phase.OFF_HOURS, Phase.CLOSED):
+            return set()
+        return {b for b, (first_ns, last_ns) in self._hours.items() if not first_ns <= self._clock.now < last_ns}
 
     def _enter(self, phase: Phase) -> None:
         if phase == Phase.OFF_HOURS and self._offsession == "none" and not self._offhours_quotes:
@@ -156,6 +188,7 @@ class Venue:
         self.phase = phase
         self.phases.append((self._clock.now, phase))
         self._waits = self._coming_crosses()
+        self._shut = self._shut_now()
         for b in self.books:
             self._let_trade(b)
         for hear in self.on_phase:
@@ -173,27 +206,41 @@ class Venue:
         """As the venue's phase has it, unless the book is halted or waits for its cross."""
         phase = self.phase
         trades = phase == Phase.CONTINUOUS or (self._offsession != "none" and phase != Phase.CLOSED)
-        self._exchange.set_trading(b, trades and b not in self._waits and b not in self._halted)
+        self._exchange.set_trading(b, trades and b not in self._waits and b not in self._halted and b not in self._shut)
         self._board.tell_phase(self._clock.now, b, self.phase_of(b), self._halted.get(b, reason))
 
-    def halt(self, book: int, reason: StatusReason) -> None:
-        """It trades no more, until ``resume`` or its day's end; orders that would not trade come in, and on-open ones for its reopening."""
+    def halt(self, book: int, reason: StatusReason, *, is_over: bool = False) -> None:
+        """It trades no more, until ``resume`` or its day's end; orders that would not trade come in, and on-open ones for its reopening.
+
+        ``is_over``: it has no cross until then either, and takes cancels only.
+        """
         self._halted[book] = reason
+        if is_over:
+            self._over.add(book)
+            self._waits.pop(book, None)
         self._let_trade(book)
 
     def resume(self, book: int) -> None:
         """It trades again, if the venue's phase has it."""
+        self._over.discard(book)
         self._let_trade(book, self._halted.pop(book))
 
+    def is_over(self, book: int) -> bool:
+        """Whether its trading day has been ended: no cross is to come."""
+        return book in self._over
+
     def phase_of(self, book: int) -> Phase:
-        """The venue's; HALTED for a book that is; for one that waits for its opening cross, still that of the morning."""
+        """The venue's; HALTED for a book that is; CLOSED outside of the venue's hours for the symbol, though before the opening cross of
+        its own listing, for which it takes orders, that of the morning, as for one that waits for its cross."""
         if book in self._halted and self.phase != Phase.CLOSED:
             return Phase.HALTED
+        if book in self._shut:
+            return Phase.PRE_OPEN if self.phase == Phase.PRE_OPEN and book in self._listed else Phase.CLOSED
         return Phase.PRE_OPEN if book in self._waits and self.phase == Phase.CONTINUOUS else self.phase
 
     def cross(self, book: int, kind: CrossKind, reference_ticks: int) -> None:
         """Carry out the cross of one book now; a halted symbol does not open."""
-        if kind == CrossKind.OPEN and book in self._halted:
+        if book in self._over or (kind == CrossKind.OPEN and book in self._halted):
             self._waits.pop(book, None)
             return
         symbol = book // self._exchange.venues
@@ -211,7 +258,7 @@ class Venue:
         owner, now = command.owner, self._clock.now
         if command.is_over_rate:
             answer = refusal(now, Reject.RATE_LIMIT)
-        elif self.phase == Phase.CLOSED and command.verb != CANCEL:
+        elif command.verb != CANCEL and self._is_closed_to(command):
             answer = refusal(now, Reject.CLOSED)
         elif command.verb == ADD:
             answer = self._add(command)
@@ -225,7 +272,13 @@ class Venue:
             last_ns = int(self._exchange.books.head[command.book, LAST_TS])
             owner.on_lost(max(answer.ts_ns, last_ns), command.ref, answer.cut, Lost.SELF_TRADE)
         if answer.executed:
-            self._flow.on_agent_trade(command.book, now, int(owner.side_of(command.ref)), answer.executed)
+            self._flow.on_agent_trade(command.book, now, int(owner.side_of(command.ref)), answer.executed, owner.number)
+
+    def _is_closed_to(self, command: Command) -> bool:
+        """Whether nothing but cancels comes in; before the hours of its own listings a venue takes what is for their opening cross."""
+        if self.phase == Phase.CLOSED or command.book in self._over:
+            return True
+        return command.book in self._shut and not (command.kind in FOR_A_CROSS and command.book in self._listed)
 
     def _add(self, command: Command) -> Answer:
         if command.held is not None:

@@ -28,8 +28,8 @@ class Flow(Protocol):
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTIFICATION. Updates ``next_ns``."""
 
-    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
-        """A Python agent's order has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
+        """An order of agent number ``owner`` has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""
 
     def efficient_price(self, symbol: int) -> float:
         """USD, now; ``symbol`` is the worker's own index (position in its list)."""
@@ -49,6 +49,10 @@ class Flow(Protocol):
         """Price bands from now on: no bid above, no offer below, no trade outside; zeros for none."""
 
 
+    def end_session(self, ts_ns: int) -> None:
+        """Nothing trades any more for the rest of the trading day, and no cross is to come."""
+
+
 class NoFlow:
     """A market without background."""
 
@@ -60,7 +64,7 @@ class NoFlow:
     def advance(self, horizon_ns: int) -> int:
         return HORIZON
 
-    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
         pass
 
     def efficient_price(self, symbol: int) -> float:
@@ -77,3 +81,6 @@ class NoFlow:
 
     def watch_bands(self, on_due: Callable[[int], None]) -> tuple[I64, I64] | None:
         return None
+
+    def end_session(self, ts_ns: int) -> None:
+        pass

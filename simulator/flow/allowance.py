@@ -75,7 +75,7 @@ def spare_rows(fl: FlowState, i: int, serving: int) -> int:
 @kernel
 def prints_left(fl: FlowState, i: int) -> int:
     """Prints that the ceiling allows in this second."""
-    if not fl.mode[fl.whole[i, SECOND]] & MODE_TRADES:
+    if not fl.mode[i, fl.whole[i, SECOND]] & MODE_TRADES:
         return 0
     return fl.budget[i, fl.whole[i, SECOND], PRINT_CEILING] - fl.whole[i, PRINT_USED]
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from simulator.book.jit import direct
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
@@ -25,8 +26,8 @@ from simulator.flow.fundamental import (
     shared_returns,
     spread_shape,
 )
-from simulator.flow.hours import modes_of, phases_of, venues_open
-from simulator.flow.impact import impact_table, parent_moments
+from simulator.flow.hours import gathered_part, modes_of, phases_of, venues_open
+from simulator.flow.impact import AgentParent, impact_table, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
 from simulator.flow.profile import Profile, load_profile
@@ -85,13 +86,19 @@ class BackgroundFlow:
         self._block_start_ns = 0
         self._block_end_ns = 0
         self._seeds_ns = NEVER_NS
+        self._over_ns = NEVER_NS
         before = trading_days(scenario.start_ns, scenario.start_ns + 1)[0].date - dt.timedelta(days=1)
         self._brackets = {name: replace(bracket, date=bracket.date or before) for name, bracket in scenario.prices.items()}
         self._exact = {symbol for symbol in self._names() if self._brackets[symbol].is_exact}
         """Whose price at the run's start is given; it has not begun yet."""
         self._tick_moves = tick_moves(scenario, self._profile)
         self._drifts: list[_Drift] = []
+        self._agent_parents: dict[tuple[int, int], AgentParent] = {}
+        """By symbol and owner: each has a slot of its own."""
         self._on_due: Callable[[int], None] = lambda ts_ns: None
+        self._advance: Callable[..., int] | None = None
+        """``events.advance`` for these very arrays."""
+        self._heap, self._whole = self._state.heap.data, self._state.whole.data  # numbers of arrays cost a third through a memoryview
         self.next_ns: int = NEVER_NS
 
     def start_day(self, day: TradingDay, start_ns: int) -> None:
@@ -99,6 +106,8 @@ class BackgroundFlow:
         self._keep_shocks()
         self._day = day
         self._drifts = []
+        self._agent_parents = {}
+        self._over_ns = NEVER_NS
         fl = self._state
         fl.whole[:] = 0
         fl.whole[:, [st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT]] = NEVER_NS
@@ -132,9 +141,12 @@ class BackgroundFlow:
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
+        advance = self._advance
+        if advance is None:
+            advance = self._advance = direct(events.advance, self._books, self._columns, self._state, horizon_ns)
         while True:
-            status = int(events.advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns)))
-            self._note_next()
+            status = advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns))
+            self.next_ns = self._whole[self._heap[0], st.NEXT]
             if status == events.DUE:
                 self._on_due(int(self._state.whole[:, st.SECOND_END].max()) - NS_PER_S)
                 return NOTIFICATION
@@ -147,10 +159,13 @@ class BackgroundFlow:
                 if self.next_ns >= horizon_ns:
                     return HORIZON
 
-    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int) -> None:
-        """A Python agent's order has traded: the efficient price moves and the venue's maker looks at its book."""
+    def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
+        """A Python agent's order has traded: the efficient price moves as its parent order tells, and makers look at their books."""
         symbol, venue = divmod(book, self._state.repricing.shape[1])
-        events.on_agent_trade(self._state, symbol, venue, ts_ns, side)
+        worth = shares / (self._profile.shares_a_print * PRINTS_AN_ORDER_MEAN)
+        parent = self._agent_parents.setdefault((symbol, owner), AgentParent())
+        moved, falls = parent.trade(1 - 2 * side, worth, ts_ns, float(self._state.real[symbol, st.IMPACT]))
+        events.on_agent_trade(self._state, symbol, venue, ts_ns, moved, falls)
         events.build_heap(self._state)
         self._note_next()
 
@@ -205,6 +220,16 @@ class BackgroundFlow:
         self._on_due = on_due
         return self._state.bands, self._state.past
 
+    def end_session(self, ts_ns: int) -> None:
+        """Nothing trades any more for the rest of the trading day: nobody enters interest for a cross from the next second on."""
+        self._over_ns = ts_ns
+        self._end_interest()
+
+    def _end_interest(self) -> None:
+        """In the hour at hand."""
+        first = int(np.clip((self._over_ns - self._block_start_ns) // NS_PER_S + 1, 0, BLOCK_S))
+        self._state.mode[:, first:] &= st.MODE_TRADES
+
     def _add(self, drift: _Drift, from_s: int, sign: float) -> None:
         """Put a drift into the hour at hand, from that second on."""
         block_s = self._block_start_ns // NS_PER_S
@@ -218,7 +243,7 @@ class BackgroundFlow:
         return symbol * self._state.repricing.shape[1]
 
     def _note_next(self) -> None:
-        self.next_ns = int(self._state.whole[self._state.heap[0], st.NEXT])
+        self.next_ns = self._whole[self._heap[0], st.NEXT]
 
     def _explain_stuck(self, symbol: int) -> None:
         name = self._name(symbol)
@@ -239,7 +264,7 @@ class BackgroundFlow:
         fl.whole[k, st.LISTING] = scenario.universe.listing_index(i)
         fl.whole[k, st.SECOND_END] = first_ns
         real = fl.real[k]
-        shift = real[st.SHIFT]
+        shift = real[st.SHIFT] - real[st.FALL]
         real[:] = 0.0
         real[st.SHIFT] = shift
         real[st.PRICE] = ticks + shift
@@ -261,6 +286,8 @@ class BackgroundFlow:
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
         real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * float(self._tick_moves[i]))
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
+        if self._day.is_session and scenario.session_pacing:
+            real[st.GATHERED] = gathered_part(symbol.listing, self._day, first_ns)
         real[st.AUCTION_SHARES] = prints_s * SECONDS_A_SESSION * profile.shares_a_print
         self._start_venues(k, i, first_ns, looks.away)
 
@@ -326,7 +353,8 @@ class BackgroundFlow:
         self._block_start_ns = block_ns
         for drift in self._drifts:
             self._add(drift, drift.first_s, 1.0)
-        fl.mode[:] = modes_of(scenario, day, block_ns, phases)
+        fl.mode[:] = modes_of(scenario, day, self._symbols, block_ns, phases)
+        self._end_interest()
         fl.open[:] = venues_open(scenario, day, self._symbols, block_ns, BLOCK_S)
         fl.whole[:, st.WERE_OPEN] = venues_open(scenario, day, self._symbols, max(block_ns - NS_PER_S, day.start_ns), 1)[:, 0]
         active = np.array([self._is_active(Phase(p)) for p in range(len(Phase))])[phases]
@@ -439,7 +467,7 @@ def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st
         open=np.zeros((count, BLOCK_S), np.int64),
         budget=np.zeros((count, BLOCK_S, 6), np.int32),
         path=np.zeros((count, BLOCK_S, st.PATHS)),
-        mode=np.zeros(BLOCK_S, np.int8),
+        mode=np.zeros((count, BLOCK_S), np.int8),
         bands=np.zeros((count, BAND_COLUMNS), np.int64),
         past=np.zeros((count, WINDOW_S + 1, 2), np.int64),
     )

@@ -28,16 +28,14 @@ from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stand
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
 from simulator.flow.reactions import alert_makers, meets_another, quote_changed, reaction
-from simulator.flow.seconds import LAST_NS, begin_second, move_price, schedule_slot
+from simulator.flow.seconds import LAST_NS, LOWEST, begin_second, move_price, schedule_slot
 from simulator.flow.state import (
-    AGENT_RUN,
-    AGENT_SIGN,
     ANSWERS,
     BOOK_USED,
-    DESERVED,
+    FALL,
     HELD,
     HIDDEN_NEXT,
-    IMPACT,
+    HIGHEST,
     LISTING,
     MOVE_AT,
     NEXT,
@@ -283,17 +281,12 @@ def build_heap(fl: FlowState) -> None:
 
 
 @entry
-def on_agent_trade(fl: FlowState, i: int, v: int, t: int, side: int) -> None:
-    """A Python agent has traded: its run of trades in one direction moves the efficient price as a parent order of that length does."""
-    whole = fl.whole[i]
-    run = whole[AGENT_RUN]
-    if whole[AGENT_SIGN] != 1 - 2 * side:
-        whole[AGENT_SIGN] = 1 - 2 * side
-        run = 0
-    run = min(run + 1, fl.impact.shape[0] - 1)
-    whole[AGENT_RUN] = run
-    moved = whole[AGENT_SIGN] * fl.real[i, IMPACT] * (fl.impact[run, DESERVED] - fl.impact[run - 1, DESERVED])
-    fl.real[i, PRICE] += moved
-    fl.real[i, SHIFT] += moved
+def on_agent_trade(fl: FlowState, i: int, v: int, t: int, moved: float, falls: float) -> None:
+    """A Python agent has traded: the efficient price moves by so many ticks, of which some will fall back; makers follow."""
+    real = fl.real[i]
+    real[PRICE] = min(max(real[PRICE] + moved, LOWEST), real[HIGHEST])
+    real[SHIFT] += moved
+    real[FALL] += falls
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
+    alert_makers(fl, i, t, 1.0)
     schedule_symbol(fl, i)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.book.jit import entry
 from simulator.flow.profile import Profile
 from simulator.flow.skeleton import EVENING, MORNING, OVERNIGHT_RATIO, Skeleton
 from simulator.inputs.sessions import TradingDay
@@ -64,9 +65,16 @@ def smooth_noise(shocks: F64, tau: float) -> F64:
     decay = math.exp(-1.0 / tau)
     path = shocks.copy()
     path[1:] *= math.sqrt(1 - decay * decay)
-    for k in range(1, len(path)):
-        path[k] += decay * path[k - 1]
+    _decay_along(path, decay)
     return path
+
+
+@entry
+def _decay_along(path: F64, decay: float) -> None:
+    """Add to each row ``decay`` times the one before, down the columns of float64[n, m]."""
+    for k in range(1, path.shape[0]):
+        for i in range(path.shape[1]):
+            path[k, i] += decay * path[k - 1, i]
 
 
 def log_volatility(seed: int, date: dt.date, steps: int, symbols: Sequence[Symbol]) -> F64:

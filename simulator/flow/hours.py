@@ -6,18 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.flow.state import MODE_CLOSE_INTEREST, MODE_LATE_INTEREST, MODE_OPEN_INTEREST, MODE_SESSION, MODE_TRADES
+from simulator.flow.state import (
+    MODE_CLOSE_INTEREST,
+    MODE_GATHERS,
+    MODE_LATE_INTEREST,
+    MODE_OFFSETS,
+    MODE_OPEN_INTEREST,
+    MODE_SESSION,
+    MODE_TRADES,
+)
+from simulator.inputs.auction_rules import auction
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
-from simulator.records import I8, I32, I64, NS_PER_MINUTE, NS_PER_S, Phase
+from simulator.records import I8, I32, I64, NS_PER_MINUTE, NS_PER_S, CrossKind, Phase
 
 OPEN_INTEREST_NS = 30 * NS_PER_MINUTE
 CLOSE_INTEREST_NS = 10 * NS_PER_MINUTE
 LATE_INTEREST_NS = 4 * NS_PER_S
-"""Before its cross: at market so long, with limits so long."""
+"""Before the cut-off at market so long; before the bell with limits, or against the imbalance, so long."""
 DAY_STARTS_MINUTE, USUAL_CLOSE_MINUTE = 240, 960
 """After midnight: 04:00 and 16:00."""
-CROSSES_WITHIN_MINUTES = 0.5
+CROSSES_WITHIN_NS = 30 * NS_PER_S
 """A venue whose day ends with the session keeps its books so much longer, for the closing cross."""
 
 
@@ -35,31 +44,75 @@ def venues_open(scenario: Scenario, day: TradingDay, symbols: Sequence[int], fir
 
     ``symbols``: places in the universe.
     """
-    universe = scenario.universe
     out = np.zeros((len(symbols), seconds), np.int64)
-    has_hours = day.is_session and scenario.session_pacing and scenario.offsession_trades != "full"
-    minutes = DAY_STARTS_MINUTE + (first_ns - day.start_ns) / NS_PER_MINUTE + np.arange(seconds) / 60
-    sooner = (day.close_ns - day.start_ns) // NS_PER_MINUTE + DAY_STARTS_MINUTE - USUAL_CLOSE_MINUTE
+    clock_ns = first_ns + np.arange(seconds) * NS_PER_S
     evening_ns = next((s.end_ns for s in day.segments if s.phase == Phase.POST_CLOSE), day.end_ns)
-    is_day = minutes < DAY_STARTS_MINUTE + (evening_ns - day.start_ns) / NS_PER_MINUTE
     for k, i in enumerate(symbols):
-        for v in range(len(universe.venues)):
-            first, last = universe.hours(i, v)
-            linger = CROSSES_WITHIN_MINUTES if last == USUAL_CLOSE_MINUTE else 0.0
-            is_open = (minutes >= first) & (minutes < last + sooner + linger)
-            out[k] |= np.where(is_open | ~is_day if has_hours else True, 1 << v, 0)
+        for v in range(len(scenario.universe.venues)):
+            hours = book_hours(scenario, day, i, v)
+            is_open = True if hours is None else (clock_ns >= hours[0]) & (clock_ns < hours[1]) | (clock_ns >= evening_ns)
+            out[k] |= np.where(is_open, 1 << v, 0)
     return out
 
 
-def modes_of(scenario: Scenario, day: TradingDay, first_ns: int, phases: I32) -> I8:
-    """int8[seconds]: what the flow may do in each of the seconds whose ``phases`` are given."""
+def book_hours(scenario: Scenario, day: TradingDay, symbol: int, venue: int) -> tuple[int, int] | None:
+    """From and to, ns: when the venue has a book of the symbol (places in the universe) that day, up to the evening's end.
+
+    None: as long as anything is open, as on a day without phases.
+    """
+    if not (day.is_session and scenario.session_pacing and scenario.offsession_trades != "full"):
+        return None
+    first, last = scenario.universe.hours(symbol, venue)
+    sooner = (day.close_ns - day.start_ns) // NS_PER_MINUTE + DAY_STARTS_MINUTE - USUAL_CLOSE_MINUTE
+    linger_ns = CROSSES_WITHIN_NS if last == USUAL_CLOSE_MINUTE else 0
+    first_ns, last_ns = (day.start_ns + (minute - DAY_STARTS_MINUTE) * NS_PER_MINUTE for minute in (first, last + sooner))
+    return first_ns, last_ns + linger_ns
+
+
+def modes_of(scenario: Scenario, day: TradingDay, symbols: Sequence[int], first_ns: int, phases: I32) -> I8:
+    """int8[symbols, seconds]: what the flow may do in each of the seconds whose ``phases`` are given; ``symbols``: places in the universe.
+
+    Interest for a cross keeps to its listing venue's cut-offs, as agents' orders do: at market before the cut-off, with limits on both
+    sides only where they are taken to the end, and where they are not, against the imbalance alone.
+    """
     trades = (phases == Phase.CONTINUOUS) | (scenario.offsession_trades != "none")
     modes = np.where(trades, MODE_TRADES, 0) | np.where(phases == Phase.CONTINUOUS, MODE_SESSION, 0)
+    out = np.repeat(modes[None], len(symbols), axis=0)
     if day.is_session and scenario.session_pacing:
         seconds_ns = first_ns + np.arange(len(phases)) * NS_PER_S
-        modes |= np.where((seconds_ns >= day.open_ns - OPEN_INTEREST_NS) & (seconds_ns < day.open_ns), MODE_OPEN_INTEREST, 0)
-        modes |= np.where((seconds_ns >= day.close_ns - CLOSE_INTEREST_NS) & (seconds_ns < day.close_ns), MODE_CLOSE_INTEREST, 0)
-        for cross_ns in (day.open_ns, day.close_ns):
-            late = (seconds_ns >= cross_ns - LATE_INTEREST_NS) & (seconds_ns < cross_ns)
-            modes |= np.where(late, MODE_LATE_INTEREST, 0)
-    return modes.astype(np.int8)
+        venues: dict[str, I64] = {}
+        for k, i in enumerate(symbols):
+            listing = scenario.universe.symbols[i].listing
+            if listing not in venues:
+                venues[listing] = _interest(listing, day, seconds_ns)
+            out[k] |= venues[listing]
+    return out.astype(np.int8)
+
+
+def gathered_part(listing: str, day: TradingDay, ts_ns: int) -> float:
+    """Of the interest at market for a cross at a venue: what has come by then; 0 before it begins to gather, and after the bell."""
+    for kind, bell_ns, length_ns in ((CrossKind.OPEN, day.open_ns, OPEN_INTEREST_NS), (CrossKind.CLOSE, day.close_ns, CLOSE_INTEREST_NS)):
+        from_ns = bell_ns + min(0, auction(listing, kind).at_market_until_s) * NS_PER_S - length_ns
+        if from_ns < ts_ns < bell_ns:
+            return min(1.0, (ts_ns - from_ns) / length_ns)
+    return 0.0
+
+
+def _interest(listing: str, day: TradingDay, seconds_ns: I64) -> I64:
+    """int64[seconds]: the modes that are of a venue's crosses."""
+    modes = np.zeros(len(seconds_ns), np.int64)
+
+    def during(from_ns: int, until_ns: int, mode: int) -> None:
+        modes[(seconds_ns >= from_ns) & (seconds_ns < until_ns)] |= mode
+
+    for kind, bell_ns, length_ns, mode in (
+        (CrossKind.OPEN, day.open_ns, OPEN_INTEREST_NS, MODE_OPEN_INTEREST),
+        (CrossKind.CLOSE, day.close_ns, CLOSE_INTEREST_NS, MODE_CLOSE_INTEREST),
+    ):
+        rules = auction(listing, kind)
+        until_ns = bell_ns + min(0, rules.at_market_until_s) * NS_PER_S
+        during(until_ns - length_ns, until_ns, mode)
+        during(until_ns - length_ns, bell_ns, MODE_GATHERS)
+        is_free = min(rules.limit_until_s, rules.is_late_from_s) >= 0
+        during(bell_ns - LATE_INTEREST_NS, bell_ns, MODE_LATE_INTEREST if is_free else MODE_OFFSETS)
+    return modes

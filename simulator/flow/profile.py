@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,7 +82,7 @@ def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None)
     builtin = resources.files("simulator.flow") / "profiles"
     known = sorted(entry.name.removesuffix(".yaml") for entry in builtin.iterdir() if entry.name.endswith(".yaml"))
     if name in known:
-        file = parse_yaml((builtin / f"{name}.yaml").read_text(), f"simulator/flow/profiles/{name}.yaml", SPEC_PROFILE)
+        file = _shipped(name)
     elif is_file(name):
         file = read_yaml(Path(name), SPEC_PROFILE, name)
     else:
@@ -92,3 +93,10 @@ def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None)
     part = changes if isinstance(changes, YamlFile) else YamlFile("populations", changes, {}, "", SPEC_PROFILE)
     changed: Profile = validate(Profile, part.part((), file.data | dict(part.data), SPEC_PROFILE))
     return changed
+
+
+@cache
+def _shipped(name: str) -> YamlFile:
+    """A file of ours does not change while the program runs; each market reads its profile, and YAML is slow to read."""
+    text = (resources.files("simulator.flow") / "profiles" / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse_yaml(text, f"simulator/flow/profiles/{name}.yaml", SPEC_PROFILE)

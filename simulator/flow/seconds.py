@@ -12,6 +12,7 @@ from simulator.book.state import TRADING, Books, NewOrder
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import begin_allowance, count_row, is_open, prints_owed, rows_owed
 from simulator.flow.edges import observe
+from simulator.flow.impact import FALL_S
 from simulator.flow.quoting import empty_book, is_empty
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_FLOOR, PRINT_TARGET
@@ -26,6 +27,8 @@ from simulator.flow.state import (
     BOOK_DEBT,
     BOOK_USED,
     FACTOR,
+    FALL,
+    GATHERED,
     HALF_SPREAD,
     HIGHEST,
     IMPACT,
@@ -33,7 +36,9 @@ from simulator.flow.state import (
     LEAN,
     LISTING,
     MODE_CLOSE_INTEREST,
+    MODE_GATHERS,
     MODE_LATE_INTEREST,
+    MODE_OFFSETS,
     MODE_OPEN_INTEREST,
     MODE_SESSION,
     MOVE_AT,
@@ -71,6 +76,11 @@ LAST_NS = 20_000
 """No row is scheduled for the last instants of a second: the fills of one order take a nanosecond each."""
 CATCH_UP_NS = 40
 """Rows that are still owed when the second is all but over come so far apart."""
+AT_MARKET_MORE = 1.3
+"""Of what the profile's shares say, for most crosses are without orders with limits on both sides."""
+GATHERED_ORDERS = 40
+OFFSET_PART = 0.75
+"""Of the imbalance that is left, in each of the last seconds."""
 LATE_LIMITS, LATE_SHARE = 6, 0.15
 """Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
 ANSWERS_MOST = 0.6
@@ -175,16 +185,22 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     whole[MOVE_AT] = t + below(fl.random, i, NS_PER_S - LAST_NS)
     if fl.open[i, second] != (fl.open[i, second - 1] if second > 0 else whole[WERE_OPEN]):
         change_hours(bk, out, fl, i, t)
-    mode = fl.mode[second]
-    if not mode & (MODE_OPEN_INTEREST | MODE_CLOSE_INTEREST):
+    mode = fl.mode[i, second]
+    if not mode & MODE_GATHERS:
         if mode & MODE_SESSION and is_halted(bk, fl, i):
             enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
         else:
             real[AUCTION_NET] = 0.0
+    if real[GATHERED] > 0.0:
+        closes = mode & MODE_SESSION
+        part = fl.parameter[P_CLOSE] if closes else fl.parameter[P_OPEN]
+        enter_gathered(bk, out, fl, i, t, MARKET_ON_CLOSE if closes else MARKET_ON_OPEN, part)
     if mode & MODE_OPEN_INTEREST:
         enter_auction(bk, out, fl, i, t, MARKET_ON_OPEN, fl.parameter[P_OPEN] / OPEN_INTEREST_S)
     if mode & MODE_CLOSE_INTEREST:
         enter_auction(bk, out, fl, i, t, MARKET_ON_CLOSE, fl.parameter[P_CLOSE] / CLOSE_INTEREST_S)
+    if mode & MODE_OFFSETS:
+        offset_imbalance(bk, out, fl, i, t, MARKET_ON_CLOSE if mode & MODE_SESSION else MARKET_ON_OPEN)
     schedule_slot(fl, i, t)
 
 
@@ -201,6 +217,10 @@ def move_price(fl: FlowState, i: int, t: int) -> None:
         moved += real[RETURN_DUE]
         real[RETURN_DUE] = 0.0
     real[PRICE] *= math.exp(moved)
+    falls = real[FALL] / FALL_S
+    real[FALL] -= falls
+    real[PRICE] -= falls
+    real[SHIFT] -= falls
     gap = path[TARGET] + real[SHIFT] - real[PRICE]
     wanted = abs(path[LEAN] * gap)
     by_orders = fl.parameter[P_FLOW] * min(1.0, LEAN_MOST / wanted) if wanted > 0.0 else 0.0  # the rest of the way is for orders to go
@@ -218,7 +238,7 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
     b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
     shares = part * fl.real[i, AUCTION_SHARES]
     second = fl.whole[i, SECOND]
-    if fl.mode[second] & MODE_LATE_INTEREST:
+    if fl.mode[i, second] & MODE_LATE_INTEREST:
         window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
         reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.path[i, second, VOLATILITY] * fl.real[i, PRICE]
         for side in range(2):
@@ -228,12 +248,45 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
                 matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
         finish_action(bk, out, b, t, 0, 0, 0.0, True)
     if uniform(fl.random, i) < 0.5:
-        # Published imbalances draw orders to the other side: the more of it, the surer.
-        size = max(1, int(2.0 * shares * exponential(fl.random, i)))
-        if size >= 100:
-            size -= size % 100
-        net = fl.real[i, AUCTION_NET]
-        side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 4.0 * shares) else 1
-        fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
-        matching.add(bk, b, NewOrder(side, 0, size, size, at_market, AUCTION), NO_CAP)
+        enter_at_market(bk, fl, i, at_market, 2.0 * AT_MARKET_MORE * shares)
         finish_action(bk, out, b, t, 0, 0, 0.0, True)
+
+
+@kernel
+def enter_at_market(bk: Books, fl: FlowState, i: int, at_market: int, shares: float) -> None:
+    """One order of so many shares in the mean. Published imbalances draw orders to the other side: the more of it, the surer."""
+    b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
+    size = max(1, int(shares * exponential(fl.random, i)))
+    if size >= 100:
+        size -= size % 100
+    net = fl.real[i, AUCTION_NET]
+    side = 0 if uniform(fl.random, i) < 0.5 - 0.5 * net / (abs(net) + 2.0 * shares) else 1
+    fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
+    matching.add(bk, b, NewOrder(side, 0, size, size, at_market, AUCTION), NO_CAP)
+
+
+@kernel
+def enter_gathered(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int, part: float) -> None:
+    """What had come for the cross, of ``part`` of the day's volume in all, before the run began."""
+    shares = fl.real[i, GATHERED] * AT_MARKET_MORE * part * fl.real[i, AUCTION_SHARES] / GATHERED_ORDERS
+    fl.real[i, GATHERED] = 0.0
+    for _ in range(GATHERED_ORDERS):
+        enter_at_market(bk, fl, i, at_market, shares)
+    finish_action(bk, out, i * fl.repricing.shape[1] + fl.whole[i, LISTING], t, 0, 0, 0.0, True)
+
+
+@kernel
+def offset_imbalance(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int) -> None:
+    """After the cut-offs orders come in against the imbalance alone, with limits at the price and a little better."""
+    net = fl.real[i, AUCTION_NET]
+    size = int(OFFSET_PART * abs(net) / LATE_LIMITS)
+    if size < 1:
+        return
+    b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
+    side = 1 if net > 0.0 else 0
+    reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.path[i, fl.whole[i, SECOND], VOLATILITY] * fl.real[i, PRICE]
+    for k in range(LATE_LIMITS):
+        limit = fl.real[i, PRICE] + (1 - 2 * side) * reach * (k % 3)
+        matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
+        fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
+    finish_action(bk, out, b, t, 0, 0, 0.0, True)

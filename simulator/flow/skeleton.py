@@ -11,11 +11,13 @@ the day before. The path leans back to its reference with a time constant of thr
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.flow.profile import Profile
 from simulator.inputs.reference_prices import Bracket
@@ -32,7 +34,6 @@ LEVEL_MEMORY, LEVEL_SD, LEVEL_DAYS = 0.9, 0.3, 40
 """Log volatility of a day: a moving average over so many days, half of its variance common to all symbols (docs/recipe.md)."""
 TAIL = 0.35
 """Log standard deviation of a gap's own size: earnings and news come while the market is closed."""
-DAYS_A_YEAR = 366
 INTRADAY, OVERNIGHT, LEVEL, SIZE, EVE, MORN = range(6)
 """What is drawn for each day and name."""
 
@@ -63,9 +64,26 @@ def volatility_levels(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F6
     """[n]: each symbol's log volatility of the day against its usual one, of standard deviation ``LEVEL_SD``; of a weekend's day that of
     the session after it."""
     session = date if date.weekday() < 5 else _weekday_after(date)
-    days = weekdays(session - dt.timedelta(days=2 * LEVEL_DAYS), session)
-    market = _draws(seed, ("market",), days)[:, LEVEL]
-    return np.array([_moving_level(market, _draws(seed, (of_symbol(symbol.name),), days)[:, LEVEL])[-1] for symbol in symbols])
+    days = _by_year(weekdays(session - dt.timedelta(days=2 * LEVEL_DAYS), session))
+    market, kernel = _draws(seed, ("market",), days)[:, LEVEL], _level_kernel()
+    return np.array([_moving_level(market, _draws(seed, (of_symbol(symbol.name),), days)[:, LEVEL], kernel)[-1] for symbol in symbols])
+
+
+class MarketDraws(NamedTuple):
+    """What one weekday brings to all symbols alike."""
+
+    overnight: float
+    """Standard normals."""
+    intraday: float
+    level: float
+    """The part of a day's log volatility that all share."""
+
+
+def market_draws(seed: int, date: dt.date) -> MarketDraws:
+    """For whoever follows the market as a whole; ``date``: a weekday."""
+    market = _draws(seed, ("market",), _by_year(weekdays(date - dt.timedelta(days=2 * LEVEL_DAYS), date)))
+    level = float(_moving_level(market[:, LEVEL], np.zeros(len(market)), _level_kernel())[-1]) - LEVEL_SD**2 / 2
+    return MarketDraws(float(market[-1, OVERNIGHT]), float(market[-1, INTRADAY]), level)
 
 
 def _symbol_day(seed: int, date: dt.date, symbol: Symbol, bracket: Bracket, profile: Profile) -> tuple[float, ...]:
@@ -74,11 +92,12 @@ def _symbol_day(seed: int, date: dt.date, symbol: Symbol, bracket: Bracket, prof
     session = date if date.weekday() < 5 else _weekday_after(date)
     first, last = min(anchor, session), max(anchor, _weekday_after(session))
     days = weekdays(first - dt.timedelta(days=2 * LEVEL_DAYS), last)
+    places = _by_year(days)
     market, sector, own = (
-        _draws(seed, key, days) for key in (("market",), ("sector", symbol.sector), (of_symbol(symbol.name),))
+        _draws(seed, key, places) for key in (("market",), ("sector", symbol.sector), (of_symbol(symbol.name),))
     )
     begin = max(n for n, day in enumerate(days) if day <= anchor)
-    level = _moving_level(market[:, LEVEL], own[:, LEVEL])
+    level = _moving_level(market[:, LEVEL], own[:, LEVEL], _level_kernel())
     sigma = symbol.daily_volatility * profile.volatility_scale * np.exp(level - LEVEL_SD**2)
     parts = (math.sqrt(profile.variance_market) * symbol.beta, math.sqrt(profile.variance_sector))
     rest = math.sqrt(max(0.0, 1.0 - parts[0] ** 2 - parts[1] ** 2))
@@ -117,17 +136,29 @@ def _path(returns: F64, anchor: int, n: int) -> float:
     return float(np.dot(steps, decay ** np.arange(len(steps) - 1, -1, -1)))
 
 
-def _moving_level(common: F64, own: F64) -> F64:
-    """[n]: log volatility by day; before ``LEVEL_DAYS`` days have passed it is smaller than it should be."""
+def _level_kernel() -> F64:
+    """[LEVEL_DAYS]: weights of the days before, newest first."""
     kernel = LEVEL_MEMORY ** np.arange(LEVEL_DAYS)
     kernel *= LEVEL_SD / math.sqrt(2.0 * float((kernel**2).sum()))
+    return np.asarray(kernel, np.float64)
+
+
+def _moving_level(common: F64, own: F64, kernel: F64) -> F64:
+    """[n]: log volatility by day; before ``LEVEL_DAYS`` days have passed it is smaller than it should be."""
     return np.asarray(np.convolve(common + own, kernel)[: len(own)], np.float64)
 
 
-def _draws(seed: int, key: tuple[str, ...], days: Sequence[dt.date]) -> F64:
-    """[days, 6] standard normals, each day's the same whatever the others are."""
-    years = {year: stream(seed, "skeleton", *key, year).standard_normal((DAYS_A_YEAR, 6)) for year in {day.year for day in days}}
-    return np.array([years[day.year][day.timetuple().tm_yday - 1] for day in days])
+def _by_year(days: Sequence[dt.date]) -> list[tuple[int, NDArray[np.intp]]]:
+    """Days in order as (year, numbers of its days from 0 on), which is found once for all symbols of a universe."""
+    return [
+        (year, np.array([day.timetuple().tm_yday - 1 for day in group])) for year, group in itertools.groupby(days, lambda day: day.year)
+    ]
+
+
+def _draws(seed: int, key: tuple[str, ...], days: Sequence[tuple[int, NDArray[np.intp]]]) -> F64:
+    """[days, 6] standard normals, each day's the same whatever the others are: a year's are drawn as far as the last of its days."""
+    years = [stream(seed, "skeleton", *key, year).standard_normal((int(places[-1]) + 1, 6))[places] for year, places in days]
+    return np.concatenate(years)
 
 
 def weekdays(first: dt.date, last: dt.date) -> list[dt.date]:

@@ -33,8 +33,6 @@ WERE_OPEN = 17
 """Bits of the venues that were open in the last second of the block before."""
 SPARE_AT = 22
 """When SPARE was reckoned last."""
-AGENT_SIGN, AGENT_RUN = 25, 26
-"""Side and length of the Python agents' latest run of trades in one direction."""
 WHOLES = 32
 
 # real numbers of a symbol: float64
@@ -60,7 +58,11 @@ SPARE, SPARE_S = 17, 18
 """Answers that may be given now, and how many more a second brings: an allowance that fills as time goes (``allowance``)."""
 VOLATILITY_USUAL = 19
 """Standard deviation of the log price over a second of a usual session."""
-REALS = 20
+FALL = 20
+"""Ticks of what Python agents' orders have moved the price by that will go back, for no more of them come."""
+GATHERED = 21
+"""Part of the coming cross's interest that had gathered before the run began; 0 once it is entered."""
+REALS = 22
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -99,6 +101,8 @@ VALUE, DESERVED = 0, 1
 
 # mode of a second: int8 flags
 MODE_TRADES, MODE_SESSION, MODE_OPEN_INTEREST, MODE_CLOSE_INTEREST, MODE_LATE_INTEREST = 1, 2, 4, 8, 16
+MODE_OFFSETS, MODE_GATHERS = 32, 64
+"""Orders against the imbalance come in; a cross is to come whose interest has begun to gather."""
 
 
 class FlowState(NamedTuple):
@@ -107,7 +111,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 20]"""
+    """[S, 22]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
@@ -137,7 +141,7 @@ class FlowState(NamedTuple):
     path: F64
     """[S, n, 8]"""
     mode: I8
-    """[n]"""
+    """[S, n]"""
     bands: I64
     """[S, 9], of ``price_look``: price bands, and what was found at the last look."""
     past: I64

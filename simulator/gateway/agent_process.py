@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any
 
 from simulator.agents.interface import Wait
-from simulator.agents.messages import PhaseChange, Status
+from simulator.agents.messages import PhaseChange
 from simulator.clock import Alarm
 from simulator.errors import AgentError, MarketSimError
 from simulator.flow import NEVER_NS
@@ -18,12 +18,18 @@ from simulator.gateway.engine import Engine
 from simulator.gateway.market_view import LatentMarketView
 from simulator.gateway.own_orders import OwnOrders
 from simulator.gateway.reach import Reach
-from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, SIPS, STATUSES, TRADES
+from simulator.gateway.subscriptions import IMBALANCES, KINDS, PHASES, QUOTES, SIPS, STATUSES, TRADES
 from simulator.gateway.user_traceback import home_of, where_raised, where_yielded
 from simulator.gateway.watchdog import AgentStuck
 from simulator.inputs.sessions import new_york
 from simulator.records import NS_PER_S
 
+FIRST = Wait._fields.index("quotes")
+KINDS_WATCHED = (QUOTES, TRADES, PHASES, STATUSES, IMBALANCES, SIPS)
+"""In the order of a ``Wait``'s fields from FIRST on."""
+PLACES = tuple(KINDS_WATCHED.index(kind) for kind in range(KINDS))
+WATCHED = slice(FIRST, FIRST + KINDS)
+NOTHING: tuple[tuple[int, ...], ...] = ((),) * KINDS
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
 
@@ -50,7 +56,11 @@ class AgentProcess:
         self._due: dict[tuple[int, int], int] = {}
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
         self._subscribed: set[tuple[int, int]] = set()
-        """What it will hear of; as long as it has not, nothing of it has happened."""
+        """What it hears of; but for ``_moved`` and ``_due``, nothing of it has happened that has not reached it."""
+        self._watched = NOTHING
+        """What the last wait that watched anything did: mostly the next one watches the same, and only ``_moved`` is left to do."""
+        self._moved: list[tuple[int, int]] = []
+        """Of ``_watched``, what may have happened since, or what it is not subscribed to: of the others nothing has."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
         self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
@@ -58,15 +68,22 @@ class AgentProcess:
 
     # --- what may wake it ------------------------------------------------------------------------------------------
 
-    def on_event(self, kind: int, index: int, ts_ns: int) -> None:
-        """The first of what it watches has happened at a book or venue; it hears of it after its latency."""
-        self._subscribed.discard((kind, index))
-        wait = self._wait
-        if wait is None or index not in (wait.phases, wait.statuses, wait.imbalances, wait.trades, wait.quotes, wait.sips)[kind]:
-            return  # watched for an earlier wait
-        arrival_ns = ts_ns + self._latency(kind, index)
-        self._due[kind, index] = arrival_ns
-        self._ring_by(arrival_ns)
+    def on_event(self, kind: int, index: int, ts_ns: int) -> bool:
+        """Something of what it watches has happened at a book or venue; it hears of it after its latency."""
+        wait, watched, place = self._wait, (kind, index), PLACES[kind]
+        if wait is None or index not in wait[FIRST + place]:  # type: ignore[operator]
+            self._subscribed.discard(watched)  # watched for an earlier wait
+            if index in self._watched[place]:
+                self._moved.append(watched)
+            return False
+        if watched not in self._due:  # the first ends the wait; the next wait looks for the others
+            arrival_ns = ts_ns + self._latency(kind, index)
+            self._due[watched] = arrival_ns
+            if self._alarm is None:
+                self._alarm = self._clock.alarm(arrival_ns, self._priority, self._wake)
+            else:
+                self._ring_by(arrival_ns)
+        return True
 
     def _on_coming(self, kind: type, arrival_ns: int) -> None:
         """A message of this kind will arrive then."""
@@ -98,7 +115,9 @@ class AgentProcess:
                 self._sleep(self._wait)
                 return
             self._wait = None
-            self._due.clear()
+            if self._due:
+                self._moved.extend(self._due)
+                self._due.clear()
         self._go_on(value)
 
     def _go_on(self, value: Any) -> None:
@@ -184,54 +203,56 @@ class AgentProcess:
         now = self._clock.now
         if self._due:
             arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
-            if arrived and min(arrived)[0] < SIPS:
-                return True, self._describe(*min(arrived))
+            first = arrived[0] if len(arrived) == 1 else min(arrived, default=(SIPS, 0))
+            if first[0] < SIPS:
+                return True, self._view.quote_of(first[1]) if first[0] == QUOTES else self._describe(*first)
             for kind, index in arrived:  # rows that have not changed the consolidated quote
                 del self._due[kind, index]
                 self._watch(kind, index)
         return wait.until_ns is not None and wait.until_ns <= now, None
 
     def _describe(self, kind: int, index: int) -> Any:
-        """What has just arrived."""
+        """What has just arrived, but for a quote."""
         if kind == PHASES:
             return PhaseChange(*self._view.phase_of(index), self._view.venues[index])
         if kind == STATUSES:
-            return Status(*self._view.status_of(index), *self._reach.named(index))
+            return self._view.status_of(index)
         if kind == IMBALANCES:
             return self._view.imbalance_of(index)
-        return self._view.quote_of(index) if kind == QUOTES else self._view.trade_of(index)
+        return self._view.trade_of(index)
 
     def _begin(self, wait: Wait) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
-        if not (wait.quotes or wait.trades or wait.phases or wait.statuses or wait.imbalances or wait.sips):
+        watched: Any = wait[WATCHED]
+        moved = self._moved
+        if watched == self._watched:
+            if not moved:
+                return
+        elif watched == NOTHING:
             return
-        for kind, indices in (
-            (QUOTES, wait.quotes), (TRADES, wait.trades), (PHASES, wait.phases), (STATUSES, wait.statuses), (IMBALANCES, wait.imbalances),
-            (SIPS, wait.sips),
-        ):  # fmt: skip
-            for index in indices:
-                self._watch(kind, index)
+        else:
+            self._subscribed.difference_update(moved)
+            every = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
+            moved = [each for each in every if each not in self._subscribed]
+            self._watched = watched
+        self._moved = []
+        for kind, index in moved:
+            self._watch(kind, index)
 
     def _watch(self, kind: int, index: int) -> None:
-        """For the next one of these."""
-        if (kind, index) in self._subscribed:  # of an earlier wait; mostly so: for speed
-            return
-        coming_ns = self._on_its_way(kind, index)
-        if coming_ns is None:
+        """For the next one of these: for that which is on its way already, if there is one."""
+        coming_ns = None if kind == QUOTES and self._view.shows_newest(index) else self._on_its_way(kind, index)
+        if coming_ns is not None:
+            self._due[kind, index] = coming_ns + self._latency(kind, index)
+        elif (kind, index) not in self._subscribed:
             self._subscriptions.begin(kind, index, self)
             self._subscribed.add((kind, index))
-        else:
-            self._due[kind, index] = coming_ns + self._latency(kind, index)
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
         """When the first of what has not reached the agent happened, if anything has."""
         seen_ns = self._clock.now - self._latency(kind, index)
-        if kind == QUOTES:
-            if self._view.shows_newest(index):  # mostly so: for speed
-                return None
-            return self._exchange.next_row_after(index, seen_ns)
-        if kind == SIPS:
+        if kind in (QUOTES, SIPS):
             return self._exchange.next_row_after(index, seen_ns)
         if kind == TRADES:
             return self._exchange.next_trade_after(index, seen_ns)

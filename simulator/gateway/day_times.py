@@ -9,10 +9,10 @@ from typing import Any
 
 from simulator.clock import Clock
 from simulator.errors import AgentError
-from simulator.exchange.auction_rules import ALWAYS_S, auction
 from simulator.exchange.band_limits import FOR_A_CROSS
 from simulator.exchange.venue import AT_MARKET, ON_OPEN
 from simulator.gateway.reach import member
+from simulator.inputs.auction_rules import ALWAYS_S, auction
 from simulator.inputs.sessions import DAY_STARTS, TradingDay, local_ns
 from simulator.records import NS_PER_MINUTE, NS_PER_S, CrossKind, OrderType
 

@@ -106,6 +106,18 @@ class Ledger:
             for book, (position, cash, maker, taker, cross, fills) in sorted(self._accounts.items())
         }
 
+    def latest_fills(self, count: int, first_book: int, end_book: int) -> list[tuple[int, int, int, int, int]]:
+        """(ts_ns, book, side, price in ticks, shares) of the newest in the books from ``first_book`` up to ``end_book``, the newest first;
+        none if they are not kept. It looks back over no more than 50 times as many."""
+        columns = [self._fills[name] for name in ("ts_ns", "book", "side", "price_ticks", "size")]
+        found = []
+        for n in range(len(columns[0]) - 1, max(len(columns[0]) - 1 - 50 * count, -1), -1):
+            if first_book <= columns[1][n] < end_book:
+                found.append((columns[0][n], columns[1][n], columns[2][n], columns[3][n], columns[4][n]))
+                if len(found) == count:
+                    break
+        return found
+
     def orders(self) -> dict[str, I64]:
         """Copies of the columns."""
         return {name: np.array(column, np.int64) for name, column in self._orders.items()}

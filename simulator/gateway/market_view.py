@@ -8,9 +8,9 @@ from itertools import repeat
 from typing import Any
 
 from simulator.agents.interface import Wait
-from simulator.agents.messages import Imbalance, Message, OwnOrder, Quote, SipQuote, Status, Trade
+from simulator.agents.messages import Message, OwnOrder, Quote, SipQuote, Trade
 from simulator.errors import AgentError
-from simulator.exchange.notice_board import NO_STATUS, ImbalanceNotice, StatusNotice
+from simulator.exchange.book_log import Prints, QuoteRows
 from simulator.gateway.day_times import nanoseconds
 from simulator.gateway.engine import Engine
 from simulator.gateway.own_orders import OwnOrders
@@ -21,6 +21,7 @@ from simulator.gateway.streams import Coming, NoticeStream, RowStream, Source, S
 from simulator.gateway.subscriptions import IMBALANCES, STATUSES
 from simulator.records import OrderType, Phase, Side
 from simulator.tape.columns import ALL_ROWS, RING_ROWS
+from simulator.venue_notices import NO_STATUS, Imbalance, Status
 
 SIDES = tuple(Side)
 
@@ -33,12 +34,14 @@ class LatentMarketView:
         self.venues = reach.venues
         self._reach = reach
         self._clock = reach.clock
+        self._names = [reach.named(b) for b in range(len(engine.exchange.columns.facts))]
         self._number = reach.number
         self._latency_ns = reach.latency_ns
         self._own = own
         self._exchange = engine.exchange
         self._facts = engine.exchange.columns.facts.data
         self._ring_ts = engine.exchange.columns.ring_ts.data
+        self._ring = engine.exchange.columns.ring_ts.shape[1]
         self._venues = engine.venues
         self._board = engine.board
         self._engine = engine
@@ -46,8 +49,11 @@ class LatentMarketView:
         past = PastTrades(reach, engine.tap.prints, engine.times.day_start_ns)
         self.trades, self.volume, self.vwap, self.bars, self.low_high = past.trades, past.volume, past.vwap, past.bars, past.low_high
         self.at = engine.times.at
-        self._looked: dict[str, tuple[list[tuple[int, int] | None], list[Quote]]] = {}
-        """By symbol, of each venue: how many rows of the day and the run there were when a look showed the newest, and what it showed."""
+        self._looked: list[tuple[int, Quote] | None] = [None] * len(self._facts)
+        """By book: how many rows of the run there were when a look of today showed the newest, and what it showed."""
+        engine.tap.on_day.append(self._forget_looks)
+        self._standing: dict[tuple[str, str | None], Wait] = {}
+        """Waits for quotes without a limit, by symbol and venue."""
         self._listens_from: dict[int, int] = {}
         """By book: since when it gets imbalances."""
 
@@ -65,27 +71,20 @@ class LatentMarketView:
         return self._exchange.levels_at(book, side, self._reach.seen_ns(book), levels)
 
     def quotes(self, symbol: str) -> tuple[Quote, ...]:
-        # NOTE: books change less often than fast agents look: a look that shows a book's newest row stays good until there is another
-        # one; for speed (tests/bench/agents.py).
-        books = self._reach.find_all(symbol, None)
-        facts, last = self._facts, self._looked.get(symbol)
-        rows = [(facts[b, RING_ROWS], facts[b, ALL_ROWS]) for b in books]
-        if last is None:
-            last = self._looked[symbol] = [None] * len(books), [self.quote_of(b) for b in books]
-        seen, quotes = last
-        if seen != rows:
-            for v, b in enumerate(books):
-                if seen[v] != rows[v]:
-                    quotes[v] = self.quote_of(b)
-                    seen[v] = rows[v] if self.shows_newest(b) else None
+        facts, looked = self._facts, self._looked
+        quotes = []
+        for b in self._reach.find_all(symbol, None):
+            last = looked[b]  # NOTE: the beginning of quote_of, in line for speed
+            quotes.append(last[1] if last is not None and last[0] == facts[b, ALL_ROWS] else self.quote_of(b))
         return tuple(quotes)
 
     def shows_newest(self, book: int) -> bool:
         """Whether the newest row of a book has reached the agent, or there is none."""
-        made = self._facts[book, RING_ROWS]
-        stamps = self._ring_ts
-        size: int = stamps.shape[1]  # type: ignore[index]
-        return not made or stamps[book, (made - 1) % size] <= self._clock.now - self._latency_ns[book % len(self.venues)]
+        facts, last = self._facts, self._looked[book]
+        if last is not None and last[0] == facts[book, ALL_ROWS]:
+            return True
+        made = facts[book, RING_ROWS]
+        return not made or self._ring_ts[book, (made - 1) % self._ring] <= self._clock.now - self._latency_ns[book % len(self.venues)]
 
     def nbbo(self, symbol: str) -> tuple[int, int]:
         quotes = self.quotes(symbol)
@@ -114,7 +113,7 @@ class LatentMarketView:
 
     def status(self, symbol: str, venue: str) -> Status:
         book = self._reach.find(symbol, venue)
-        return Status(*self.status_of(book), *self._reach.named(book))
+        return self.status_of(book)
 
     def last_imbalance(self, symbol: str) -> Imbalance | None:
         book = self._listen(symbol)
@@ -168,7 +167,9 @@ class LatentMarketView:
     def wait(self, ns: int = 0, *, seconds: float = 0, minutes: float = 0) -> Wait:
         if seconds or minutes:
             ns = whole("ns", ns, 0) + nanoseconds(seconds, minutes)
-        return Wait.made(self._number, self._clock.now + whole("ns", ns, 0))
+        if type(ns) is not int or ns < 0:
+            ns = whole("ns", ns, 0)
+        return Wait.made(self._number, self._clock.now + ns)
 
     def until(self, ts_ns: int) -> Wait:
         return Wait.made(self._reach.number, max(whole("ts_ns", ts_ns), self._reach.now_ns))
@@ -177,7 +178,13 @@ class LatentMarketView:
         return Wait.made(self._reach.number, self._limit(limit_ns), kinds=self._own.mailbox.check_kinds(kinds))
 
     def quote(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
-        return Wait.made(self._reach.number, self._limit(limit_ns), quotes=self._reach.find_all(symbol, venue))
+        if limit_ns is not None:
+            return Wait.made(self._number, self._limit(limit_ns), quotes=self._reach.find_all(symbol, venue))
+        try:
+            return self._standing[symbol, venue]  # a wait holds nothing of the moment if it has no limit; for speed
+        except (KeyError, TypeError):
+            wait = Wait.made(self._number, None, quotes=self._reach.find_all(symbol, venue))
+            return self._standing.setdefault((symbol, venue), wait)
 
     def trade(self, symbol: str, venue: str | None = None, limit_ns: int | None = None) -> Wait:
         return Wait.made(self._reach.number, self._limit(limit_ns), trades=self._reach.find_all(symbol, venue))
@@ -215,12 +222,10 @@ class LatentMarketView:
     # --- streams -----------------------------------------------------------------------------------------------------
 
     def trade_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
-        stream = RowStream(self._reach, self._books(symbol, venue), self._engine.tap.prints.log, True)
-        return self._open(stream, "trades")
+        return self._open(self._rows(symbol, venue, self._engine.tap.prints), "trades")
 
     def quote_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
-        stream = RowStream(self._reach, self._books(symbol, venue), self._engine.tap.quotes.log, False)
-        return self._open(stream, "quotes")
+        return self._open(self._rows(symbol, venue, self._engine.tap.quotes), "quotes")
 
     def status_stream(self, symbol: str | None = None, venue: str | None = None) -> StreamPort:
         return self._open(self._notices(self._books(symbol, venue), STATUSES), "statuses")
@@ -241,10 +246,13 @@ class LatentMarketView:
         k, v = divmod(book, len(self.venues))
         return self._exchange.sip_delays_ns[v] + self._latency_ns[self._reach.listings[k]]
 
+    def _rows(self, symbol: str | None, venue: str | None, kept: Prints | QuoteRows) -> RowStream:
+        return RowStream(self._reach, self._books(symbol, venue), kept, self._exchange.columns.facts)
+
     def _notices(self, books: Sequence[int], kind: int) -> NoticeStream:
-        def told(book: int, notice: StatusNotice | ImbalanceNotice) -> Status | Imbalance:
-            names = self._reach.named(book)
-            return Status(*notice, *names) if isinstance(notice, StatusNotice) else Imbalance(*notice, *names)
+        def told(book: int, notice: Status | Imbalance) -> Status | Imbalance:
+            symbol, venue = self._reach.named(book)
+            return notice._replace(symbol=symbol, venue=venue)
 
         def last(book: int) -> Status | Imbalance:
             return told(book, (self._board.statuses if kind == STATUSES else self._board.imbalances)[book][-1])
@@ -264,11 +272,16 @@ class LatentMarketView:
         self._streams.append(stream)
         books = {"trades": (), "quotes": (), "statuses": (), "imbalances": (), "sips": ()} | {of: stream.books}
 
-        def wait(limit_ns: int | None = None) -> Wait:
+        def made(until_ns: int | None) -> Wait:
             return Wait.made(
-                self._number, self._limit(limit_ns), None, books["quotes"], books["trades"], (), statuses=books["statuses"],
+                self._number, until_ns, None, books["quotes"], books["trades"], (), statuses=books["statuses"],
                 imbalances=books["imbalances"], sips=books["sips"], streams=(number,),
             )  # fmt: skip
+
+        standing = made(None)
+
+        def wait(limit_ns: int | None = None) -> Wait:
+            return standing if limit_ns is None else made(self._limit(limit_ns))
 
         return StreamPort(stream.drain, wait)
 
@@ -291,13 +304,25 @@ class LatentMarketView:
     def _limit(self, limit_ns: int | None) -> int | None:
         return None if limit_ns is None else self._reach.now_ns + whole("limit_ns", limit_ns, 0)
 
+    def _forget_looks(self) -> None:
+        """A new day's books are empty."""
+        self._looked = [None] * len(self._looked)
+
     # --- by numbers, for the agent's process ----------------------------------------------------------------------------
 
     def quote_of(self, book: int) -> Quote:
         """The best levels of a book as they have reached the agent."""
-        k, v = divmod(book, len(self.venues))
-        seen = self._exchange.quote_at(book, self._clock.now - self._latency_ns[v])
-        return Quote(*seen, self._reach.names[k], self.venues[v])
+        # NOTE: books change less often than fast agents look: a look that shows a book's newest row stays good until there is another
+        # one; for speed (tests/bench/agents.py).
+        facts, last = self._facts, self._looked[book]
+        made = facts[book, ALL_ROWS]
+        if last is not None and last[0] == made:
+            return last[1]
+        seen_ns, today = self._clock.now - self._latency_ns[book % len(self.venues)], facts[book, RING_ROWS]
+        quote = Quote(*self._exchange.quote_at(book, seen_ns), *self._names[book])
+        if not today or quote.ts_ns == self._ring_ts[book, (today - 1) % self._ring]:
+            self._looked[book] = made, quote
+        return quote
 
     def trade_of(self, book: int) -> Trade | None:
         """The last print of a book that has reached the agent."""
@@ -309,20 +334,23 @@ class LatentMarketView:
         seen_ns = self._reach.now_ns - self._reach.latency_ns[venue]
         return next((change for change in reversed(self._venues[venue].phases) if change[0] <= seen_ns), (0, Phase.CLOSED))
 
-    def status_of(self, book: int) -> StatusNotice:
+    def status_of(self, book: int) -> Status:
         """The status of a book as it has reached the agent."""
         statuses = self._board.statuses[book]
         seen_ns = self._reach.seen_ns(book)
-        return next((status for status in reversed(statuses) if status.ts_ns <= seen_ns), NO_STATUS)
+        symbol, venue = self._reach.named(book)
+        heard = next((status for status in reversed(statuses) if status.ts_ns <= seen_ns), NO_STATUS)
+        return heard._replace(symbol=symbol, venue=venue)
 
     def imbalance_of(self, book: int) -> Imbalance | None:
         """The last imbalance that has reached the agent, of those told since it listens."""
         from_ns, seen_ns = self._listens_from[book], self._reach.seen_ns(book)
         heard = (told for told in reversed(self._board.imbalances[book]) if from_ns <= told.ts_ns <= seen_ns)
         last = next(heard, None)
-        return None if last is None else Imbalance(*last, *self._reach.named(book))
+        symbol, venue = self._reach.named(book)
+        return None if last is None else last._replace(symbol=symbol, venue=venue)
 
-    def notices_of(self, book: int, *, imbalances: bool) -> Sequence[StatusNotice | ImbalanceNotice]:
+    def notices_of(self, book: int, *, imbalances: bool) -> Sequence[Status | Imbalance]:
         """All that the agent gets of a book, the newest first, whether or not it has reached it yet."""
         if not imbalances:
             return tuple(reversed(self._board.statuses[book]))

@@ -10,11 +10,12 @@ import numpy as np
 
 from simulator.agents.columns import Quotes, Trades
 from simulator.agents.interface import Wait
-from simulator.exchange.book_log import ROW_ASK, ROW_ASK_SIZE, ROW_BID, ROW_BID_SIZE, ROW_TS, BookLog
+from simulator.exchange.book_log import ROW_ASK, ROW_ASK_SIZE, ROW_BID, ROW_BID_SIZE, ROW_TS, Prints, QuoteRows
 from simulator.gateway.past_trades import join_books, trade_columns
 from simulator.gateway.reach import Reach
 from simulator.gateway.subscriptions import Subscriptions
 from simulator.records import I64
+from simulator.tape.columns import ALL_PRINTS, ALL_ROWS
 
 
 class StreamPort:
@@ -45,29 +46,51 @@ class Source(Protocol):
 class RowStream:
     """Of prints or of book rows: reads the books' logs where it has stopped reading, so that it costs nothing while nobody asks."""
 
-    def __init__(self, reach: Reach, books: Sequence[int], log: Callable[[int], BookLog], are_trades: bool) -> None:
-        """From now on: what has reached the agent is over."""
+    def __init__(self, reach: Reach, books: Sequence[int], kept: Prints | QuoteRows, facts: I64) -> None:
+        """From now on: what has reached the agent is over. ``facts``: of the columns."""
         self.books = tuple(books)
         self._reach = reach
-        self._log = log
-        self._are_trades = are_trades
+        self._clock = reach.clock
+        self._recent = kept.recent
+        self._log = log = kept.log
+        self._are_trades = are_trades = isinstance(kept, Prints)
+        self._facts = facts.data
+        self._all = ALL_PRINTS if are_trades else ALL_ROWS
+        self._late_ns = [reach.latency_ns[b % len(reach.venues)] for b in books]
+        self._places = [(int(reach.places[b // len(reach.venues)]), b % len(reach.venues)) for b in books]
         self._next = [log(b).until(reach.seen_ns(b)) for b in books]
         nothing: I64 = np.zeros((0, 4 if are_trades else 5), np.int64)
         no_rows = [nothing] * len(books)
         order = np.zeros(0, np.int64)
         self._none = trade_columns(reach, self.books, no_rows, order) if are_trades else self._quotes(self.books, no_rows, order)
 
-    def has_some(self) -> bool:
-        now, latency_ns, venues = self._reach.now_ns, self._reach.latency_ns, len(self._reach.venues)
-        for i, b in enumerate(self.books):
-            log, first = self._log(b), self._next[i]
-            if log.end > first and log.until(now - latency_ns[b % venues]) > first:
-                return True
-        return False
-
     def drain(self) -> Trades | Quotes:
-        if not self.has_some():
+        # NOTE: mostly there is nothing, or a row or two: those are read from the rings, without the logs; for speed
+        # (tests/bench/agents.py).
+        facts, column, now = self._facts, self._all, self._clock.now
+        found: list[tuple[int, ...]] = []
+        ends: list[tuple[int, int]] = []
+        for i, b in enumerate(self.books):
+            first = self._next[i]
+            if facts[b, column] == first:
+                continue
+            late_ns = self._late_ns[i]
+            rows = self._recent(b, first, now - late_ns)
+            if rows is None:
+                return self._drain_logs()
+            if rows:
+                ends.append((i, first + len(rows)))
+                found += [(row[0] + late_ns, row[0], *self._places[i], *row[1:]) for row in rows]
+        if not found:
             return self._none
+        for i, end in ends:
+            self._next[i] = end
+        if len(ends) > 1:
+            found.sort(key=itemgetter(0))  # which leaves those of one instant in order of the books
+        columns = np.array(list(zip(*found, strict=True)), np.int64)[1:]
+        return Trades(*columns) if self._are_trades else Quotes(*columns)
+
+    def _drain_logs(self) -> Trades | Quotes:
         books, parts, arrivals = [], [], []
         for i, b in enumerate(self.books):
             log, first = self._log(b), self._next[i]
@@ -78,6 +101,8 @@ class RowStream:
                 books.append(b)
                 parts.append(rows)
                 arrivals.append(rows[:, 0] + self._reach.latency_ns[b % len(self._reach.venues)])
+        if not parts:
+            return self._none
         if len(parts) == 1:
             parts[0], order = parts[0].copy(), None
         else:

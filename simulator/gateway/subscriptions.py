@@ -8,7 +8,8 @@ from typing import Protocol
 from simulator.exchange.order_books import Exchange
 from simulator.tape.columns import WATCH_QUOTES, WATCH_TRADES
 
-PHASES, STATUSES, IMBALANCES, TRADES, QUOTES, SIPS = range(6)
+KINDS = 6
+PHASES, STATUSES, IMBALANCES, TRADES, QUOTES, SIPS = range(KINDS)
 """What can be waited for, in the order in which an agent gets them at one instant. SIPS: book rows, as the consolidated quote has them."""
 FLAGS = {QUOTES: WATCH_QUOTES, TRADES: WATCH_TRADES, SIPS: WATCH_QUOTES}
 Listener = Callable[[int, int], None]
@@ -18,27 +19,28 @@ Listener = Callable[[int, int], None]
 class Waiter(Protocol):
     """Whoever waits."""
 
-    def on_event(self, kind: int, index: int, ts_ns: int) -> None:
-        """The next one has happened: at a venue (PHASES), or of a book (all others)."""
+    def on_event(self, kind: int, index: int, ts_ns: int) -> bool:
+        """One has happened: at a venue (PHASES), or of a book (all others). Returns whether it wants to hear of the next one too."""
 
 
 class Subscriptions:
-    """By (kind, book or venue). A book is watched, and stops the flow, until its next row; most often somebody still waits for that."""
+    """By (kind, book or venue). A book is watched, and stops the flow, until a row comes that nobody waits for any more."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._waiting: dict[tuple[int, int], dict[int, Waiter]] = {}
+        self._waiting: list[dict[int, dict[int, Waiter]]] = [{} for _ in range(KINDS)]
+        """By kind and book or venue; no line is empty."""
         self._listening: dict[tuple[int, int], list[Listener]] = {}
         self._users: dict[tuple[int, int], int] = {}
         """By (flag, book): how many lines of the two above need it watched."""
 
     def begin(self, kind: int, index: int, waiter: Waiter) -> None:
-        """``waiter`` is told of the next one, once, whether or not it still waits: an agent mostly waits for the same things again."""
-        waiting = self._waiting.get((kind, index))
+        """``waiter`` is told of each one until it says that it does not want the next: an agent mostly waits for the same things again."""
+        waiting = self._waiting[kind].get(index)
         if waiting is not None:
             waiting[id(waiter)] = waiter
             return
-        self._waiting[kind, index] = {id(waiter): waiter}
+        self._waiting[kind][index] = {id(waiter): waiter}
         self._use(kind, index, 1)
 
     def keep(self, kind: int, index: int, listener: Listener) -> None:
@@ -60,12 +62,15 @@ class Subscriptions:
         if self._listening:
             for listener in tuple(self._listening.get((kind, index), ())):
                 listener(index, ts_ns)
-        waiting = self._waiting.get((kind, index))
-        if waiting:
-            del self._waiting[kind, index]
+        waiting = self._waiting[kind].get(index)
+        if waiting is None:
+            return
+        gone = [key for key, waiter in waiting.items() if not waiter.on_event(kind, index, ts_ns)]
+        for key in gone:
+            del waiting[key]
+        if not waiting:
+            del self._waiting[kind][index]
             self._use(kind, index, -1)
-            for waiter in waiting.values():
-                waiter.on_event(kind, index, ts_ns)
 
     def _use(self, kind: int, index: int, more: int) -> None:
         """One line more, or one less, needs the book watched."""

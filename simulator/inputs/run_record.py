@@ -1,8 +1,8 @@
 """``RunRecord``: everything that decides a run's rows, in one frozen, versioned model.
 
-Manifests, the database's runs table, ``--repeat``, ``--incremental`` read and write a ``Manifest`` (the record, and what the run came
-to) by the functions here and by nothing else. What is read comes from outside: its types, sizes and depth are checked, and reading it
-imports nothing. Only ``to_scenario`` imports the agents' modules; ``python_files`` says before which those are.
+Manifests, the database's runs table, ``--repeat``, ``--incremental`` read and write it as part of a ``Manifest`` (``manifest``) and
+nothing else. What is read comes from outside: its types, sizes and depth are checked, and reading it imports nothing. Only
+``to_scenario`` imports the agents' modules; ``python_files`` says before which those are.
 """
 
 from __future__ import annotations
@@ -35,21 +35,13 @@ from simulator.inputs.config import (
     Shock,
 )
 from simulator.inputs.import_path import find, module_file
-from simulator.inputs.old_records import OLD_FORMAT, from_version_1
 from simulator.inputs.reference_prices import PRICE_MAX_USD, PRICE_MIN_USD, Bracket
 from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.inputs.strict_yaml import YamlFile, why_invalid
-from simulator.inputs.universe import Name, Universe, check_universe
+from simulator.inputs.universe import Name, Universe
 from simulator.inputs.versions import versions
 from simulator.records import BASE_TABLES
 
-RECORD_VERSION = 2
-"""Raised whenever a record of before would no longer say all that decides the rows."""
-FORMAT: Literal["equities-market-simulator/2"] = "equities-market-simulator/2"
-"""Of manifests; it ends in ``RECORD_VERSION``."""
-MANIFEST = "manifest.json"
-BYTES_MAX = 64 * 2**20
-"""Of a manifest: a year of refreshed prices every minute stays below it."""
 TEXT_MAX = 1_000_000
 LIST_MAX = 100_000
 MODEL = "a manifest that this program has written"
@@ -70,11 +62,13 @@ Instant = Annotated[Short, AfterValidator(_instant)]
 """ISO-8601 in UTC, to the nanosecond."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Takes nothing but its own keys, each in its own type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class PriceRecord(_Strict):
+class PriceRecord(Strict):
     """A symbol's reference prices in USD, and where they were from."""
 
     low: Price
@@ -92,7 +86,7 @@ class PriceRecord(_Strict):
             raise InputError(explain("date of a price", self.date, "there is no such day", "Correct it.")) from None
 
 
-class RefreshRecord(_Strict):
+class RefreshRecord(Strict):
     """New reference prices in the middle of a run: from ``ts`` on, within ``over_ns``."""
 
     ts: Instant
@@ -100,7 +94,7 @@ class RefreshRecord(_Strict):
     prices: Annotated[dict[Name, PriceRecord], Field(max_length=LIST_MAX)]
 
 
-class ShockRecord(_Strict):
+class ShockRecord(Strict):
     """A shock of the efficient price: from ``ts`` on, within ``over_ns``."""
 
     ts: Instant
@@ -109,14 +103,14 @@ class ShockRecord(_Strict):
     over_ns: Annotated[int, Field(ge=1, le=SHOCK_NS_MAX)]
 
 
-class SourceRecord(_Strict):
+class SourceRecord(Strict):
     """A Python file that an agent is made of."""
 
     file: Short
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class AgentRecord(_Strict):
+class AgentRecord(Strict):
     """A Python agent; the fields are those of ``AgentSpec``, the code by name and by a hash of its files."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -130,7 +124,7 @@ class AgentRecord(_Strict):
     sources: Annotated[tuple[SourceRecord, ...], Field(max_length=1_000)]
 
 
-class RatesRecord(_Strict):
+class RatesRecord(Strict):
     """Rows per second of simulated time."""
 
     market_data_min_eps: int
@@ -139,7 +133,7 @@ class RatesRecord(_Strict):
     trades_max_eps: int
 
 
-class FeesRecord(_Strict):
+class FeesRecord(Strict):
     """USD a share; they change no row, only what agents come to."""
 
     maker_usd: float
@@ -147,21 +141,21 @@ class FeesRecord(_Strict):
     cross_usd: float
 
 
-class ProfileRecord(_Strict):
+class ProfileRecord(Strict):
     """The background's parameters as resolved: the rows hang on them, ``name`` only says where they came from."""
 
     name: Short
     parameters: Annotated[dict[Short, Any], Field(max_length=1_000)]
 
 
-class ScenarioFileRecord(_Strict):
+class ScenarioFileRecord(Strict):
     """The scenario file of the run: modules beside it are found first."""
 
     path: Short
     text: Annotated[str, StringConstraints(max_length=TEXT_MAX)]
 
 
-class RunRecord(_Strict):
+class RunRecord(Strict):
     """Everything that decides the rows of a run."""
 
     versions: Annotated[dict[Short, Short], Field(max_length=100)]
@@ -251,29 +245,6 @@ class RunRecord(_Strict):
         ]  # fmt: skip
 
 
-class Manifest(_Strict):
-    """A run's record, and what it came to; ``complete`` is false while it goes on and after it ended early."""
-
-    format: Literal["equities-market-simulator/2"]
-    complete: bool
-    reason: Annotated[str, StringConstraints(max_length=TEXT_MAX)] | None
-    """Why it is not complete."""
-    asked_start_ts: Instant
-    """What the command asked for: later than that is the record's start if the tables had rows already."""
-    replayed_from_ts: Instant | None
-    suffix: Short
-    record: RunRecord
-    rows: Annotated[dict[Short, int], Field(max_length=10)]
-    digest: Short | None
-    digest_parts: Annotated[dict[Short, Short], Field(max_length=LIST_MAX * 100)]
-    processes: int
-    wall_seconds: Annotated[float, Field(allow_inf_nan=False)]
-
-    def to_json(self, indent: int | None = None) -> str:
-        """For a file or a column; ``parse_manifest`` is the reverse."""
-        return json.dumps(self.model_dump(mode="json"), indent=indent)
-
-
 def record_run(
     scenario: Scenario, *, mode: Literal["faster-than-life", "real-time"] = "faster-than-life", start_ns: int | None = None,
     prices_source: str = "scenario", total: int | None = None, scenario_file: tuple[Path, str] | None = None,
@@ -309,40 +280,6 @@ def record_run(
         return RunRecord.model_validate(values)
     except ValidationError as error:
         raise InputError(why_invalid(RunRecord, YamlFile("This run's record", None, {}, "", MODEL), error)) from None
-
-
-def parse_manifest(text: bytes | str, where: str) -> Manifest:
-    """A manifest from JSON; ``where`` is for messages. Raises ``InputError`` for anything else, and for another version's."""
-    if len(text) > BYTES_MAX:
-        limit = f"a manifest must have at most {BYTES_MAX:,}"
-        raise InputError(explain(where, f"{len(text):,} bytes", limit, "Name the manifest of a run."))
-    try:
-        manifest = Manifest.model_validate_json(text, strict=True)
-    except ValidationError as error:
-        found = _format_of(text)
-        if found == OLD_FORMAT:
-            manifest = _from_version_1(text, where)
-        elif found is not None and found != FORMAT:
-            raise InputError(_other_version(where, found)) from None
-        else:
-            raise InputError(why_invalid(Manifest, YamlFile(where, None, {}, "", MODEL), error)) from None
-    _check(manifest.record, where)
-    return manifest
-
-
-def read_manifest(path: Path | str) -> Manifest:
-    """The manifest of a run, from its folder or file. Raises ``InputError``."""
-    path = Path(path)
-    try:
-        if path.is_dir():
-            path = path / MANIFEST
-        with path.open("rb") as file:
-            text = file.read(BYTES_MAX + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        remedy = "Name a run's folder or its manifest.json."
-        raise InputError(explain("manifest", str(path), f"it cannot be read: {reason}", remedy)) from None
-    return parse_manifest(text, f"manifest {path}")
 
 
 def version_notes(record: RunRecord, now: Mapping[str, str] | None = None) -> list[str]:
@@ -421,23 +358,6 @@ def _profile_of(record: ProfileRecord) -> tuple[str, dict[str, Any]]:
     return name, changes
 
 
-def _check(record: RunRecord, where: str) -> None:
-    """What no single value shows: the model's parts against each other. Raises ``InputError``; imports nothing."""
-    try:
-        check_universe(YamlFile("universe", None, {}, "", MODEL), record.universe)
-        missing = [name for name in record.symbols if name not in record.prices]
-        if missing:
-            raise InputError(explain("prices", sorted(record.prices), f"there are none for {', '.join(missing)}", "Add them."))
-        for place, prices in (("prices", record.prices), *((f"refreshes of {r.ts}", r.prices) for r in record.refreshes)):
-            for name, price in prices.items():
-                if price.low > price.high:
-                    given = [price.low, price.high]
-                    raise InputError(explain(f"{place}: {name}", given, "low must be at most high", "Put them in that order."))
-        record.without_code()
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-
-
 def _checked(agent: AgentRecord) -> AgentSpec:
     """With everything but its code. Raises ``InputError``."""
     return AgentSpec(
@@ -448,31 +368,3 @@ def _checked(agent: AgentRecord) -> AgentSpec:
 
 def _no_code(*_: Any) -> None:
     """Stands for code that is not imported."""
-
-
-class _Said(BaseModel):
-    format: Short | None = None
-    format_version: int | None = None
-    """Without a format: in a runs table of 0.1."""
-
-
-def _format_of(text: bytes | str) -> str | None:
-    """What the text says that it is, if it says anything."""
-    try:
-        said = _Said.model_validate_json(text)
-    except ValidationError:
-        return None
-    return OLD_FORMAT if said.format is None and said.format_version == 1 else said.format
-
-
-def _from_version_1(text: bytes | str, where: str) -> Manifest:
-    try:
-        return Manifest.model_validate({"format": FORMAT, **from_version_1(text, where)})
-    except ValidationError as error:
-        raise InputError(why_invalid(Manifest, YamlFile(where, None, {}, "", "a manifest of version 0.1"), error)) from None
-
-
-def _other_version(where: str, found: str) -> str:
-    meaning = "it does not hold all that decides the rows here, or holds more than this program knows"
-    limit = f"this program reads {FORMAT}; of another version {meaning}"
-    return explain(f"{where}: format", found, limit, "Use the version that wrote it; docs/upgrading.md says how to go on with this one.")

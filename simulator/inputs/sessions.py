@@ -191,27 +191,28 @@ def _closed_because(date: dt.date) -> str:
     """Saturday, Sunday, the holiday's name, or "an exchange holiday" for closures that have none (mourning, storms)."""
     if date.weekday() >= 5:
         return f"a {date:%A}"
-    names = _calendar(date, date).regular_holidays.holidays(date, date, return_name=True)
+    names = _calendar().regular_holidays.holidays(date, date, return_name=True)
     return f"an exchange holiday ({names.iloc[0]})" if len(names) else "an exchange holiday"
 
 
 def _exchange_hours(first: dt.date, last: dt.date) -> dict[dt.date, tuple[int, int]]:
     """Open and close in ns of each session from ``first`` to ``last``, as the New York Stock Exchange has or had it."""
-    calendar = _calendar(first, last)
-    dates = [session.date() for session in calendar.sessions]
-    hours = zip(calendar.opens_nanos.tolist(), calendar.closes_nanos.tolist(), strict=True)
-    return {date: pair for date, pair in zip(dates, hours, strict=True) if first <= date <= last}
+    calendar = _calendar()
+    here = calendar.sessions.slice_indexer(first.isoformat(), last.isoformat())
+    dates = [session.date() for session in calendar.sessions[here]]
+    hours = zip(calendar.opens_nanos[here].tolist(), calendar.closes_nanos[here].tolist(), strict=True)
+    return dict(zip(dates, hours, strict=True))
 
 
-def _calendar(first: dt.date, last: dt.date) -> Any:
-    """The NYSE calendar over those dates and some more, because it cannot be built over dates without a session."""
+def _calendar() -> Any:
+    """The NYSE calendar over all dates that are covered: made as fast as one over a week, and the package keeps the last one."""
     import exchange_calendars  # takes 0.3 s with pandas: only when a date is asked for
 
-    near = dt.timedelta(days=NEIGHBOUR_DAYS)
+    beyond = dt.timedelta(days=2 * NEIGHBOUR_DAYS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # how it uses pandas is its own affair
         # Both ends are given: the default range hangs on today's date.
-        return exchange_calendars.get_calendar("XNYS", start=first - near, end=last + near)
+        return exchange_calendars.get_calendar("XNYS", start=DATE_MIN - beyond, end=DATE_MAX + beyond)
 
 
 def _dates(start_ns: int, end_ns: int) -> list[dt.date]:

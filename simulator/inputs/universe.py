@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -129,11 +130,18 @@ def load_universe(path: Path | str | None = None) -> Universe:
     """Reads a universe file, the spec's one by default; text is one of ``NAMED_UNIVERSES``, or a path. Raises ``InputError`` with file,
     line, key and what is allowed."""
     if path is None or str(path) in NAMED_UNIVERSES:
-        name = NAMED_UNIVERSES["spec30" if path is None else str(path)]
-        text = (files("simulator.inputs") / "data" / name).read_text(encoding="utf-8")
-        file = parse_yaml(text, f"simulator/inputs/data/{name}", "the original")
-    else:
-        file = read_yaml(Path(path), DEFAULT_UNIVERSE, str(path))
+        return _shipped(NAMED_UNIVERSES["spec30" if path is None else str(path)])
+    return _universe(read_yaml(Path(path), DEFAULT_UNIVERSE, str(path)))
+
+
+@cache
+def _shipped(name: str) -> Universe:
+    """A file of ours does not change while the program runs, and a universe is frozen."""
+    text = (files("simulator.inputs") / "data" / name).read_text(encoding="utf-8")
+    return _universe(parse_yaml(text, f"simulator/inputs/data/{name}", "the original"))
+
+
+def _universe(file: YamlFile) -> Universe:
     universe: Universe = validate(Universe, file)
     check_universe(file, universe)
     return universe

@@ -1,27 +1,37 @@
 """A picture of one symbol of a market as it is now: numbers and words alone, small enough to be sent twenty times a second.
 
-It reads books, rings and ledgers between two stretches of a run, so that it costs nothing while nobody looks, and changes nothing.
+It reads books and ledgers between two stretches of a run, and changes nothing. While nobody looks it copies the rows that pass into two
+rings, so that whoever comes sees the last minutes at once.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
-
-import numpy as np
 
 from simulator.book.state import META, PRICE, SHOWN
 from simulator.clock import Clock
 from simulator.exchange.order_books import Exchange
 from simulator.inputs.sessions import new_york
-from simulator.records import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, PRICE_UNITS_PER_USD, Batch, CrossKind, Phase, Side, TradeBatch
+from simulator.live.past import LEVELS, Recent
+from simulator.records import (
+    NS_PER_MINUTE,
+    NS_PER_MS,
+    NS_PER_S,
+    PRICE_UNITS_PER_USD,
+    Batch,
+    CrossKind,
+    MarketDataBatch,
+    Phase,
+    Side,
+    TradeBatch,
+)
 
-LEVELS = 10
 PRINTS = 40
 """Of the symbol, the newest ones."""
-PRINTS_OF_ALL, BATCHES = 1_000, 64
-"""That are kept of each batch, and of how many batches."""
-AGENTS_MAX, ORDERS_MAX = 12, 40
+AGENTS_MAX, ORDERS_MAX, FILLS_MAX = 12, 40, 20
+"""Orders of an agent that stand in the symbol, and its newest fills there."""
+NOTICES_MAX = 10
+"""The newest ones that were told of the next cross."""
 CROSS_WITHIN_NS = 10 * NS_PER_MINUTE
 """An indicative price is worked out so long before a cross."""
 PHASES = {
@@ -36,33 +46,26 @@ class Camera:
     """Of one worker's market."""
 
     def __init__(self, market: Any) -> None:
-        """``market``: a ``simulator.market.Market``; or a stand-in of the tests without ``parts``, which shows nothing."""
+        """``market``: a ``simulator.market.Market``."""
         self._market = market
-        self._prints: deque[Any] = deque(maxlen=BATCHES)
+        self._venues: tuple[str, ...] = tuple(market.venues)
+        self._recent = Recent(self._venues, market.scenario.levels)
         market.on_batch.append(self._take)
-        self._indicated: tuple[Any, ...] = ()
-        self._indicated_ns = -NS_PER_S
+        self._indicated: dict[str, tuple[int, int, list[Frame]]] = {}
+        """By symbol: the next cross's time, the second in which it was last looked at, and what was seen of it then and before."""
 
     def _take(self, batch: Batch) -> None:
-        """The newest prints of all symbols."""
-        if isinstance(batch, TradeBatch):
-            columns = (batch.ts_ns, batch.symbol, batch.price, batch.size, batch.side, batch.venue)
-            self._prints.append(np.stack([column[-PRINTS_OF_ALL:].astype(np.int64) for column in columns], axis=1))
+        """The rows of all symbols, as they pass."""
+        if isinstance(batch, MarketDataBatch):
+            self._recent.take_books(batch)
+        elif isinstance(batch, TradeBatch):
+            self._recent.take_prints(batch)
 
-    def _tape(self, place: int) -> list[list[Any]]:
+    def _tape(self, number: int, scale: int) -> list[list[Any]]:
         """The symbol's, the oldest first: [ms, USD, shares, side, venue]."""
-        market = self._market
-        number = market.parts.exchange.symbols[place]
-        scale = market.run_info.price_scales[number] if market.run_info.price_scales else 1
-        rows: list[Any] = []
-        for part in reversed(self._prints):
-            mine = part[part[:, 1] == number]
-            rows = [*mine.tolist(), *rows]
-            if len(rows) >= PRINTS:
-                break
         return [
-            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], market.venues[venue]]
-            for ts_ns, _, price, size, side, venue in rows[-PRINTS:]
+            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], self._venues[venue]]
+            for ts_ns, venue, price, size, side in self._recent.tape(number, PRINTS)
         ]
 
     def look(self, symbol: str) -> Frame:
@@ -80,14 +83,17 @@ class Camera:
         for v in range(exchange.venues):
             book = place * exchange.venues + v
             sides = [exchange.levels_now(book, side, LEVELS) for side in Side]
-            venues.append({"name": market.venues[v], "bids": _usd(sides[0], usd), "asks": _usd(sides[1], usd)})
+            venues.append({"name": self._venues[v], "bids": _usd(sides[0], usd), "asks": _usd(sides[1], usd)})
             bid, ask = _better(bid, sides[0], 1), _better(ask, sides[1], -1)
         listing = parts.listings[place]
+        number = exchange.symbols[place]
+        scale = market.run_info.price_scales[number] if market.run_info.price_scales else 1
         return {
             "symbol": symbol, "now_ms": clock.now / NS_PER_MS, "clock": f"{new_york(clock.now)}.{clock.now // NS_PER_MS % 1000:03d}",
             "tick": usd, "phase": PHASES[parts.venues[listing].phase_of(place * exchange.venues + listing)], "venues": venues,
             "nbbo": [round(bid[0] * usd, 4), bid[1], round(ask[0] * usd, 4), ask[1]],
-            "tape": self._tape(place), "cross": self._cross(place, symbol, usd),
+            "tape": self._tape(number, scale), "past": list(self._recent.columns(number, scale, clock.now)),
+            "cross": self._cross(place, symbol, usd),
             "halts": [
                 [market.symbols[k], halt.reason.name, halt.until_ns / NS_PER_MS] for k, halt in sorted(parts.halts.halts.items())
             ],
@@ -107,17 +113,26 @@ class Camera:
         if not coming or not self._market.scenario.session_pacing:
             return None
         at_ns, kind = min(coming)
-        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S}
+        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S, "venue": self._venues[parts.listings[place]]}
         if at_ns - now_ns <= CROSS_WITHIN_NS:
-            key = (symbol, kind, at_ns)
-            if self._indicated[:3] != key or abs(now_ns - self._indicated_ns) >= NS_PER_S:  # it sorts all orders: once a second will do
-                self._indicated, self._indicated_ns = (*key, parts.auctions.imbalance(place, kind)), now_ns
-            notice = self._indicated[3]
-            found |= {
-                "price": round(notice.near_ticks * usd, 4), "reference": round(notice.reference_ticks * usd, 4), "paired": notice.paired,
-                "imbalance": notice.imbalance, "side": "" if notice.side is None else notice.side.code,
-            }  # fmt: skip
+            found |= self._indication(symbol, kind, at_ns, usd)
         return found
+
+    def _indication(self, symbol: str, kind: CrossKind, at_ns: int, usd: float) -> Frame:
+        """What would come of the cross now, and what would have in the seconds before, the newest first."""
+        parts = self._market.parts
+        second = parts.clock.now // NS_PER_S
+        then_ns, then, told = self._indicated.get(symbol, (at_ns, -1, []))
+        if (then_ns, then) != (at_ns, second):  # it sorts all orders: once a second will do
+            notice = parts.auctions.imbalance(self._market.place_of(symbol), kind)
+            line = {
+                "ms": notice.ts_ns / NS_PER_MS, "paired": notice.paired, "imbalance": notice.imbalance,
+                "side": "" if notice.side is None else notice.side.code, "reference": round(notice.reference_ticks * usd, 4),
+                "price": round(notice.near_ticks * usd, 4), "far": round(notice.far_ticks * usd, 4),
+            }  # fmt: skip
+            told = [line, *(told[: NOTICES_MAX - 1] if then_ns == at_ns else [])]
+            self._indicated[symbol] = (at_ns, second, told)
+        return {**told[0], "told": told}
 
     def _agent(self, own: Any, place: int, usd: float) -> Frame:
         """What it holds and has at the venues; USD before fees."""
@@ -133,10 +148,15 @@ class Camera:
             position += account.position if k == place else 0
         resting = own.resting_orders()
         mine = [(book, slot) for book, _, slot in resting if book // exchange.venues == place][:ORDERS_MAX]
-        records = [exchange.books.order[book, slot].tolist() for book, slot in mine]
+        records = [(self._venues[book % exchange.venues], exchange.books.order[book, slot].tolist()) for book, slot in mine]
+        done = own.ledger.latest_fills(FILLS_MAX, place * exchange.venues, (place + 1) * exchange.venues)
         return {
             "name": own.spec.name, "position": position, "fills": fills, "worth": round(worth, 2), "open": len(resting),
-            "orders": [["BS"[record[META] & 1], round(record[PRICE] * usd, 4), record[SHOWN]] for record in records],
+            "orders": [["BS"[record[META] & 1], round(record[PRICE] * usd, 4), record[SHOWN], venue] for venue, record in records],
+            "done": [
+                [ts_ns / NS_PER_MS, "BS"[side], round(price * usd, 4), size, self._venues[book % exchange.venues]]
+                for ts_ns, book, side, price, size in done
+            ],
         }  # fmt: skip
 
 

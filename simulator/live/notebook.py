@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from simulator.errors import InputError, explain
 from simulator.live.camera import Camera
+from simulator.live.past import step_for
 from simulator.live.server import FRAME_S, LiveServer
 from simulator.records import NS_PER_S
 
@@ -52,6 +53,7 @@ class MarketView:
         if speed is not None and not 0 < speed <= 1e6:
             raise InputError(explain("speed", speed, "must be above 0 and at most 1,000,000", "60 shows an hour in a minute."))
         wishes = self._server.wishes
+        self._server.step_s = step_for(speed)
         from_s, from_ns, number, steps = time.monotonic(), self._market.now_ns, wishes.number, wishes.steps
         while self._market.now_ns < ts_ns:
             wishes, now_ns = self._server.wishes, self._market.now_ns

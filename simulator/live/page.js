@@ -2,6 +2,7 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [["", "as begun"], ["1", "1"], ["10", "10"], ["60", "60"], ["300", "300"], ["0", "as fast as may be"]];
+const SPANS = [["1", "4 min"], ["5", "20 min"], ["15", "1 h"]], WORDS = { OPEN: "the opening cross", CLOSE: "the closing cross", RESUME: "its reopening" };
 let frame = null, drawn = 0, source = null, past = new Past(), due = false;
 const chosen = { symbol: "", venue: "" }, rate = [];
 
@@ -13,11 +14,11 @@ function body(id) { return $(id).tBodies[0]; }
 
 function follow(symbol) {
   if (source) source.close();
-  chosen.symbol = symbol;
+  document.body.dataset.followed = chosen.symbol = symbol;
   frame = null;
   past = new Past();
-  source = new EventSource(`frames?symbol=${encodeURIComponent(symbol)}`);
-  source.onmessage = (event) => { frame = JSON.parse(event.data); past.add(frame, chosen.venue); later(); };
+  source = new EventSource(`frames?symbol=${encodeURIComponent(symbol)}&step=${$("span").value}`);
+  source.onmessage = (event) => { frame = JSON.parse(event.data); past.take(frame.past); later(); };
   source.addEventListener("over", (event) => { source.close(); say(JSON.parse(event.data), true); document.body.dataset.over = "true"; });
   source.onerror = () => { if (source.readyState === EventSource.CLOSED) say("There are no frames: the run has ended, or there are too many viewers.", true); else say("The run does not answer: waiting for it."); };
 }
@@ -33,28 +34,48 @@ function say(text, over) { $("said").textContent = text; $("said").className = o
 
 function seconds(s) { const m = Math.floor(s / 60), h = Math.floor(m / 60); return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : m ? `${m} min ${String(Math.floor(s % 60)).padStart(2, "0")} s` : `${s.toFixed(1)} s`; }
 
+function price(v) { return v ? v.toFixed(digits(frame.tick)) : "–"; }
+function side(code) { return code === "B" ? cell("▲ buy", "up") : code === "S" ? cell("▽ sell", "down") : cell("–"); }
+
 function draw() {
   due = false;
   if (!frame) return;
-  const price = (v) => (v ? v.toFixed(digits(frame.tick)) : "–"), words = { OPEN: "the opening cross", CLOSE: "the closing cross", RESUME: "its reopening" };
   $("symbol-name").textContent = frame.symbol;
   $("clock").textContent = `${frame.clock} New York`;
   $("phase").textContent = frame.phase;
-  const cross = frame.cross;
-  $("cross").textContent = cross ? `${words[cross.kind]} in ${seconds(cross.seconds)}${cross.paired ? `: at ${price(cross.price || cross.reference)} with ${shares(cross.paired)} paired, ${shares(cross.imbalance)} left over ${cross.side === "B" ? "to buy" : cross.side === "S" ? "to sell" : ""}` : ""}` : "";
-  const [bids, asks] = drawLadder($("ladder"), frame, chosen.venue);
+  $("nbbo").textContent = frame.nbbo[0] || frame.nbbo[2] ? `${price(frame.nbbo[0])} / ${price(frame.nbbo[2])}` : "";
+  const [bids, asks] = drawLadder($("ladder"), frame, chosen.venue), fills = frame.agents.flatMap((a) => a.done.map((each) => [a.name, ...each])).sort((a, b) => b[1] - a[1]);
   if ($("ladder-details").open) body("ladder-table").replaceChildren(...asks.slice(0, 10).reverse().map((l) => row(cell(""), cell(price(l.price), "down"), cell(shares(l.sum)))), ...bids.slice(0, 10).map((l) => row(cell(shares(l.sum)), cell(price(l.price), "up"), cell(""))));
-  drawHeat($("heat"), past, frame.tick);
+  drawHeat($("heat"), past, frame.tick, chosen.venue, frame.venues.map((v) => v.name), local, fills.filter((each) => !chosen.venue || each[5] === chosen.venue).map((each) => each.slice(1)));
   body("quotes").replaceChildren(...frame.venues.map((v, n) => { const b = v.bids[0] || [0, 0], a = v.asks[0] || [0, 0]; return row(named(v.name, n), cell(shares(b[1])), cell(price(b[0]), b[0] && b[0] === frame.nbbo[0] ? "best up" : ""), cell(price(a[0]), a[0] && a[0] === frame.nbbo[2] ? "best down" : ""), cell(shares(a[1]))); }),
     row(cell("Best of all"), cell(shares(frame.nbbo[1])), cell(price(frame.nbbo[0]), "best up"), cell(price(frame.nbbo[2]), "best down"), cell(shares(frame.nbbo[3]))));
   const tape = frame.tape.filter((t) => !chosen.venue || t[4] === chosen.venue).slice(-30).reverse();
-  body("tape").replaceChildren(...tape.map(([ms, p, n, side, venue]) => row(cell(local(ms)), cell(price(p), side === "B" ? "up" : "down"), cell(shares(n)), cell(side === "B" ? "▲ buy" : "▽ sell", side === "B" ? "up" : "down"), cell(venue))));
+  body("tape").replaceChildren(...tape.map(([ms, p, n, code, venue]) => row(cell(local(ms)), cell(price(p), code === "B" ? "up" : "down"), cell(shares(n)), side(code), cell(venue))));
   $("halts").textContent = frame.halts.length ? `Halted: ${frame.halts.map(([symbol, why, until]) => `${symbol} (${why}) until ${local(until).slice(0, 8)}`).join(", ")}` : "";
-  $("agents").hidden = !frame.agents.length;
-  body("agents").replaceChildren(...frame.agents.map((a) => row(cell(a.name), cell(shares(a.position)), cell(shares(a.fills)), cell(shares(a.open)), cell(a.worth.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })))));
+  drawCross(frame.cross);
+  drawAgents(fills);
   facts();
   drawn += 1;
+  document.body.dataset.columns = String(past.columns.length);
   document.body.dataset.drawn = String(drawn);
+}
+
+function drawCross(cross) {
+  const told = (cross && cross.told) || [], has = told.some((line) => line.paired || line.imbalance);
+  $("cross").textContent = cross ? `${WORDS[cross.kind]} in ${seconds(cross.seconds)}${has ? `, at ${price(cross.price || cross.reference)} by now` : ""}` : "";
+  $("auction-said").textContent = !cross ? "There is none in this run." : has ? `${WORDS[cross.kind].replace(/^./, (c) => c.toUpperCase())} at ${cross.venue} in ${seconds(cross.seconds)}: what would come of it.` : told.length ? `Nothing waits for ${WORDS[cross.kind]} at ${cross.venue} yet.` : `${WORDS[cross.kind].replace(/^./, (c) => c.toUpperCase())} at ${cross.venue} is in ${seconds(cross.seconds)}; its imbalance is shown in the last ten minutes.`;
+  $("auction").hidden = !has;
+  body("auction").replaceChildren(...(has ? told : []).map((line) => row(cell(local(line.ms).slice(0, 8)), cell(shares(line.paired)), cell(shares(line.imbalance)), side(line.side), cell(price(line.reference)), cell(price(line.price), "best"), cell(price(line.far)))));
+}
+
+function drawAgents(fills) {
+  for (const id of ["agents-box", "orders-box", "fills-box"]) $(id).hidden = !frame.agents.length;
+  if (!frame.agents.length) return;
+  body("agents").replaceChildren(...frame.agents.map((a) => row(cell(a.name), cell(shares(a.position)), cell(shares(a.fills)), cell(shares(a.open)), cell(a.worth.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })))));
+  const orders = frame.agents.flatMap((a) => a.orders.map(([code, p, n, venue]) => row(cell(a.name), side(code), cell(price(p)), cell(shares(n)), cell(venue))));
+  body("orders").replaceChildren(...(orders.length ? orders : [row(cell("none"), cell(""), cell(""), cell(""), cell(""))]));
+  const done = fills.slice(0, 20).map(([name, ms, code, p, n, venue]) => row(cell(local(ms)), cell(name), side(code), cell(price(p)), cell(shares(n)), cell(venue)));
+  body("fills").replaceChildren(...(done.length ? done : [row(cell("none"), cell(""), cell(""), cell(""), cell(""), cell(""))]));
 }
 
 function local(ms) {
@@ -69,9 +90,13 @@ function facts() {
   while (rate.length > 2 && now - rate[0][0] > 5000) rate.shift();
   const took = (now - rate[0][0]) / 1000, found = [["Rows", total.toLocaleString("en-US")], ["Rows a second", took > 0.5 ? shares(Math.round((total - rate[0][1]) / took)) : "–"]];
   if (run.speed_now) found.push(["Simulated seconds a second", run.speed_now]);
-  if (run.lag !== undefined) found.push(["Rows on their way to the database", shares(run.lag)], ["Pauses for it", String(run.pauses)]);
-  if (run.late) found.push(["Late by", `${run.late.toFixed(1)} s`]);
-  $("run").replaceChildren(...found.map(([name, text]) => { const div = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd"); dt.textContent = name; dd.textContent = text; div.append(dt, dd); return div; }));
+  if (run.lag !== undefined) {
+    found.push(["Rows on their way to the database", shares(run.lag)]);
+    if (run.pending !== undefined) found.push(["Rows that it has yet to apply", shares(run.pending)]);
+    found.push(["Pauses for it", run.waits ? `${run.pauses}: pausing now` : run.pauses ? `${run.pauses}, ${run.paused_s} s in all` : "0", run.waits]);
+  }
+  if (run.late) found.push(["Late by", `${run.late.toFixed(1)} s`, true]);
+  $("run").replaceChildren(...found.map(([name, text, alarm]) => { const div = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd"); if (alarm) div.className = "alarm"; dt.textContent = name; dd.textContent = text; div.append(dt, dd); return div; }));
   $("pause").textContent = run.paused ? "Go on" : "Pause";
   for (const id of ["pause", "step", "speed"]) $(id).disabled = Boolean(run.fixed);
   if (run.fixed) say(run.fixed);
@@ -92,8 +117,11 @@ async function begin() {
   $("speed").append(...SPEEDS.map(([value, text]) => option(value, text)));
   const asked = decodeURIComponent(location.hash.slice(1));
   if (run.symbols.includes(asked)) $("symbol").value = asked;
+  $("span").append(...SPANS.map(([value, text]) => option(value, text)));
+  $("span").value = String(run.step);
+  $("span").addEventListener("change", () => follow(chosen.symbol));
   $("symbol").addEventListener("change", () => { location.hash = encodeURIComponent($("symbol").value); follow($("symbol").value); });
-  $("venue").addEventListener("change", () => { chosen.venue = $("venue").value; past = new Past(); if (frame) { past.add(frame, chosen.venue); later(); } });
+  $("venue").addEventListener("change", () => { chosen.venue = $("venue").value; later(); });
   $("ladder-details").addEventListener("toggle", later);
   $("pause").addEventListener("click", () => wish(frame && frame.run.paused ? "go" : "pause"));
   $("step").addEventListener("click", () => wish("step"));

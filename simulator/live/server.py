@@ -1,7 +1,8 @@
 """The live page's server: this machine alone, a token in the address, nothing but frames out and a few wishes in.
 
 The latest frame of a symbol is kept and no other: a browser that is slow gets fewer of them, one that is gone none, and whoever makes
-frames never waits for either. Frames go out as server-sent events, which any browser has.
+frames never waits for either. Only the heatmap's columns are kept, so many as it shows: each viewer is sent those that it has not seen.
+Frames go out as server-sent events, which any browser has.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from simulator.errors import LimitError, explain
 from simulator.live.camera import Frame
+from simulator.live.past import STEPS_S, Columns
 
 HOST = "127.0.0.1"
 FRAME_S = 0.05
@@ -36,7 +38,7 @@ BODY_MAX = 1_000
 CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors *"
 PARTS = {
     "": ("page.html", "text/html"), "page.css": ("page.css", "text/css"), "ladder.js": ("ladder.js", "text/javascript"),
-    "page.js": ("page.js", "text/javascript"),
+    "heat.js": ("heat.js", "text/javascript"), "page.js": ("page.js", "text/javascript"),
 }  # fmt: skip
 
 
@@ -53,15 +55,30 @@ class Wishes:
     """Simulated seconds a second; 0 is as fast as may be, None as the run was begun."""
 
 
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a viewer has seen."""
+
+    step_s: int
+    """Of its heatmap's columns."""
+    number: int = 0
+    """Of the frame."""
+    beginning: int = -1
+    """Of the columns, and the second of the last one."""
+    second: int = -1
+
+
 class LiveServer:
     """Listens from the beginning; serves when started. Other threads may call all of it."""
 
-    def __init__(self, symbols: list[str], *, port: int = 0, paced: str = "", title: str = "A live market") -> None:
-        """``paced``: why the pace cannot be chosen, if it cannot. Raises ``LimitError`` for a port that is taken."""
+    def __init__(self, symbols: list[str], *, port: int = 0, paced: str = "", title: str = "A live market", step_s: int = 1) -> None:
+        """``paced``: why the pace cannot be chosen, if it cannot; ``step_s``: of ``STEPS_S``, what a column of the heatmap stands for at
+        first. Raises ``LimitError`` for a port that is taken."""
         self.symbols = symbols
         self.title = title
         self.token = secrets.token_urlsafe(16)
         self.paced = paced
+        self.step_s = step_s
         self.wishes = Wishes()
         self.facts: Mapping[str, Any] = {}
         """What is added to every frame: of the run as a whole."""
@@ -69,6 +86,8 @@ class LiveServer:
         """Why there are no more frames."""
         self._changed = threading.Condition()
         self._frames: dict[str, tuple[int, Frame]] = {}
+        self._columns: dict[str, dict[int, Columns]] = {}
+        """By symbol and step."""
         self._watched: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         try:
@@ -99,7 +118,12 @@ class LiveServer:
 
     def put(self, symbol: str, frame: Frame) -> None:
         """The newest frame of a symbol: takes the older one's place, whether or not anybody has seen it."""
+        frame = dict(frame)
+        past = frame.pop("past", None)
         with self._changed:
+            if past is not None:
+                for columns in self._columns.setdefault(symbol, {step_s: Columns(step_s) for step_s in STEPS_S}).values():
+                    columns.take(*past)
             number, _ = self._frames.get(symbol, (0, None))
             self._frames[symbol] = (number + 1, frame)
             self._changed.notify_all()
@@ -124,19 +148,24 @@ class LiveServer:
             self._watched[symbol] += change
             return True
 
-    def next_frame(self, symbol: str, after: int) -> tuple[int, str] | None:
-        """The newest, once there is one beyond ``after``; its number stays if none comes within a second. None: there will be no more."""
+    def next_frame(self, symbol: str, at: At) -> tuple[At, str] | None:
+        """The newest beyond ``at``, and where it is; an empty text if none comes within a second. None: there will be no more."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self.over) or self._frames.get(symbol, (0,))[0] > after, 1.0)
+            self._changed.wait_for(lambda: bool(self.over) or self._frames.get(symbol, (0,))[0] > at.number, 1.0)
             if self.over:
                 return None
-            number, frame = self._frames.get(symbol, (after, {}))
+            number, frame = self._frames.get(symbol, (at.number, {}))
             facts = dict(self.facts)
             wishes = self.wishes
-        if number == after:
-            return after, ""
+            columns = self._columns[symbol][at.step_s] if symbol in self._columns else None
+            beginning = columns.beginnings if columns is not None else 0
+            found = columns.since(at.second if beginning == at.beginning else -1) if columns is not None else []
+        if number == at.number:
+            return at, ""
         run = facts | {"paused": wishes.paused, "speed": wishes.speed, "fixed": self.paced}
-        return number, json.dumps({**frame, "run": run}, separators=(",", ":"))
+        past = {"beginning": beginning, "step": at.step_s, "columns": found}
+        text = json.dumps({**frame, "run": run, "past": past}, separators=(",", ":"))
+        return At(at.step_s, number, beginning, found[-1][0] if found else at.second), text
 
     def ask(self, what: str, value: float) -> str:
         """A viewer's wish; returns why it is not granted, or nothing."""
@@ -190,13 +219,16 @@ class _Handler(BaseHTTPRequestHandler):
             file, kind = PARTS[name]
             self._send(200, (files("simulator.live") / file).read_bytes(), f"{kind}; charset=utf-8")
         elif name == "run":
-            self._send(200, json.dumps({"symbols": live.symbols, "title": live.title}).encode(), "application/json")
+            self._send(200, json.dumps({"symbols": live.symbols, "title": live.title, "step": live.step_s}).encode(), "application/json")
         elif name == "frames":
-            symbol = parse_qs(query).get("symbol", [""])[0]
+            asked = parse_qs(query)
+            symbol, step = asked.get("symbol", [""])[0], asked.get("step", [str(live.step_s)])[0]
             if symbol not in live.symbols:
                 self._send(404, b"There is no such symbol.", "text/plain")
+            elif step not in map(str, STEPS_S):
+                self._send(404, f"A column is one of {', '.join(map(str, STEPS_S))} seconds.".encode(), "text/plain")
             else:
-                self._frames(symbol)
+                self._frames(symbol, int(step))
         else:
             self._send(404, b"There is nothing here.", "text/plain")
 
@@ -237,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _frames(self, symbol: str) -> None:
+    def _frames(self, symbol: str, step_s: int) -> None:
         live = self.server.live
         if not live.watch(symbol, 1):
             self._send(503, f"There are {VIEWERS_MAX} viewers already: close one.".encode(), "text/plain")
@@ -248,9 +280,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
-            number = 0
-            while (found := live.next_frame(symbol, number)) is not None:
-                number, text = found
+            at = At(step_s)
+            while (found := live.next_frame(symbol, at)) is not None:
+                at, text = found
                 self.wfile.write(f"data: {text}\n\n".encode() if text else b": still here\n\n")
                 self.wfile.flush()
                 if text:

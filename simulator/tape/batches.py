@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.records import EVENT_FIELDS, I64, NOT_GIVEN, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
+from simulator.book.reports import EVENT_FIELDS
+from simulator.records import I64, NOT_GIVEN, MarketDataBatch, OrderBatch, TradeBatch, TruthBatch
 from simulator.tape.columns import (
     MD_ASKS,
     MD_BIDS,

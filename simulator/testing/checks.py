@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.records import OrderRow, OrderType, Side
-from simulator.testing.twin import Book
+from simulator.book.reports import OrderRow
+from simulator.records import OrderType, Side
+from simulator.testing.protocol import Book
 
 
 def assert_valid(book: Book) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
-from simulator.records import CrossKind, Event, EventKind, Indication, OrderRow, OrderType, Side
+from simulator.book.reports import Event, Indication, OrderRow
+from simulator.records import CrossKind, EventKind, OrderType, Side
 from simulator.testing.checks import assert_same, draw
+from simulator.testing.protocol import Book
 from simulator.testing.streams import Command, apply, resolve
-from simulator.testing.twin import Book, TwinBook
+from simulator.testing.twin import TwinBook
 
 OWN_IDS_AND_EVENTS = "own_ids=True: events carry the twin's ids, so they cannot be compared. Add events=False."
 SHOWN = 100

@@ -10,7 +10,7 @@ import pytest
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.testing.checks import assert_valid
 from simulator.testing.compare import CheckedBook
-from simulator.testing.twin import Book
+from simulator.testing.protocol import Book
 
 
 @pytest.fixture

@@ -22,12 +22,14 @@ from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
+from simulator.book.reports import Event
 from simulator.errors import InputError, MarketSimError, SinkError, explain
 from simulator.inputs.import_path import find
-from simulator.records import PRICE_TICKS_MAX, SIZE_MAX, CrossKind, Event, EventKind, OrderType, Reject, Side
+from simulator.records import PRICE_TICKS_MAX, SIZE_MAX, CrossKind, EventKind, OrderType, Reject, Side
 from simulator.rng import stream
+from simulator.testing.protocol import Book
 from simulator.testing.streams import Command, apply
-from simulator.testing.twin import Book, TwinBook
+from simulator.testing.twin import TwinBook
 
 FORMAT = 1
 COUNT_MAX = 10_000_000

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.records import PRICE_TICKS_MAX, SIZE_MAX, CrossKind, Event, OrderType, Side
-from simulator.testing.twin import Book
+from simulator.book.reports import Event
+from simulator.records import PRICE_TICKS_MAX, SIZE_MAX, CrossKind, OrderType, Side
+from simulator.testing.protocol import Book
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

@@ -1,7 +1,7 @@
 """The rules of the limit order book in dicts and lists: slow, and meant to be read.
 
 The compiled book (``simulator/book/``) is written from the same rules, and tests compare the two event by event.
-Prices are integer ticks, sizes are shares. What the events mean stands at ``records.Event``.
+Prices are integer ticks, sizes are shares. What the events mean stands at ``book.reports.Event``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Protocol
 
+from simulator.book.reports import Event, Indication, OrderRow
 from simulator.errors import check_whole
 from simulator.records import (
     LEVEL_SIZE_MAX,
@@ -18,10 +18,7 @@ from simulator.records import (
     PRICE_TICKS_MAX,
     SIZE_MAX,
     CrossKind,
-    Event,
     EventKind,
-    Indication,
-    OrderRow,
     OrderType,
     Reject,
     SelfTrade,
@@ -33,24 +30,6 @@ _ON_CLOSE = (OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE)
 _WAITING = (*_ON_OPEN, *_ON_CLOSE)
 _PRICELESS = (OrderType.MARKET, OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE)
 _MAY_REST = (OrderType.LIMIT, OrderType.POST_ONLY)
-
-
-class Book(Protocol):
-    """What the twin and the compiled book have in common."""
-
-    trading: bool
-
-    def add(
-        self, side: Side, price_ticks: int, size: int, *, type: OrderType = ..., display: int | None = ..., owner: int = ...
-    ) -> list[Event]: ...
-    def cancel(self, order_id: int) -> list[Event]: ...
-    def reduce(self, order_id: int, size: int) -> list[Event]: ...
-    def replace(self, order_id: int, price_ticks: int, size: int) -> list[Event]: ...
-    def cross(self, kind: CrossKind, reference_ticks: int) -> list[Event]: ...
-    def indicative(self, kind: CrossKind, reference_ticks: int) -> Indication: ...
-    def levels(self, side: Side, count: int) -> list[tuple[int, int]]: ...
-    def orders(self) -> list[OrderRow]: ...
-    def state_hash(self) -> int: ...
 
 
 class TwinBook:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from run import HIGH, base
+from simpy_alone import timeouts_rate
 
 from simulator import AgentSpec, Market, NullSink, Scenario
 
@@ -68,22 +69,6 @@ def run_s(scenario: Scenario) -> float:
     began_s = time.process_time()
     market.run_until(scenario.end_ns)
     return time.process_time() - began_s
-
-
-def timeouts_rate() -> float:
-    """What SimPy alone does: a process's timeouts a second of processor time."""
-    import simpy
-
-    environment = simpy.Environment()
-
-    def process() -> Generator[Any, Any, None]:
-        while True:
-            yield environment.timeout(1)
-
-    environment.process(process())
-    began_s = time.process_time()
-    environment.run(until=300_000)
-    return 300_000 / (time.process_time() - began_s)
 
 
 def waits(market: Any, orders: Any, rng: Any, how: str, seen: list[int]) -> Generator[Any, Any, None]:

@@ -1,6 +1,7 @@
-"""What each format costs: `python tests/bench/formats.py`. Rows of one market in memory, each sink alone in one process, CPU time, best of three.
+"""What each format costs: `python tests/bench/formats.py`. Rows of one market in memory, each sink alone in one process, CPU time, best of some rounds.
 
-Four symbols on five venues over the open, at the rates of the spec's second example. Run it on a quiet machine.
+Four symbols on five venues over the open, at the rates of the spec's second example. All sinks have their turn in each round, so that what
+else the machine does falls on all of them: on one that is not quiet, read the times beside Parquet's, which are the median of the rounds.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import platform
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -76,28 +78,25 @@ def messages(made: Market) -> int:
 
 
 def cost(make: Callable[[Path], Any], made: Market, batches: list[Batch]) -> tuple[float, int]:
-    """CPU seconds and bytes, best of three."""
-    best, size = float("inf"), 0
-    for _ in range(3):
-        folder = Path(tempfile.mkdtemp())
-        try:
-            sink = make(folder)
-            sink.open(made.run_info)
-            start_s = time.process_time()
-            for batch in batches:
-                sink.write(batch)
-            sink.close(True)
-            best = min(best, time.process_time() - start_s)
-            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        finally:
-            shutil.rmtree(folder)
-    return best, size
+    """CPU seconds and bytes, once."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        sink = make(folder)
+        sink.open(made.run_info)
+        start_s = time.process_time()
+        for batch in batches:
+            sink.write(batch)
+        sink.close(True)
+        return time.process_time() - start_s, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    finally:
+        shutil.rmtree(folder)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=20, help="Simulated time.")
-    parser.add_argument("--only", default="", help="Writers whose name begins so.")
+    parser.add_argument("--only", default="", help="Writers whose name begins so, beside Parquet.")
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     load_kernel()
     load_databento()
@@ -106,15 +105,20 @@ def main() -> int:
     count = messages(made)
     pieces = {name: [slice_batch(b, n, min(n + PIECE, len(b))) for n in range(0, len(b), PIECE)] for name, b in tape.items()}
     table = Table(title=f"{count:,} messages, {len(tape['orders']):,} rows of orders, {len(tape['market_data']):,} of books; {platform.machine()}")
-    for name in ("writer", "a second of CPU", "bytes each", "of what"):
+    for name in ("writer", "a second of CPU", "time beside Parquet's", "bytes each", "of what"):
         table.add_column(name, justify="left" if name in ("writer", "of what") else "right")
-    for name, make in SINKS.items():
-        if not name.startswith(given.only):
-            continue
-        source = "market_data" if "books" in name else "orders"
-        rows = count if name.split(",")[0] in ("itch", "databento", "lobster", "hftbacktest", "nautilus") else len(tape[source])
-        seconds, size = cost(make, made, pieces[source])
-        table.add_row(name, f"{rows / seconds:,.0f}", f"{size / rows:.1f}", "messages" if rows == count else f"rows of {source}")
+    chosen = {name: make for name, make in SINKS.items() if name.startswith(given.only) or name == "parquet"}
+    sources = {name: "market_data" if "books" in name else "orders" for name in chosen}
+    costs: dict[str, list[tuple[float, int]]] = {name: [] for name in chosen}
+    for _ in range(given.rounds):
+        for name, make in chosen.items():
+            costs[name].append(cost(make, made, pieces[sources[name]]))
+    for name, found in costs.items():
+        rows = count if name.split(",")[0] in ("itch", "databento", "lobster", "hftbacktest", "nautilus") else len(tape[sources[name]])
+        seconds, size = min(found)
+        beside = statistics.median(mine / its for (mine, _), (its, _) in zip(found, costs["parquet"], strict=True))
+        of = "messages" if rows == count else f"rows of {sources[name]}"
+        table.add_row(name, f"{rows / seconds:,.0f}", f"{beside:.2f}", f"{size / rows:.1f}", of)
     Console(width=120).print(table)
     return 0
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from simpy_alone import timeouts_rate
 
 from simulator import (
     AgentSpec,
@@ -132,22 +133,6 @@ def commands_rate(live: int) -> float:
     return 20 * 2 * 2_000 / (time.perf_counter() - start_s)
 
 
-def timeouts_rate() -> float:
-    """What SimPy alone does: processes' timeouts a second."""
-    import simpy
-
-    environment = simpy.Environment()
-
-    def process() -> Generator[Any, Any, None]:
-        while True:
-            yield environment.timeout(1)
-
-    environment.process(process())
-    start_s = time.perf_counter()
-    environment.run(until=300_000)
-    return 300_000 / (time.perf_counter() - start_s)
-
-
 def command(*flags: str, cache: Path | None = None) -> tuple[float, str, int]:
     """(wall seconds, output, peak memory in MB of its largest process) of the command, into a folder that is then removed."""
     folder = Path(tempfile.mkdtemp())
@@ -216,7 +201,7 @@ def main() -> None:
             table.add_row(
                 f"30 symbols, null sink, one core, {levels} levels, {name}", f"{best:,.0f} book rows/s", f"{best / twin:.0f} x the twin"
             )
-    wakes, timeouts = wakes_rate(), timeouts_rate()
+    wakes, timeouts = wakes_rate(), timeouts_rate(time.perf_counter)
     table.add_row("agents that look at one book each time", f"{wakes:,.0f} wake-ups/s", f"{wakes / timeouts:.2f} of SimPy's timeouts alone")
     few, many = commands_rate(50), commands_rate(1_000)
     table.add_row("20 agents with 50 live orders each", f"{few:,.0f} commands/s", "1")

@@ -11,8 +11,8 @@ from pathlib import Path
 import nautilus_trader
 import numpy as np
 from nautilus_trader.model.book import OrderBook
-from nautilus_trader.model.data import OrderBookDelta, OrderBookDepth10, QuoteTick, TradeTick
-from nautilus_trader.model.enums import AggressorSide, BookType
+from nautilus_trader.model.data import InstrumentStatus, OrderBookDelta, OrderBookDepth10, QuoteTick, TradeTick
+from nautilus_trader.model.enums import AggressorSide, BookType, MarketStatusAction
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
@@ -49,12 +49,15 @@ def main(folder: Path) -> int:
         assert instruments[name].price_increment == instruments[name].make_price(0.01)
         with np.load(rows) as wanted:
             ts, quotes, trade_ts, prices, sizes = (wanted[key] for key in ("ts", "quotes", "trades", "prices", "sizes"))
+            told = list(zip(wanted["statuses"].tolist(), wanted["halted"].tolist(), strict=True))
+        halts = (MarketStatusAction.HALT, MarketStatusAction.PAUSE)
         deltas = catalog.query(OrderBookDelta, identifiers=[name])
         wrong = wrong_rows(deltas, name, ts, quotes)
         trades = catalog.query(TradeTick, identifiers=[name])
         said = [(trade.ts_event, units(trade.price), int(trade.size)) for trade in trades]
         wrong += said != list(zip(trade_ts.tolist(), prices.tolist(), sizes.tolist(), strict=True))
         assert all(trade.aggressor_side in (AggressorSide.BUYER, AggressorSide.SELLER, AggressorSide.NO_AGGRESSOR) for trade in trades)
+        wrong += [(status.ts_event, status.action in halts) for status in catalog.query(InstrumentStatus, identifiers=[name])] != told
         depths = catalog.query(OrderBookDepth10, identifiers=[name])
         at = np.searchsorted([depth.ts_init for depth in depths], ts, side="right") - 1
         for row, n in enumerate(at.tolist()):

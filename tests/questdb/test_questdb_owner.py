@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from scenarios.launcher.row_counts import Counts
 from simulator.errors import InputError, SinkError
 from tests.database import SMALL, at, command, read_back, start
 from tests.questdb.test_questdb_resume import wait_for_rows
-from writers.questdb import claims, schema, views
+from writers.questdb import claims, runs, schema, views
 from writers.questdb.claims import Claim, ClaimLost, Owner, owner_of, this_process
 from writers.questdb.connection import Connection
 from writers.questdb.keeper import Keeper
@@ -267,8 +268,24 @@ def test_a_view_that_cannot_catch_up_is_told_with_the_statement_to_type(
     monkeypatch.setattr(views, "APPEARS_WITHIN_S", 0.1)
     pg.execute(f"ALTER TABLE {never_refreshed.base} RENAME COLUMN price TO paid")
     schema.wait_applied(pg, [never_refreshed.base])
-    with pytest.raises(SinkError, match=f"does not refresh.* DROP MATERIALIZED VIEW {never_refreshed.name};.*--suffix"):
+    with pytest.raises(SinkError, match=f"does not refresh.* DROP MATERIALIZED VIEW {never_refreshed.name};.*--incremental true"):
         views.catch_up(pg, [never_refreshed])
     pg.execute(f"DROP MATERIALIZED VIEW {never_refreshed.name}")
     with pytest.raises(SinkError, match="is not there any more"):
         views.catch_up(pg, [never_refreshed], timeout_s=1.0)
+
+
+def test_an_event_whose_statement_is_sent_again_is_recorded_once(pg: Any, suffix: str) -> None:
+    """The fault: a connection that was lost after the commit, and the time of the event was asked for anew."""
+
+    class SendsTwice:
+        def execute(self, query: str, arguments: Any = None) -> Any:
+            done = pg.execute(query, arguments)
+            return pg.execute(query, arguments) if query.startswith("INSERT") else done
+
+    table = next(each for each in schema.ddl(suffix, views=False) if each.name == f"equities_runs{suffix}")
+    schema.create(pg, [table])
+    for event in (runs.STARTED, runs.ENDED):
+        runs.record(SendsTwice(), suffix, "one", event, SimpleNamespace(to_json=lambda: "{}"))  # type: ignore[arg-type]
+    schema.wait_applied(pg, [table.name])
+    assert pg.execute(f"SELECT event FROM {table.name} ORDER BY ts").fetchall() == [(runs.STARTED,), (runs.ENDED,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 from simulator.records import EXTRA_TABLES, TABLES
 from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, small_server, start
 from writers.questdb import schema
+from writers.questdb.cut_short import drop_cut_short
 from writers.questdb.server import EmbeddedServer
 
 PLAIN = ("--create_views", "false")
@@ -74,6 +76,34 @@ def test_a_server_killed_and_started_again_in_the_middle(tmp_path: Path, plain: 
             assert digest_of(command(*at(server), *PLAIN, "--incremental", "true", "--protocol", protocol)) == digest
         with connect(server) as pg:
             read_back(pg, folder, "")
+
+
+def test_what_a_server_left_half_made_is_made_again(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    """As two of 98 servers left it, killed in CREATE: a name in the list without a whole log of transactions. What has rows is let be."""
+    folder, digest = plain
+    with own_server(tmp_path / "server") as server:
+        with connect(server) as pg:
+            schema.create(pg, schema.ddl())
+            pg.execute("CREATE TABLE others (ts TIMESTAMP, x INT) TIMESTAMP(ts) PARTITION BY DAY WAL")
+            pg.execute("INSERT INTO others VALUES (0, 1)")
+            schema.wait_applied(pg, ["others"])
+        server.kill()
+        half_made = ("equities_trades", "equities_runs", "nbbo_1s")
+        logs = {name: next((tmp_path / "server" / "db").glob(f"{name}~*")) / "txn_seq" for name in (*half_made, "others")}
+        shutil.rmtree(logs["equities_runs"])
+        for name in ("equities_trades", "nbbo_1s", "others"):
+            (logs[name] / "_txnlog").write_bytes(b"")
+        server.start()
+        with connect(server) as pg:
+            others = schema.TableDef(name="others", columns=(("ts", "TIMESTAMP"), ("x", "INT")), partition_by="DAY")
+            assert drop_cut_short(pg, [others]) == []
+        done = command(*SMALL, *at(server))
+        assert digest_of(done) == digest
+        assert [name for name in half_made if f"{name} was being made when its server was killed" in done.stderr] == list(half_made)
+        with connect(server) as pg:
+            read_back(pg, folder, "")
+            assert pg.execute("SELECT count() FROM nbbo_1s").fetchone()[0] > 100
+            assert pg.execute("SELECT x FROM others").fetchall() == [(1,)]
 
 
 class Cutter:

@@ -67,7 +67,8 @@ class Records:
         self._out[0] = self._out[self._last]
         room = RECORDS_A_MESSAGE * messages.shape[1] + 1
         if room > len(self._out):
-            self._out = np.concatenate((self._out[:1], np.zeros((room - 1, self._words), np.int64)))
+            first, self._out = self._out[0], np.empty((room, self._words), np.int64)  # empty: only what is used takes memory
+            self._out[0] = first
         count = write_records(messages, _ACTIONS, levels, _PLACES, self._heads, self._before, self._state, self._out)
         self._state[WAITING] = int(count > 0)
         self._last = max(count - 1, 0)

@@ -72,7 +72,8 @@ def _status(ts_ns: int, instrument: int, publisher: int, phase: int, reason: int
     }  # fmt: skip
     reasons = {
         StatusReason.SESSION: dbn.StatusReason.SCHEDULED, StatusReason.LULD: dbn.StatusReason.LULD_PAUSE,
-        StatusReason.MWCB: dbn.StatusReason.MARKET_WIDE_HALT_LEVEL1, StatusReason.REGULATORY: dbn.StatusReason.REGULATORY,
+        StatusReason.MWCB: dbn.StatusReason.MARKET_WIDE_HALT_LEVEL1, StatusReason.MWCB_2: dbn.StatusReason.MARKET_WIDE_HALT_LEVEL2,
+        StatusReason.MWCB_3: dbn.StatusReason.MARKET_WIDE_HALT_LEVEL3, StatusReason.REGULATORY: dbn.StatusReason.REGULATORY,
     }  # fmt: skip
     trades = {Phase.CONTINUOUS: dbn.TriState.YES, Phase.HALTED: dbn.TriState.NO, Phase.CLOSED: dbn.TriState.NO}
     return bytes(dbn.StatusMsg(

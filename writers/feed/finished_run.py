@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import read_manifest
+from simulator.inputs.manifest import read_manifest
 from simulator.records import BATCH_TYPES, NOT_GIVEN, PRICE_UNITS_PER_USD, Cond, EventKind, OrderBatch, Side, codes
 from simulator.tape.arrow import ENUMS, PRICES_OR_NULL
 from simulator.tape.sink import RunInfo

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from simulator.notices import ImbalanceBatch, StatusBatch
+from simulator.notices import ImbalanceBatch, StatusBatch, StatusReason
 from simulator.records import I64
 
 NOTICE_TABLES = (StatusBatch.table, ImbalanceBatch.table)
@@ -21,6 +21,16 @@ class StatusTold(NamedTuple):
     """As ``Phase``."""
     reason: int
     """As ``StatusReason``."""
+
+
+class CollarTold(NamedTuple):
+    """Between which prices a paused symbol may reopen: told of the whole market, and so of each of its books. In 0.0001 USD."""
+
+    ts_ns: int
+    book: int
+    reference: int
+    lower: int
+    upper: int
 
 
 class ImbalanceTold(NamedTuple):
@@ -39,7 +49,9 @@ class ImbalanceTold(NamedTuple):
     far: int
 
 
-Told = StatusTold | ImbalanceTold
+Told = StatusTold | CollarTold | ImbalanceTold
+RANKS: Mapping[type[Told], int] = {StatusTold: 0, CollarTold: 1, ImbalanceTold: 2}
+"""What is told first of what is told at one time: a pause before where it may end."""
 
 
 class Notices:
@@ -53,21 +65,26 @@ class Notices:
         self._count = 0
 
     def take(self, batch: StatusBatch | ImbalanceBatch) -> None:
-        """Rows; a status of the market as a whole (price bands) is of no book."""
-        rows = list(zip(*(getattr(batch, name).tolist() for name in batch.__dataclass_fields__), strict=True))
-        for ts_ns, symbol, venue, *rest in rows:
-            book = int(self._books[symbol, venue]) if venue >= 0 else -1
-            if book < 0 or (isinstance(batch, StatusBatch) and rest[0] < 0):
-                continue
-            told: Told
-            if isinstance(batch, StatusBatch):
-                told = StatusTold(ts_ns, book, rest[0], rest[1])
-            else:
-                scale = int(self._scales[symbol])
-                told = ImbalanceTold(ts_ns, book, *rest[:4], *(price * scale for price in rest[4:]))
+        """Rows; of those of the market as a whole, where a symbol may reopen: its price bands are of no book."""
+        names = list(batch.__dataclass_fields__)[3:]
+        for n, (ts_ns, symbol, venue) in enumerate(zip(batch.ts_ns.tolist(), batch.symbol.tolist(), batch.venue.tolist(), strict=True)):
+            row = [int(getattr(batch, name)[n]) for name in names]
+            scale = int(self._scales[symbol])
+            if isinstance(batch, ImbalanceBatch):
+                self._wait(symbol, venue, ImbalanceTold(ts_ns, 0, *row[:4], *(price * scale for price in row[4:])))
+            elif venue >= 0 and row[0] >= 0:
+                self._wait(symbol, venue, StatusTold(ts_ns, 0, *row[:2]))
+            elif row[1] == StatusReason.COLLAR:
+                for v in range(self._books.shape[1]):
+                    self._wait(symbol, v, CollarTold(ts_ns, 0, *(price * scale for price in row[2:])))
+
+    def _wait(self, symbol: int, venue: int, told: Told) -> None:
+        """If its book is wanted."""
+        book = int(self._books[symbol, venue])
+        if book >= 0:
             self._count += 1
-            key = (ts_ns, NOTICE_TABLES.index(batch.table), symbol, venue, self._count)
-            heapq.heappush(self._waiting, (*key, told))
+            key = (told.ts_ns, RANKS[type(told)], symbol, venue, self._count)
+            heapq.heappush(self._waiting, (*key, told._replace(book=book)))
 
     @property
     def next_ns(self) -> int | None:

@@ -1,7 +1,7 @@
 """Every message of TotalView-ITCH 5.0, byte by byte, as numpy dtypes: big-endian, each with the two bytes of its length in front.
 
-Nasdaq's specification has the names; prices are USD x 10,000, times ns since midnight in six bytes. The market has no collars, breakers'
-levels, operational halts or attributed orders: their layouts stand here for readers, and the writer sends none of them.
+Nasdaq's specification has the names; prices are USD x 10,000, times ns since midnight in six bytes. No venue of the
+market fails alone, and there are no offerings and no attributed orders: the layouts of these (h, K, L, F, N, B, O) are for readers alone.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ import numpy as np
 
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.sessions import TradingDay
-from simulator.notices import StatusReason
+from simulator.notices import BREAKER_DECLINES, BREAKERS, StatusReason
 from simulator.records import I64, PRICE_UNITS_PER_USD, Cond, CrossKind
 from simulator.tape.sink import RunInfo
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
-from writers.feed.notices import ImbalanceTold, StatusTold, Told
+from writers.feed.notices import CollarTold, ImbalanceTold, StatusTold, Told
 from writers.feed.sink import FeedSink, midnight_ns
 from writers.itch.layout import DTYPES, LENGTH_BYTES, PRICE_MAX, STOCK_LENGTH
 
@@ -37,9 +37,13 @@ SIDES = np.array([b"B", b"S"])
 CONDS = {Cond.OPEN: b"O", Cond.CLOSE: b"C", Cond.HALT_RESUME: b"H"}
 HALTS = {
     StatusReason.SESSION: (b"H", b"    "), StatusReason.LULD: (b"P", b"LUDP"), StatusReason.MWCB: (b"H", b"MWC1"),
-    StatusReason.REGULATORY: (b"H", b"T1  "),
+    StatusReason.MWCB_2: (b"H", b"MWC2"), StatusReason.MWCB_3: (b"H", b"MWC3"), StatusReason.REGULATORY: (b"H", b"T1  "),
 }  # fmt: skip
 """State and reason, by why."""
+INDEX_CLOSE = 1_000
+"""What the index that the breakers watch is said to have closed at the day before; the market knows its moves from there alone."""
+INDEX_UNITS = 10**8
+"""Of a message's level."""
 
 
 class ItchSink(FeedSink):
@@ -58,6 +62,10 @@ class ItchSink(FeedSink):
         self._files: dict[int, WholeFile] = {}
         self._events: list[tuple[int, bytes]] = []
         self._last_ns: dict[int, int] = {}
+        self._collars: dict[int, int] = {}
+        """Of each book that is paused, how often a collar has been told."""
+        self._breached: set[tuple[int, int]] = set()
+        """Venues, and levels of the market-wide breakers that they have told of today."""
 
     def check(self, run: RunInfo) -> None:
         """Refuse names and prices that do not fit. A price that grows too large is told when it comes."""
@@ -76,6 +84,7 @@ class ItchSink(FeedSink):
         self._day_start_ns = max(day.start_ns, self.run.start_ns)
         self._events = []
         self._end_ns = 0
+        self._collars, self._breached = {}, set()
         if day.is_session and self.run.session_pacing:
             self._events = [(day.open_ns, b"Q"), (day.close_ns, b"M")]
             self._end_ns = day.segments[-1].start_ns
@@ -89,6 +98,8 @@ class ItchSink(FeedSink):
         self._say(b"O", self._day_start_ns)
         for file in self._files.values():
             file.write(self._directory())
+            if self._end_ns:
+                file.write(self._breaker_levels())
         self._say(b"S", self._day_start_ns)
         if not self.run.session_pacing:
             self._say(b"Q", self._day_start_ns)
@@ -112,16 +123,37 @@ class ItchSink(FeedSink):
             first = last
 
     def write_halt(self, told: StatusTold, halts: bool) -> None:
-        """H: paused by price bands (P) or halted (H), or trading (T)."""
+        """H: paused by price bands (P) or halted (H), or trading (T). W before the first of a market-wide breaker's."""
+        if halts and told.reason in BREAKERS:
+            self._tell_breach(told, 1 + BREAKERS.index(StatusReason(told.reason)))
         message = self._of_book("H", told)
         reason = HALTS[StatusReason(told.reason)] if halts else (b"T", b"    ")
         message["state"], message["reserved"], message["reason"] = reason[0], b" ", reason[1]
+        self._collars.pop(told.book, None)
         self._put(told, message)
 
+    def _tell_breach(self, told: StatusTold, level: int) -> None:
+        """W, once a venue."""
+        key = (int(self._venue[told.book]), level)
+        if key not in self._breached:
+            self._breached.add(key)
+            message = self._new("W", np.array([told.ts_ns]))
+            message["level"] = str(level).encode()
+            self._put(told, message)
+
     def write_notice(self, told: Told) -> None:
-        """I: the imbalance of a coming cross."""
-        if not isinstance(told, ImbalanceTold):
-            return
+        """I: the imbalance of a coming cross. J: between which prices a paused symbol may reopen."""
+        if isinstance(told, ImbalanceTold):
+            self._write_imbalance(told)
+        elif isinstance(told, CollarTold):
+            _check_prices(told.upper)
+            message = self._of_book("J", told)
+            message["reference"], message["lower"], message["upper"] = told.reference, told.lower, told.upper
+            message["extension"] = self._collars[told.book] = self._collars.get(told.book, -1) + 1
+            self._put(told, message)
+
+    def _write_imbalance(self, told: ImbalanceTold) -> None:
+        _check_prices(max(told.reference, told.near, told.far))
         message = self._of_book("I", told)
         has_prices = told.reference or told.near or told.far
         for name, value in (
@@ -181,6 +213,13 @@ class ItchSink(FeedSink):
         made["time_low"] = since & 0xFFFFFFFF
         return made
 
+    def _breaker_levels(self) -> bytes:
+        """V: at which the market-wide breakers halt everything."""
+        message = self._new("V", np.array([self._day_start_ns]))
+        for n, decline in enumerate(BREAKER_DECLINES, 1):
+            message[f"level_{n}"] = round((1 - decline) * INDEX_CLOSE * INDEX_UNITS)
+        return bytes(message.tobytes())
+
     def _directory(self) -> bytes:
         """R, H and Y of each share."""
         symbols = sorted({symbol for symbol, _ in self.books})
@@ -206,11 +245,7 @@ class ItchSink(FeedSink):
 
     def _encode(self, columns: I64) -> Any:
         """The bytes of some messages of one venue: each type at once, then put in order by cutting rows of one width to their lengths."""
-        if int(columns[k.PRICE].max()) > PRICE_MAX or int(columns[k.PRINT].max()) > PRICE_MAX:
-            raise SinkError(
-                f"A price does not fit ITCH's four bytes: got {int(columns[k.PRINT].max()) / 10_000:,.4f} USD, at most "
-                f"{PRICE_MAX / 10_000:,.4f} can be written. Leave that symbol out with --symbols, or choose another format."
-            )
+        _check_prices(int(columns[[k.PRICE, k.PRINT]].max()))
         kinds = columns[k.KIND]
         sizes = np.array([DTYPES[type].itemsize for type in TYPES])
         lengths = sizes[kinds]
@@ -247,6 +282,14 @@ class ItchSink(FeedSink):
         elif kind == k.CROSSED:
             made["cross"] = CROSSES[columns[k.LEFT]]
         return made
+
+
+def _check_prices(largest: int) -> None:
+    if largest > PRICE_MAX:
+        raise SinkError(
+            f"A price does not fit ITCH's four bytes: got {largest / PRICE_UNITS_PER_USD:,.4f} USD, at most "
+            f"{PRICE_MAX / PRICE_UNITS_PER_USD:,.4f} can be written. Leave that symbol out with --symbols, or choose another format."
+        )
 
 
 def _variation(told: ImbalanceTold) -> bytes:

@@ -6,14 +6,16 @@ Prices and sizes are whole numbers of 1e-16 in 16 bytes (high precision, its whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simulator.records import I64, PRICE_UNITS_PER_USD
+from simulator.notices import StatusReason
+from simulator.records import I64, PRICE_UNITS_PER_USD, Phase
+from writers.feed.notices import StatusTold
 
 DEPTH = 10
 PRECISIONS = {"high": (16, 10**16), "standard": (8, 10**9)}
@@ -24,7 +26,11 @@ FOLDERS_BEFORE_1_222 = {"order_book_deltas": "order_book_delta", "order_book_dep
 """Folders that had other names; a catalog with the wrong ones reads as empty, without an error."""
 RENAMED_IN = (1, 222)
 
-# Rows of numbers as they wait for a row group: int64[columns, n], of a depth int64[n, 10, 6] besides.
+ACTIONS = {Phase.PRE_OPEN: "PRE_OPEN", Phase.CONTINUOUS: "TRADING", Phase.POST_CLOSE: "POST_CLOSE"}
+TRADES = {Phase.CONTINUOUS: True, Phase.HALTED: False, Phase.CLOSED: False}
+"""Of the other phases it is a run's choice."""
+
+# Rows of numbers as they wait for a row group: int64[columns, n], of a depth [n, 60] besides.
 DELTA = ("action", "side", "price", "size", "order_id", "flags", "sequence", "ts")
 TRADE = ("price", "size", "aggressor_side", "match", "ts")
 QUOTE = ("bid_price", "ask_price", "bid_size", "ask_size", "ts")
@@ -67,14 +73,16 @@ class Encoder:
         })  # fmt: skip
 
     def depths(self, rows: I64, levels: I64) -> Any:
-        """``levels`` [n, 10, 6]: ask price, shares and orders, then the bid's; 0 where there is none."""
+        """``levels`` [n, 60]: of each of ten levels ask price, shares and orders, then the bid's; 0 where there is none."""
         columns: dict[str, Any] = {}
-        for name, place, make in (
-            ("bid_price", 3, self.price), ("ask_price", 0, self.price), ("bid_size", 4, self.size), ("ask_size", 1, self.size),
-            ("bid_count", 5, _counts), ("ask_count", 2, _counts),
+        numbers = levels.reshape(-1, DEPTH, 6).transpose(2, 1, 0)
+        for name, place, factor in (
+            ("bid_price", 3, self._scale // PRICE_UNITS_PER_USD), ("ask_price", 0, self._scale // PRICE_UNITS_PER_USD),
+            ("bid_size", 4, self._scale), ("ask_size", 1, self._scale), ("bid_count", 5, 0), ("ask_count", 2, 0),
         ):  # fmt: skip
+            made = self._fixed(numbers[place].reshape(-1), factor) if factor else numbers[place].reshape(-1).astype(np.uint32)
             for level in range(DEPTH):
-                columns[f"{name}_{level}"] = make(levels[:, level, place])
+                columns[f"{name}_{level}"] = made[level * len(levels) : (level + 1) * len(levels)]
         sequence, ts = rows
         return self._table(
             {**columns, "flags": np.zeros(len(ts), np.uint8), "sequence": sequence.astype(np.uint64), **_times(ts)}
@@ -103,8 +111,13 @@ def product(values: I64, factor: int) -> Any:
     """uint64[n, 2]: the low and the high word of each value times ``factor``, below 2^64 both."""
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     a = values.astype(np.uint64)
-    low, high = a & mask, a >> half
     f_low, f_high = np.uint64(factor & 0xFFFFFFFF), np.uint64(factor >> 32)
+    if not (a >> half).any():  # what prices and shares are but for the dearest ones
+        words = np.empty((len(a), 2), "<u8")
+        words[:, 0] = a * np.uint64(factor)
+        words[:, 1] = (a * f_high + (a * f_low >> half)) >> half
+        return words
+    low, high = a & mask, a >> half
     first, second, third = low * f_low, low * f_high, high * f_low
     carry = (first >> half) + (second & mask) + (third & mask)
     words = np.empty((len(a), 2), "<u8")
@@ -129,10 +142,30 @@ def equity(symbol: str, instrument: str, tick_units: int, price_precision: int, 
     return pa.Table.from_arrays(arrays, schema=pa.schema([(name, kind) for name, kind, _ in columns], {"class": "Equity"}))
 
 
+def statuses(instrument: str, told: Sequence[StatusTold]) -> Any:
+    """What may trade, as its own serializer has it; the words are its ``MarketStatusAction``."""
+    actions = [_action(each) for each in told]
+    times = pa.array([each.ts_ns for each in told], pa.uint64())
+    trades = [TRADES.get(Phase(each.phase)) for each in told]
+    nothing = [None] * len(told)
+    columns: list[tuple[str, Any]] = [
+        ("instrument_id", pa.array([instrument] * len(told), pa.dictionary(pa.int64(), pa.string()))),
+        ("action", pa.array(actions, pa.dictionary(pa.int8(), pa.string()))),
+        ("reason", pa.array([StatusReason(each.reason).name for each in told], pa.string())),
+        ("trading_event", pa.array(nothing, pa.string())), ("is_trading", pa.array(trades, pa.bool_())),
+        ("is_quoting", pa.array(nothing, pa.bool_())), ("is_short_sell_restricted", pa.array([False] * len(told), pa.bool_())),
+        ("ts_event", times), ("ts_init", times),
+    ]  # fmt: skip
+    schema = pa.schema([(name, array.type) for name, array in columns], {"type": "InstrumentStatus"})
+    return pa.Table.from_arrays([array for _, array in columns], schema=schema)
+
+
+def _action(told: StatusTold) -> str:
+    if told.phase == Phase.HALTED:
+        return "PAUSE" if told.reason == StatusReason.LULD else "HALT"
+    return ACTIONS.get(Phase(told.phase), "NOT_AVAILABLE_FOR_TRADING")
+
+
 def _times(ts: I64) -> dict[str, Any]:
     stamps = ts.astype(np.uint64)
     return {"ts_event": stamps, "ts_init": stamps}
-
-
-def _counts(values: I64) -> Any:
-    return values.astype(np.uint32)

@@ -7,92 +7,45 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from simulator.errors import InputError, explain
-from simulator.inputs.sessions import TradingDay, format_ts
+from simulator.inputs.sessions import TradingDay
 from simulator.records import I64
 from simulator.tape.sink import RunInfo
 from writers.feed import kernel as k
 from writers.feed.displayed import Messages
+from writers.feed.notices import StatusTold, Told
 from writers.feed.sink import FeedSink
+from writers.nautilus.files import ClassFile, Waiting, write_small
 from writers.nautilus.schema import (
     ADD,
     CLEAR,
     DELETE,
     DELTA,
     DEPTH,
+    DEPTHS,
     FOLDERS_BEFORE_1_222,
     LAST,
     PRECISIONS,
+    QUOTE,
     RENAMED_IN,
     SNAPSHOT,
+    TRADE,
     UPDATE,
     Encoder,
     equity,
+    statuses,
 )
 
-CLASSES = ("order_book_deltas", "trade_tick", "quote_tick", "order_book_depths")
-ROWS = 5_000
-"""In a row group, as its own writer has; fewer would cost time, more memory."""
+CLASSES = {"order_book_deltas": DELTA, "trade_tick": TRADE, "quote_tick": QUOTE, "order_book_depths": DEPTHS}
+"""And the columns of their rows."""
 LAYOUT_DEFAULT = "1.222"
-INT32_MAX = 2**31 - 1
-
-
-class _File:
-    """The rows of one class and instrument: they wait until there are enough for a row group."""
-
-    def __init__(self, folder: Path, encode: Any) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._encode = encode
-        self._path = folder / ".rows.parquet.partial"
-        self._writer: Any = None
-        self._parts: list[tuple[Any, ...]] = []
-        self._waiting = 0
-        self._first_ns = self._last_ns = 0
-
-    def write(self, rows: I64, *levels: Any) -> None:
-        """``rows`` [columns, n], the time last; ``levels`` [n, 10, 6] of a depth."""
-        if not self._last_ns:
-            self._first_ns = int(rows[-1, 0])
-        self._last_ns = int(rows[-1, -1])
-        self._parts.append((rows, *levels))
-        self._waiting += rows.shape[1]
-        while self._waiting >= ROWS:
-            self._flush(ROWS)
-
-    def finish(self) -> None:
-        if self._waiting:
-            self._flush(self._waiting)
-        self._writer.close()
-        first, last = (format_ts(ts_ns).translate(str.maketrans(":.", "--")) for ts_ns in (self._first_ns, self._last_ns))
-        os.replace(self._path, self._folder / f"{first}_{last}.parquet")
-
-    def abandon(self) -> None:
-        if self._writer is not None:
-            with contextlib.suppress(Exception):
-                self._writer.close()
-        self._path.unlink(missing_ok=True)
-
-    def _flush(self, count: int) -> None:
-        rows = np.concatenate([part[0] for part in self._parts], axis=1)
-        others = [np.concatenate(parts) for parts in zip(*(part[1:] for part in self._parts), strict=True)]
-        table = self._encode(rows[:, :count], *(part[:count] for part in others))
-        if self._writer is None:
-            # Its reader looks at the times only; statistics of the others cost a fifth of the time.
-            self._writer = pq.ParquetWriter(self._path, table.schema, write_statistics=["ts_event", "ts_init"])
-        self._writer.write_table(table, row_group_size=count)
-        self._waiting -= count
-        self._parts = [(rows[:, count:].copy(), *(part[count:].copy() for part in others))] if self._waiting else []
 
 
 class NautilusSink(FeedSink):
@@ -115,7 +68,10 @@ class NautilusSink(FeedSink):
         if precision not in PRECISIONS:
             raise InputError(explain("--precision", precision, f"must be {' or '.join(PRECISIONS)}", "high is the default."))
         self._precision = precision
-        self._files: dict[tuple[str, int], _File] = {}
+        self._files: dict[tuple[str, int], ClassFile] = {}
+        self._waiting: Waiting | None = None
+        self._statuses: dict[int, list[StatusTold]] = {}
+        """Of each book and the day: a few."""
         self._carried: Messages | None = None
 
     def check(self, run: RunInfo) -> None:
@@ -126,11 +82,19 @@ class NautilusSink(FeedSink):
 
     def start_day(self, day: TradingDay) -> None:
         self._start_ns = max(day.start_ns, self.run.start_ns)
+        self._span_ns = (day.start_ns, day.end_ns)
         self._date = f"{day.date:%Y%m%d}"
         self._levels = np.zeros((len(self.books), DEPTH, 6), np.int64)
         self._counts = np.zeros(len(self.books), np.int64)
         self._begun: dict[int, None] = {}
         self._carried = None
+        self._statuses = {}
+        self._waiting = Waiting(self.folder)
+
+    def write_notice(self, told: Told) -> None:
+        """What may trade."""
+        if isinstance(told, StatusTold):
+            self._statuses.setdefault(told.book, []).append(told)
 
     def write_messages(self, messages: Messages) -> None:
         """All but the last instant of each book, which may go on: what is the last of an instant carries a flag."""
@@ -162,17 +126,29 @@ class NautilusSink(FeedSink):
             carried = self._carried
             self._write(carried.columns, lambda rows: carried.levels[rows])
             self._carried = None
-        for book in self._begun:
+        for book in sorted({*self._begun, *self._statuses}):
             self._write_instrument(book)
+        for book, told in self._statuses.items():
+            rows = statuses(self._instrument(book), told)
+            write_small(self.folder / "data" / "instrument_status" / self._instrument(book), rows, told[0].ts_ns, told[-1].ts_ns)
+        self._statuses = {}
         while self._files:
             key = next(iter(self._files))
             self._files[key].finish()
             del self._files[key]
+        self._end_waiting()
 
     def abandon_day(self) -> None:
         for file in self._files.values():
             file.abandon()
         self._files = {}
+        self._statuses = {}
+        self._end_waiting()
+
+    def _end_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.close()
+            self._waiting = None
 
     def _write(self, columns: I64, levels: Callable[[I64], I64]) -> None:
         """Whole instants, by book and in time order within each; ``levels`` gives those after some of these messages."""
@@ -214,10 +190,7 @@ class NautilusSink(FeedSink):
         self._levels[of[final]] = after[final]
         changed = (after != before).any(axis=(1, 2))
         rows = np.stack((sequence[shown], ts[shown]))[:, changed]
-        waiting = after[changed]
-        if int(waiting.max(initial=0)) <= INT32_MAX:  # thousands of them wait in each book: half the memory
-            waiting = waiting.astype(np.int32)
-        self._give("order_book_depths", of[changed], rows, waiting)
+        self._give("order_book_depths", of[changed], rows, after[changed].reshape(-1, DEPTH * 6))
         best = [after[:, 0, place] for place in (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)]
         places = (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)
         quoted = (after[:, 0, places] != before[:, 0, places]).any(axis=1) & (best[2] > 0) & (best[3] > 0)
@@ -232,11 +205,16 @@ class NautilusSink(FeedSink):
             book = int(books[first])
             file = self._files.get((kind, book))
             if file is None:
-                folder = FOLDERS_BEFORE_1_222.get(kind, kind) if self._is_old else kind
+                name = FOLDERS_BEFORE_1_222.get(kind, kind) if self._is_old else kind
+                folder = self.folder / "data" / name / self._instrument(book)
                 encoder = Encoder(self._instrument(book), self._price_precision(book), self._precision, self._date)
-                file = _File(self.folder / "data" / folder / self._instrument(book), encoder.of[kind])
+                assert self._waiting is not None
+                parts: list[tuple[int, Any]] = [(len(CLASSES[kind]), np.int64)]
+                if levels:  # of a dear symbol prices may need more than four bytes
+                    parts.append((DEPTH * 6, np.int64 if self._scales[self.books[book][0]] > 1 else np.int32))
+                file = ClassFile(folder, encoder.of[kind], self._waiting, parts, self._span_ns)
                 self._files[kind, book] = file
-            file.write(rows[:, first:last].copy(), *(part[first:last].copy() for part in levels))
+            file.write(rows[:, first:last], *(part[first:last] for part in levels))
 
     def _begin(self, book: int) -> None:
         """Before a book's first message of the day: an empty snapshot."""
@@ -251,16 +229,12 @@ class NautilusSink(FeedSink):
         folder = self.folder / "data" / "equity" / self._instrument(book)
         if any(folder.glob("*.parquet")):  # of a day before
             return
-        folder.mkdir(parents=True, exist_ok=True)
         symbol = self.books[book][0]
         table = equity(
             self.run.symbols[symbol], self._instrument(book), self._tick_units(symbol), self._price_precision(book), self._start_ns,
             is_old=self._is_old,
         )  # fmt: skip
-        stamp = format_ts(self._start_ns).translate(str.maketrans(":.", "--"))
-        partial = folder / ".equity.parquet.partial"
-        pq.write_table(table, partial)
-        os.replace(partial, folder / f"{stamp}_{stamp}.parquet")
+        write_small(folder, table, self._start_ns, self._start_ns)
 
     def _instrument(self, book: int) -> str:
         symbol, venue = self.books[book]

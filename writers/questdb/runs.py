@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import Manifest, parse_manifest
+from simulator.inputs.manifest import Manifest, parse_manifest
 from writers.questdb.schema import exists, table_name
 
 STARTED, REFRESHED, ENDED = "started", "refreshed", "ended"

@@ -1,6 +1,6 @@
 """Tables and views in QuestDB: their SQL, their creation, and how what is there already compares with it.
 
-Nothing is ever dropped or altered.
+Nothing is ever dropped or altered; but see ``cut_short``.
 """
 
 from __future__ import annotations
@@ -411,11 +411,14 @@ def table_facts(pg: Any, name: str) -> list[dict[str, Any]]:
 
 
 def view_facts(pg: Any, name: str) -> list[dict[str, Any]]:
+    """One row, or none: a view that was dropped with an error (``cut_short``) may still have one, of another folder."""
     columns = (
         "view_sql, refresh_type, timer_interval, timer_interval_unit, view_status, invalidation_reason, refresh_base_table_txn, "
-        "base_table_txn"
+        "base_table_txn, view_table_dir_name"
     )
-    return named(pg, f"SELECT {columns} FROM materialized_views() WHERE view_name = %s", name)
+    folders = [row["directoryName"] for row in named(pg, "SELECT directoryName FROM tables() WHERE table_name = %s", name)]
+    rows = named(pg, f"SELECT {columns} FROM materialized_views() WHERE view_name = %s", name)
+    return [row for row in rows if row["view_table_dir_name"] in folders]
 
 
 def named(pg: Any, query: str, *arguments: str) -> list[dict[str, Any]]:

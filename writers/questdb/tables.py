@@ -12,7 +12,7 @@ from psycopg.adapt import Loader
 
 from simulator.analysis.scorecard.sources import BATCH_ROWS, BOOK_COLUMNS, BOOK_TABLE, EMPTY_TRADES, TRADE_COLUMNS, TRADE_TABLE
 from simulator.errors import InputError, SinkError, explain
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.records import NS_PER_S
 from simulator.tape.sink import RunInfo
 from writers.questdb.connection import Connection
@@ -109,12 +109,12 @@ class QuestDBTables:
                     ends.append((int(first), int(last)))
         return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
 
-    def books(self, start_ns: int, end_ns: int) -> Iterator[pa.RecordBatch]:
-        """A minute at a time; minutes without rows are found by a question for the next row."""
+    def books(self, start_ns: int, end_ns: int, symbol: str | None = None) -> Iterator[pa.RecordBatch]:
+        """A minute at a time, of all symbols or one; minutes without rows are found by a question for the next row."""
         at = start_ns
         while (next_ns := self._next(at, end_ns)) is not None:
             at = next_ns
-            rows = self._ask(self._select(BOOK_TABLE, BOOK_COLUMNS, at, min(at + SLICE_NS, end_ns)), binary=True)
+            rows = self._ask(self._select(BOOK_TABLE, BOOK_COLUMNS, at, min(at + SLICE_NS, end_ns), symbol), binary=True)
             for first in range(0, len(rows), BATCH_ROWS):
                 yield _book_batch(rows[first : first + BATCH_ROWS])
             at += SLICE_NS
@@ -131,9 +131,10 @@ class QuestDBTables:
         columns = dict(zip(TRADE_COLUMNS, zip(*rows, strict=True), strict=True))
         return pa.table({name: pa.array(values) for name, values in columns.items()})
 
-    def _select(self, table: str, columns: tuple[str, ...], start_ns: int, end_ns: int) -> str:
+    def _select(self, table: str, columns: tuple[str, ...], start_ns: int, end_ns: int, symbol: str | None = None) -> str:
+        one = "" if symbol is None else f" AND symbol = '{symbol.replace(chr(39), 2 * chr(39))}'"
         chosen = ", ".join(f"{name}::long AS {name}" if name == "timestamp_ns" else name for name in columns)
-        return f"SELECT {chosen} FROM {self._tables[table]} WHERE {_between(start_ns, end_ns)}"
+        return f"SELECT {chosen} FROM {self._tables[table]} WHERE {_between(start_ns, end_ns)}{one}"
 
 
 class QuestDBRun(QuestDBTables):

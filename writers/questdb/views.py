@@ -61,8 +61,7 @@ def _catch_up(pg: Any, view: ViewDef, timeout_s: float, is_stopped: Callable[[],
             raise SinkError(
                 f"The view {view.name} is {status} and does not refresh, at transaction {has} of {wants}; the server's log says why. "
                 f"The rows are complete. Run DROP MATERIALIZED VIEW {view.name}; and repeat the command with --incremental true, "
-                "which makes it again. A server that was killed while it made a view may be unable to drop it: then write to other names "
-                "with --suffix."
+                "which makes it again. A server that was killed while it made a view may answer with an error, and drops it all the same."
             )
         if now_s - moved_s > timeout_s:
             why = f" ({row['invalidation_reason']})" if row["invalidation_reason"] else ""

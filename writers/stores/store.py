@@ -64,6 +64,11 @@ class Store(Protocol):
     """Where files wait on the local disk until they are put here."""
 
 
+def pause_s(n: int, first_s: float, most_s: float = 60.0) -> float:
+    """How long to wait before a try after the n-th, from 0 on, that failed."""
+    return min(first_s * 2.0**n, most_s) * (0.5 + random.SystemRandom().random())
+
+
 def is_address(out: str) -> bool:
     """Whether ``--out`` names a store rather than a folder."""
     return ADDRESS.match(out) is not None
@@ -260,7 +265,7 @@ class ObjectStore:
                 if n + 1 == self.tries:
                     remedy = "Start the command again: what is there stays."
                     raise SinkError(f"{self.where}/{key}: failed {self.tries} times: {said}. {remedy}") from error
-                time.sleep(self.wait_s * 2**n * (0.5 + random.SystemRandom().random()))
+                time.sleep(pause_s(n, self.wait_s))
         raise AssertionError
 
 

@@ -2,7 +2,7 @@
 -- Gives a row per symbol: symbol, trades, nearest_to_lower, nearest_to_upper
 -- Needs --extra_tables status
 DECLARE @from := '2025-07-01T13:30:00Z', @to := '2025-07-01T20:00:00Z'
-WITH bands AS (SELECT timestamp_ns, symbol, lower_band, upper_band FROM equities_status WHERE lower_band IS NOT NULL),
+WITH bands AS (SELECT timestamp_ns, symbol, lower_band, upper_band FROM equities_status WHERE lower_band IS NOT NULL AND reason <> 'COLLAR'),
 seen AS (
   SELECT t.symbol AS symbol, t.price AS price, b.lower_band AS lower_band, b.upper_band AS upper_band
   FROM equities_trades t ASOF JOIN bands b ON (symbol)

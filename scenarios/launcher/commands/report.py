@@ -13,7 +13,7 @@ from rich.console import Console
 from scenarios.launcher.lasting_streams import check_printed
 from scenarios.launcher.reporting import write_page
 from scenarios.launcher.stop_signals import StopSignals
-from simulator.errors import InputError
+from simulator.errors import InputError, explain
 from simulator.inputs.sessions import parse_ts
 
 if TYPE_CHECKING:
@@ -34,19 +34,37 @@ def start(words: Sequence[str], console: Console, _signals: StopSignals) -> int:
     from simulator.analysis.report.agents import read_tables
     from simulator.analysis.report.build import Wanted, gathered, report_of
 
+    run = _named(given)
     wanted = Wanted(
         symbol=given.symbol, start_ns=None if given.start is None else parse_ts(given.start),
         end_ns=None if given.end is None else parse_ts(given.end), scorecard=given.scorecard == "true",
     )  # fmt: skip
-    is_database = given.run.startswith(DATABASE)
-    agents = Path(given.agents) if given.agents else None if is_database else Path(given.run)
-    with _rows(given.run, given.suffix) as rows:
+    is_database = run.startswith(DATABASE)
+    agents = Path(given.agents) if given.agents else None if is_database else Path(run)
+    with _rows(run, given.suffix) as rows:
         page = report_of(gathered(rows, read_tables(agents) if agents is not None else {}, rows.span()), wanted)
-    path = Path(given.html) if given.html else Path("report.html" if is_database else given.run + "/report.html")
+    path = Path(given.html) if given.html else Path("report.html" if is_database else run + "/report.html")
     size = write_page(path, page)
     print(f"{path.resolve().as_uri()}\n{size:,} bytes, to open in a browser; no network is needed")
     check_printed()
     return 0
+
+
+def _named(given: argparse.Namespace) -> str:
+    """A folder, or the address of a database. Raises ``InputError``."""
+    if given.host is None and given.run is None:
+        remedy = "Name its folder; or its database, with --host and --pg_port."
+        raise InputError(explain("report", "nothing", "a run must be named", remedy))
+    if given.host is None:
+        return str(given.run)
+    if given.run is not None:
+        raise InputError(explain("--host", given.host, f"the run is {given.run} already", "Leave out one of the two."))
+    if given.host == "embedded":
+        remedy = "Run with --keep_server true, and name the address that it prints: --host 127.0.0.1 --pg_port N."
+        raise InputError(explain("--host", given.host, "that server ends with its run", remedy))
+    if not given.pg_port.isdecimal() or not 1 <= int(given.pg_port) <= 65_535:
+        raise InputError(explain("--pg_port", given.pg_port, "must be a whole number from 1 to 65,535", "8812 is QuestDB's own."))
+    return f"{DATABASE}{given.user + '@' if given.user else ''}{given.host}:{given.pg_port}"
 
 
 @contextlib.contextmanager
@@ -66,9 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description=str(__doc__).partition(":")[2].strip() + " docs/looking.md shows it.", allow_abbrev=False)
     parser.add_argument(
         "run",
+        nargs="?",
         help="Folder of a run with --writer parquet; or questdb://host[:port] (SQL port, 8812; questdb://user@host with the password in "
         "QUESTDB_PASSWORD), whose newest run it is about.",
     )
+    parser.add_argument("--host", help="In place of a folder: the host of a QuestDB, as a run has it; with --pg_port, --user and --suffix.")
+    parser.add_argument("--pg_port", default="8812", help="Its port for SQL (default 8812).")
+    parser.add_argument("--user", default="", help="Its user (default: admin; the password in QUESTDB_PASSWORD).")
     parser.add_argument("--html", help="Where the page goes (default: report.html in the run's folder; of a database here).")
     parser.add_argument("--symbol", help="With --from and --to: minutes of this symbol by the second, beside those that every report has.")
     parser.add_argument("--from", dest="start", help="Their start, ISO-8601 with a zone: 2025-07-01T14:00:00Z.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from scenarios.launcher.backpressure import Backpressure
-from scenarios.launcher.ending import Run, finish
+from scenarios.launcher.ending import Run, finish, reports
 from scenarios.launcher.flags import Flags, parse_flags, scenario_first
 from scenarios.launcher.kernels import load_kernels
 from scenarios.launcher.manifest import build_manifest
@@ -122,7 +122,7 @@ def run(
         jobs = [
             Job(
                 scenario=scenario, make_market=make_market, make_sink=maker, symbols=symbols, worker=worker, workers=len(dealt),
-                suffix=flags.suffix, gated=total is not None, pace=pace, sketches=reports(plan), viewed=flags.view != "false",
+                suffix=flags.suffix, gated=total is not None, pace=pace, sketches=gathers(plan), viewed=flags.view != "false",
             )
             for worker, symbols in enumerate(dealt)
         ]  # fmt: skip
@@ -164,13 +164,10 @@ def view_of(flags: Flags, scenario: Scenario, console: Console) -> PageView | Te
     return PageView(flags, names, console) if flags.view == "true" else None
 
 
-def reports(plan: Plan) -> bool:
-    """Whether the run leaves a report: not where nobody knows when it ends, nor where only a part of it is simulated again."""
-    from simulator.analysis.report.sketch import SYMBOLS_MAX  # with numpy and more: not for --help
-
-    flags = plan.flags
-    few = len(plan.scenario.universe.symbols) <= SYMBOLS_MAX  # of more it would take too much memory beside the market
-    return flags.report and few and flags.writer == "parquet" and flags.mode != "real-time" and not plan.replays
+def gathers(plan: Plan) -> bool:
+    """Whether a report's numbers are gathered while rows are written: not where nobody knows when the run ends, nor where only a part of
+    it is simulated again. There the page is made of the rows that are there in the end."""
+    return reports(plan) and plan.flags.writer == "parquet" and plan.flags.mode != "real-time" and not plan.replays
 
 
 def keep_refreshes(plan: Plan, database: Database | None, refreshes: Sequence[Refresh]) -> None:

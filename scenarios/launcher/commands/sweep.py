@@ -14,6 +14,7 @@ from scenarios.launcher.lasting_streams import check_printed
 from scenarios.launcher.main import exit_code_of
 from scenarios.launcher.stop_signals import StopSignals
 from scenarios.launcher.tables import print_table, say, summary_console
+from simulator.analysis.processes import Elsewhere
 from simulator.analysis.sweep import Measure, Sweep, sweep
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.import_path import find
@@ -38,8 +39,14 @@ def start(words: Sequence[str], console: Console, signals: StopSignals) -> int:
     scenario = load_scenario(path, **times)
     vary = dict(_varied(text) for text in given.vary)
     try:
+        processes: int | Elsewhere = given.processes
+        if given.cluster is not None:
+            from scenarios.launcher.cluster import Swept, sweep_on_cluster
+
+            swept = Swept(str(path.resolve()), tuple(times.items()), given.measure)
+            processes = sweep_on_cluster(given.cluster, given.processes, swept, lambda text: say(console, text))
         found = sweep(
-            scenario, seeds=given.seeds, vary=vary, measure=measure, processes=given.processes, folder=given.out,
+            scenario, seeds=given.seeds, vary=vary, measure=measure, processes=processes, folder=given.out,
             progress=console.is_terminal,
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -99,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vary", action="append", default=[], metavar="NAME=VALUES", help=help_vary)
     parser.add_argument("--measure", metavar="MODULE:FUNCTION", help="It gets the finished Market; default: what agents came to.")
     parser.add_argument("--processes", type=int, default=1, help="Runs at once (default 1).")
+    help_cluster = "Make the runs by a Dask cluster: local, slurm or a scheduler's address, as for shards (docs/scale.md)."
+    parser.add_argument("--cluster", metavar="ADDRESS", help=help_cluster)
     parser.add_argument("--out", default="sweep", help="Folder; finished runs in it are not run again (default sweep).")
     parser.add_argument("--start_ts", help="Instead of the scenario's.")
     parser.add_argument("--end_ts", help="Instead of the scenario's.")

@@ -117,7 +117,7 @@ def _mids(sketched: Sketched) -> F64:
     bid, ask = sketched.fine[..., 0], sketched.fine[..., 1]
     two = (bid > 0) & (ask > 0)
     newest = np.maximum.accumulate(np.where(two, np.arange(len(bid))[:, None], -1), axis=0)
-    mids = (bid + ask) / (2.0 * PRICE_UNITS_PER_USD)
+    mids = (bid + ask.astype(np.float64)) / (2.0 * PRICE_UNITS_PER_USD)
     found = np.take_along_axis(mids, np.maximum(newest, 0), axis=0)
     return np.where(newest >= 0, found, np.nan)
 

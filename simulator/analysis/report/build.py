@@ -15,7 +15,7 @@ from simulator.analysis.report.windows import SPAN_MAX_S, Asked, Window, choose,
 from simulator.analysis.scorecard import score
 from simulator.analysis.scorecard.page import sections
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.inputs.sessions import new_york, trading_days
 from simulator.records import NS_PER_S
 from simulator.tape.sink import RunInfo

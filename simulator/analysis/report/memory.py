@@ -10,7 +10,7 @@ from simulator.analysis.report.build import Parts, day_starts, report_of
 from simulator.analysis.report.figure import Figure
 from simulator.analysis.report.rows import notice_batch
 from simulator.analysis.report.sketch import Sketch
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.tape.sink import RunInfo
 
 TABLES = ("orders", "fills", "positions")
@@ -30,7 +30,7 @@ class MarketRows:
         """Of its scenario, as far as it has come."""
         return self._market.scenario.start_ns, self._market.now_ns
 
-    def books(self, start_ns: int, end_ns: int) -> Iterator[Any]:
+    def books(self, start_ns: int, end_ns: int, symbol: str | None = None) -> Iterator[Any]:
         yield from self._arrow("market_data").to_batches(max_chunksize=65_536)
 
     def trades(self, start_ns: int, end_ns: int) -> Any:

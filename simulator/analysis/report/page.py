@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from simulator.analysis.report.payload import to_json
-from simulator.inputs.run_record import Manifest
+from simulator.inputs.manifest import Manifest
 from simulator.inputs.sessions import new_york
 
 FOOT = (

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from simulator.analysis.report.sketch import Sketch
 from simulator.analysis.scorecard.sources import BOOK_COLUMNS, TRADE_COLUMNS, times_ns
 from simulator.errors import InputError, explain
-from simulator.inputs.run_record import Manifest, read_manifest
+from simulator.inputs.manifest import Manifest, read_manifest
 from simulator.notices import ImbalanceBatch, StatusBatch
 from simulator.records import I32, I64, NOT_GIVEN, PRICE_UNITS_PER_USD, Cond, Phase, Side, TradeBatch, codes
 from simulator.tape.sink import RunInfo
 
 BOOKS, TRADES = "equities_market_data", "equities_trades"
 PIECE_ROWS = 131_072
+SYMBOL_ROWS = 8_192
+"""That are in memory at once while those of one symbol are sought."""
 AHEAD = 3
 """Row groups that are being read while one is worked on."""
 
@@ -37,8 +39,11 @@ class RunRows(Protocol):
     def span(self) -> tuple[int, int] | None:
         """Time of the first row, and of the last."""
 
-    def books(self, start_ns: int, end_ns: int) -> Iterator[Any]:
-        """Record batches with ``BOOK_COLUMNS``, start <= time < end or a little more; a symbol's in time order."""
+    def books(self, start_ns: int, end_ns: int, symbol: str | None = None) -> Iterator[Any]:
+        """Record batches with ``BOOK_COLUMNS``, start <= time < end or a little more; a symbol's in time order.
+
+        ``symbol``: nobody needs the others, they may be left out.
+        """
 
     def trades(self, start_ns: int, end_ns: int) -> Any:
         """A table with ``TRADE_COLUMNS``, the same."""
@@ -55,6 +60,7 @@ class RunFolder:
         self.folder = folder
         self.manifest: Manifest | None = read_manifest(folder)
         suffix = self.manifest.suffix
+        self._group_ends: dict[Path, list[tuple[int, int, int]]] = {}
         self._files = {table: sorted(folder.glob(f"{table}{suffix}/date=*/hour=*/part-*.parquet")) for table in (BOOKS, TRADES)}
         if not any(self._files.values()):
             wrote = self.manifest.rows.get("market_data", 0)
@@ -65,15 +71,19 @@ class RunFolder:
 
     def span(self) -> tuple[int, int]:
         """Time of the first row, and of the last."""
-        ends = [ends for files in self._files.values() for path in files for ends in _groups(path)]
+        ends = [ends for files in self._files.values() for path in files for ends in self._groups(path)]
         return min(first for _, first, _ in ends), max(last for _, _, last in ends)
 
-    def books(self, start_ns: int, end_ns: int) -> Iterator[Any]:
-        for table in _read(self._files[BOOKS], BOOK_COLUMNS, start_ns, end_ns):
+    def books(self, start_ns: int, end_ns: int, symbol: str | None = None) -> Iterator[Any]:
+        wanted = self._within(BOOKS, start_ns, end_ns)
+        if symbol is not None:
+            yield from _read_symbol(wanted, BOOK_COLUMNS, end_ns, symbol)
+            return
+        for table in _read(wanted, BOOK_COLUMNS):
             yield from table.to_batches()
 
     def trades(self, start_ns: int, end_ns: int) -> Any:
-        tables = list(_read(self._files[TRADES], TRADE_COLUMNS, start_ns, end_ns))
+        tables = list(_read(self._within(TRADES, start_ns, end_ns), TRADE_COLUMNS))
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({name: [] for name in TRADE_COLUMNS})
 
     def notices(self, run: RunInfo) -> Iterator[Any]:
@@ -81,6 +91,16 @@ class RunFolder:
             if table in run.tables:
                 for path in sorted(self.folder.glob(f"equities_{table}{run.suffix}/date=*/hour=*/part-*.parquet")):
                     yield notice_batch(table, pq.ParquetFile(path).read(), run)
+
+    def _within(self, table: str, start_ns: int, end_ns: int) -> list[tuple[Path, int]]:
+        """File and number of the row groups that reach into the time."""
+        files = self._files[table]
+        return [(path, group) for path in files for group, first, last in self._groups(path) if first < end_ns and last >= start_ns]
+
+    def _groups(self, path: Path) -> list[tuple[int, int, int]]:
+        if path not in self._group_ends:
+            self._group_ends[path] = _groups(path)
+        return self._group_ends[path]
 
 
 def _groups(path: Path) -> list[tuple[int, int, int]]:
@@ -98,14 +118,16 @@ def _groups(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
-def _read(paths: list[Path], names: tuple[str, ...], start_ns: int, end_ns: int) -> Iterator[Any]:
-    """The row groups that reach into the time, some being read while one is worked on."""
-    wanted = [(path, group) for path in paths for group, first, last in _groups(path) if first < end_ns and last >= start_ns]
+def _leaves(names: tuple[str, ...]) -> list[str]:
     # NOTE: levels are read as places in a dictionary, for speed: a column has a few thousand different numbers.
-    leaves = [f"{side}.list.element.list.element" for side in ("bids", "asks") if side in names]
+    return [f"{side}.list.element.list.element" for side in ("bids", "asks") if side in names]
+
+
+def _read(wanted: list[tuple[Path, int]], names: tuple[str, ...]) -> Iterator[Any]:
+    """Row groups, some being read while one is worked on."""
 
     def read(path: Path, group: int) -> Any:
-        with pq.ParquetFile(path, read_dictionary=leaves) as file:
+        with pq.ParquetFile(path, read_dictionary=_leaves(names)) as file:
             return file.read_row_group(group, columns=list(names), use_threads=False)
 
     with ThreadPoolExecutor(AHEAD - 1) as pool:
@@ -115,6 +137,18 @@ def _read(paths: list[Path], names: tuple[str, ...], start_ns: int, end_ns: int)
             if number + AHEAD < len(wanted):
                 waiting.append(pool.submit(read, *wanted[number + AHEAD]))
             yield table
+
+
+def _read_symbol(wanted: list[tuple[Path, int]], names: tuple[str, ...], end_ns: int, symbol: str) -> Iterator[Any]:
+    """A symbol's rows of row groups: the others' levels are never all in memory, and of groups without it they are not read."""
+    for path, group in wanted:
+        with pq.ParquetFile(path, read_dictionary=_leaves(names), pre_buffer=False) as file:
+            if not pc.any(pc.equal(file.read_row_group(group, columns=["symbol"], use_threads=False)["symbol"], symbol)).as_py():
+                continue
+            for batch in file.iter_batches(SYMBOL_ROWS, row_groups=[group], columns=list(names), use_threads=False):
+                if times_ns(batch.column("timestamp_ns"))[0].as_py() >= end_ns:
+                    break
+                yield batch.filter(pc.equal(batch.column("symbol"), symbol))
 
 
 def sketch_of(rows: RunRows, run: RunInfo, here: Sequence[str] = ()) -> Sketch:

@@ -65,9 +65,9 @@ class Sketched:
     """[T, S, 3]: shares, shares that buyers took, prints. Crosses count, and have no taker."""
     spread: F64
     """[T, S]: time-weighted over the step, in 0.0001 USD; NaN where no two sides stood."""
-    fine: I64
-    """[N, S, 2]: best bid and ask over all venues on the fine grid."""
-    fine_rows: I64
+    fine: NDArray[Any]
+    """[N, S, 2]: best bid and ask over all venues on the fine grid; int32 if they fit."""
+    fine_rows: I32
     """[N, S]: book rows."""
     leads: I64
     """[S, V]: how often a venue was the first to better the best bid or ask of all."""
@@ -114,7 +114,7 @@ class Sketch:
         """Time of the step's last row, the spread from then on, whether there are two sides."""
         n = -(-self._span_ns // self.fine_ns)
         self._fine: I32 = np.full((n, k, 2), -1, np.int32)
-        self._fine_rows: I64 = np.zeros((n, k), np.int64)
+        self._fine_rows: I32 = np.zeros((n, k), np.int32)
         self._leads: I64 = np.zeros(k * v, np.int64)
         self._rows: I64 = np.zeros(k * v, np.int64)
         self._prices: I64 = np.zeros((t * k, 4), np.int64)
@@ -262,15 +262,18 @@ class Sketch:
         bid, ask = quotes[..., 0], np.where(quotes[..., 1] > 0, quotes[..., 1], NO_ASK)
         stands = ((bid == bid.max(axis=2, keepdims=True)) & (bid > 0)) | ((ask == ask.min(axis=2, keepdims=True)) & (ask < NO_ASK))
         carried = _carried(self._fine[..., 0] >= 0, [int(f * self.step_ns // self.fine_ns) for f in fresh])
-        fine = self._fine[np.maximum(carried, 0), np.arange(k)].astype(np.int64)
+        fine: NDArray[Any] = self._fine[np.maximum(carried, 0), np.arange(k)]
         fine[carried < 0] = 0
+        if int(self._fine.max(initial=0)) * int(self._scales.max(initial=1)) > np.iinfo(np.int32).max:
+            fine = fine.astype(np.int64)
+        fine *= self._scales[:, None].astype(fine.dtype)
         crosses = np.concatenate(self._crosses) if self._crosses else np.zeros((0, 6), np.int64)
         return Sketched(
             symbols=tuple(self.names), universe=self.run.symbols, venues=self.run.venues, start_ns=self.run.start_ns,
             end_ns=self.run.start_ns + self._span_ns,
             step_ns=self.step_ns, fine_ns=self.fine_ns, quotes=quotes, best=best, offsets=offsets, sizes=sizes,
             prices=self._prices.reshape(t, k, 4), volume=self._volume.reshape(t, k, 3), spread=self._spreads() * self._scales,
-            fine=fine * self._scales[:, None], fine_rows=self._fine_rows, leads=self._leads.reshape(k, v), at_best=stands.sum(axis=0),
+            fine=fine, fine_rows=self._fine_rows, leads=self._leads.reshape(k, v), at_best=stands.sum(axis=0),
             rows=self._rows.reshape(k, v), shares=self._shares.reshape(k, v, len(Cond)),
             crosses=crosses[np.argsort(crosses[:, 0], kind="stable")],
             notices={table: tuple(batches) for table, batches in self._notices.items()},
@@ -298,9 +301,7 @@ def join(parts: Sequence[Sketched], symbols: Sequence[str]) -> Sketched:
     first = parts[0]
     along = {"quotes": 1, "best": 1, "offsets": 1, "sizes": 1, "prices": 1, "volume": 1, "spread": 1, "fine": 1, "fine_rows": 1}
     along |= {"leads": 0, "at_best": 0, "rows": 0, "shares": 0}
-    whole = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=axis).take(order, axis=axis) for name, axis in along.items()
-    }
+    whole = {name: _side_by_side([getattr(part, name) for part in parts], order, axis) for name, axis in along.items()}
     crosses, before = [], 0
     for part in parts:
         moved = part.crosses.copy()
@@ -317,6 +318,19 @@ def join(parts: Sequence[Sketched], symbols: Sequence[str]) -> Sketched:
         end_ns=first.end_ns, step_ns=first.step_ns,
         fine_ns=first.fine_ns, crosses=together[np.lexsort((together[:, 1], together[:, 0]))], notices=notices, **whole,
     )  # fmt: skip
+
+
+def _side_by_side(parts: Sequence[NDArray[Any]], order: Sequence[int], axis: int) -> NDArray[Any]:
+    """The columns of all parts along an axis, in that order; copied once."""
+    first = parts[0]
+    shape = [*first.shape[:axis], len(order), *first.shape[axis + 1 :]]
+    found = np.empty(shape, np.result_type(*parts))
+    places, before = np.argsort(order), 0
+    for part in parts:
+        here = places[before : before + part.shape[axis]]
+        found[(slice(None),) * axis + (here,)] = part
+        before += len(here)
+    return found
 
 
 def cut(whole: Sketched, end_ns: int) -> Sketched:

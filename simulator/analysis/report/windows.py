@@ -82,7 +82,7 @@ def look(rows: RunRows, run: RunInfo, asked: Sequence[Asked]) -> list[Window]:
         part = replace(run, start_ns=one.start_ns, end_ns=one.end_ns)
         sketch = Sketch(part, [one.symbol], step_ns=NS_PER_S)
         number = run.symbols.index(one.symbol)
-        for batch in rows.books(one.start_ns - BEFORE_S * NS_PER_S, one.end_ns):
+        for batch in rows.books(one.start_ns - BEFORE_S * NS_PER_S, one.end_ns, one.symbol):
             ts_ns, symbol, venue, (bid, ask), levels_of = book_columns(batch, run)
             mine = np.flatnonzero(symbol == number)
             # What stood at the window's start counts as if it had come then.

@@ -95,6 +95,10 @@ def auction(venue: str, kind: CrossKind) -> Auction:
     return RULES.get(venue, ELECTRONIC)[kind]
 
 
+EVER = (-(2**62), 2**62)
+"""All times."""
+
+
 class Told(NamedTuple):
     """One imbalance message that is due."""
 
@@ -104,14 +108,18 @@ class Told(NamedTuple):
     """None: nothing is told, only the reference price of late orders is fixed."""
 
 
-def information_times(venue: str, kind: CrossKind, bell_ns: int, until_ns: int, late_ns: int) -> Sequence[Told]:
-    """When a venue tells of its coming cross: from its first message to before ``until_ns``, each ``late_ns`` after a whole second."""
+def information_times(
+    venue: str, kind: CrossKind, bell_ns: int, until_ns: int, late_ns: int, run: tuple[int, int] = EVER
+) -> Sequence[Told]:
+    """When a venue tells of its coming cross: from its first message to before ``until_ns``, each ``late_ns`` after a whole second.
+
+    ``run``: those from the first of these times on, and before the second: there are thousands a day.
+    """
     rules = auction(venue, kind).information
     told = []
     for n, rule in enumerate(rules):
         end_ns = bell_ns + rules[n + 1].from_s * NS_PER_S if n + 1 < len(rules) else until_ns
-        ts_ns = bell_ns + rule.from_s * NS_PER_S
-        while ts_ns + late_ns < end_ns:
-            told.append(Told(ts_ns + late_ns, kind, rule))
-            ts_ns += rule.every_s * NS_PER_S
+        ts_ns, every_ns = bell_ns + rule.from_s * NS_PER_S + late_ns, rule.every_s * NS_PER_S
+        ts_ns += max(0, -((ts_ns - run[0]) // every_ns)) * every_ns
+        told += [Told(each, kind, rule) for each in range(ts_ns, min(end_ns, run[1]), every_ns)]
     return told

@@ -1,0 +1,58 @@
+"""What a server left half made that was killed in the middle of CREATE: listed, readable, and never to be written.
+
+QuestDB (9.3.4) enters a table or view in its list before the files of its transaction log are whole. Killed in between, it starts
+again with a name that ``tables()`` calls suspended and ``wal_tables()`` does not, or does not know. DROP answers with an error, and
+drops it all the same; then it can be made again. Of a view that went so, ``materialized_views()`` has a second row until the next start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from simulator.errors import InputError, explain
+from writers.questdb.schema import ViewDef, Wanted, exists, named
+
+LASTS_S = 2.0
+"""So long it must have been so: one that another connection is making just now looks the same for a moment."""
+LOOK_S = 0.25
+
+
+def drop_cut_short(pg: Any, wanted: Sequence[Wanted]) -> list[str]:
+    """Drop the tables and views among ``wanted`` that can never be written, and hold no row; returns their names.
+
+    Whoever creates what is missing afterwards makes them again. Raises ``InputError`` for one that cannot be dropped.
+    """
+    until_s = time.monotonic() + LASTS_S
+    while (found := [each for each in wanted if _is_cut_short(pg, each.name)]) and time.monotonic() < until_s:
+        time.sleep(LOOK_S)
+    for each in found:
+        _drop(pg, each)
+    return [each.name for each in found]
+
+
+def _is_cut_short(pg: Any, name: str) -> bool:
+    listed = named(pg, "SELECT table_suspended FROM tables() WHERE table_name = %s", name)
+    if not listed or not listed[0]["table_suspended"]:
+        return False
+    known = named(pg, "SELECT suspended FROM wal_tables() WHERE name = %s", name)
+    if known and known[0]["suspended"]:  # by somebody, or for a reason: its rows wait in its log
+        return False
+    return exists(pg, name) and pg.execute(f'SELECT count() FROM "{name}"').fetchone()[0] == 0
+
+
+def _drop(pg: Any, each: Wanted) -> None:
+    import psycopg
+
+    from writers.questdb.sql import QueryError
+
+    statement = f"DROP {'MATERIALIZED VIEW' if isinstance(each, ViewDef) else 'TABLE'} {each.name}"
+    said = "it is still there"
+    try:
+        pg.execute(statement)
+    except (psycopg.Error, QueryError, InputError) as error:
+        said = " ".join(str(error).split())
+    if exists(pg, each.name):
+        limit = f"the server was killed while it made it, and {statement} does not help: {said}"
+        raise InputError(explain("Cannot write into", each.name, limit, "Write to other names with --suffix."))
