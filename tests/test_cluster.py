@@ -240,6 +240,7 @@ def test_slurm_jobs_make_the_shards(home: Path, tmp_path: Path, monkeypatch: pyt
         assert run("slurm", home, out, "agents", workers=1) == 0, (bin_ / "job.out").read_text()
     assert state(out) == state(home / "plain-agents")
     assert "#SBATCH -p short" in (bin_ / "script").read_text()
+    assert "tcp://127.0.0.1:" in (bin_ / "script").read_text(), "the scheduler listens where Dask's configuration says"
     until_s = time.monotonic() + 60
     while any(is_alive(pid) for pid in map(int, (bin_ / "jobs").read_text().split())):
         assert time.monotonic() < until_s, "a job outlives the command"
