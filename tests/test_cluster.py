@@ -17,9 +17,11 @@ from scenarios.launcher import cluster, dask_engine
 from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.main import command_line
 from scenarios.launcher.plan import make_plan, with_scenario
+from scenarios.launcher.shard_run import run_shard
 from scenarios.launcher.shards import Done, ShardPlan, plan_shards
 from simulator import sweep
 from simulator.errors import InputError, MarketSimError
+from simulator.tape.sink import NullSink
 from tests.in_process import command
 from tests.nodes import Scheduler, free_port, in_thread, nodes
 from tests.processes import is_alive, load_kernels
@@ -238,6 +240,7 @@ def test_slurm_jobs_make_the_shards(home: Path, tmp_path: Path, monkeypatch: pyt
         assert run("slurm", home, out, "agents", workers=1) == 0, (bin_ / "job.out").read_text()
     assert state(out) == state(home / "plain-agents")
     assert "#SBATCH -p short" in (bin_ / "script").read_text()
+    assert "tcp://127.0.0.1:" in (bin_ / "script").read_text(), "the scheduler listens where Dask's configuration says"
     until_s = time.monotonic() + 60
     while any(is_alive(pid) for pid in map(int, (bin_ / "jobs").read_text().split())):
         assert time.monotonic() < until_s, "a job outlives the command"
@@ -269,3 +272,30 @@ def test_an_address_where_nobody_listens_is_said(home: Path, tmp_path: Path, mon
         run(f"tcp://127.0.0.1:{free_port()}", home, tmp_path / "out")
     plan = json.loads((tmp_path / "out" / "_done" / "plan.json").read_text())
     assert plan["identity"] == plan_of(home, tmp_path / "out").identity
+
+
+def test_what_agents_came_to_is_kept_beside_rows_that_go_into_a_database(home: Path, tmp_path: Path) -> None:
+    class Sink(NullSink):
+        in_flight = 0
+
+    class Database:
+        """Takes everything."""
+
+        asked = 0
+
+        def sink(self) -> Sink:
+            return Sink()
+
+        def wait(self, in_flight: int, stop: Any) -> None:
+            self.asked += 1
+
+        def check(self, shard: Any, counts: Any) -> None:
+            assert counts.rows["market_data"] > 0
+
+    plan = plan_of(home, tmp_path / "out", "agents")
+    (shard,), database, there = plan.pieces(), Database(), open_store(str(tmp_path / "out"))
+    done = run_shard(plan.record.to_scenario(), plan, shard, there, database=database)  # type: ignore[arg-type]
+    plain = Done.model_validate_json((home / "plain-agents" / "_done" / f"{shard.name}.json").read_bytes())
+    assert (done.digest, done.rows) == (plain.digest, plain.rows)
+    assert done.files == tuple(file for file in plain.files if file.path.startswith("agents/"))
+    assert database.asked > 0

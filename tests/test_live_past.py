@@ -13,7 +13,7 @@ from simulator.live.camera import Camera
 from simulator.live.past import STEPS_S, WIDE, Columns, Recent, Ring, step_for
 from simulator.live.server import LiveServer
 from simulator.market import Market
-from simulator.records import NS_PER_MS, NS_PER_S, MarketDataBatch, TradeBatch
+from simulator.records import NS_PER_MS, NS_PER_S, MarketDataBatch, TradeBatch, slice_batch
 from tests.helpers import scenario
 from tests.test_live import Viewer
 
@@ -108,6 +108,18 @@ def test_whoever_comes_late_sees_what_was(monkeypatch: pytest.MonkeyPatch) -> No
     mine = trades.symbol == number
     times_ms = [ts_ns / NS_PER_MS for ts_ns in trades.ts_ns[mine].tolist()]
     assert [tuple(row[:3]) for row in prints] == list(zip(times_ms, trades.price[mine].tolist(), trades.size[mine].tolist(), strict=True))
+    monkeypatch.setattr("simulator.live.past.FINE_S", 2)
+    quick = Recent(market.venues, chosen.levels)
+    early = books.ts_ns < chosen.start_ns + 3 * NS_PER_S
+    quick.take_books(slice_batch(books, 0, int(early.sum())))
+    told = quick.columns(number, 1, chosen.start_ns + 3 * NS_PER_S)[1]
+    quick.take_books(slice_batch(books, int(early.sum()), len(books)))
+    quick.take_prints(trades)
+    again, rest = quick.columns(number, 1, market.now_ns - 1)
+    assert not again
+    assert len(rest) <= 4
+    assert [row for column in rest for row in column[2]] == prints
+    assert books_of([*told[:-1], *rest], whole[-1][0]) == books_of(whole, whole[-1][0])
     newest = np.flatnonzero(mine)[-40:]
     for reach in (1, 50, 10_000):
         monkeypatch.setattr("simulator.live.past.TAPE_REACH", reach)

@@ -197,7 +197,8 @@ def slurm_cluster(jobs: int) -> Any:
     cores = dask.config.get("jobqueue.slurm.cores") or 1
     settings = {
         "cores": cores, "processes": dask.config.get("jobqueue.slurm.processes") or cores,
-        "memory": dask.config.get("jobqueue.slurm.memory") or JOB_MEMORY, "scheduler_options": {"dashboard_address": _dashboard()},
+        "memory": dask.config.get("jobqueue.slurm.memory") or JOB_MEMORY,
+        "scheduler_options": {"dashboard_address": _dashboard(), **(dask.config.get("jobqueue.slurm.scheduler-options", None) or {})},
     }  # fmt: skip
     if shutil.which("sbatch") is None:
         limit = "jobs cannot be submitted here: there is no sbatch"

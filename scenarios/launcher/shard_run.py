@@ -52,14 +52,7 @@ def run_shard(
         with cleared():
             counts, parts = _simulate(scenario_of(scenario, shard), wanted.suffix, shard, _files_sink(scratch, wanted), scratch, stop)
         tables = Commits(wanted, shard, store)
-        files = []
-        for path in sorted(path for path in scratch.rglob("*") if path.is_file()):
-            key = published_name(path.relative_to(scratch).as_posix(), shard)
-            files.append(File(path=key, bytes=path.stat().st_size, rows=_rows_in(path), sha256=sha256_of(path)))
-            if stop():
-                raise Stopped
-            tables.note(path, key)
-            store.put_file(path, key)
+        files = _publish(scratch, shard, store, stop, tables)
         tables.commit()
         return _note(wanted, shard, store, counts, parts, files, started_s)
     finally:
@@ -73,12 +66,31 @@ def _into_database(
     started_s = time.monotonic()
     sink = database.sink()
     sink.stop_asked = stop
-    with cleared():
-        counts, parts = _simulate(
-            scenario_of(scenario, shard), wanted.suffix, shard, sink, None, stop, lambda: database.wait(sink.in_flight, stop)
-        )
-    database.check(shard, counts)
-    return _note(wanted, shard, store, counts, parts, (), started_s)
+    scratch = store.scratch.new()  # for what agents came to
+    scratch.mkdir()
+    try:
+        with cleared():
+            counts, parts = _simulate(
+                scenario_of(scenario, shard), wanted.suffix, shard, sink, scratch, stop, lambda: database.wait(sink.in_flight, stop)
+            )
+        database.check(shard, counts)
+        files = _publish(scratch, shard, store, stop, Commits(wanted, shard, store))
+        return _note(wanted, shard, store, counts, parts, files, started_s)
+    finally:
+        store.scratch.drop(scratch)
+
+
+def _publish(scratch: Path, shard: Shard, store: Store, stop: Callable[[], bool], tables: Commits) -> list[File]:
+    """Each file appears whole under its own name; ``tables`` hears of those that are theirs."""
+    files = []
+    for path in sorted(path for path in scratch.rglob("*") if path.is_file()):
+        key = published_name(path.relative_to(scratch).as_posix(), shard)
+        files.append(File(path=key, bytes=path.stat().st_size, rows=_rows_in(path), sha256=sha256_of(path)))
+        if stop():
+            raise Stopped
+        tables.note(path, key)
+        store.put_file(path, key)
+    return files
 
 
 def _note(
@@ -135,7 +147,7 @@ def _files_sink(folder: Path, wanted: ShardPlan) -> Sink:
 
 
 def _simulate(
-    scenario: Scenario, suffix: str, shard: Shard, sink: Sink, results: Path | None, stop: Callable[[], bool],
+    scenario: Scenario, suffix: str, shard: Shard, sink: Sink, results: Path, stop: Callable[[], bool],
     wait: Callable[[], None] = lambda: None,
 ) -> tuple[Counts, dict[tuple[str, str, str], str]]:  # fmt: skip
     """``wait`` is called between two stretches. ``results``: a folder for what agents came to."""
@@ -157,7 +169,7 @@ def _simulate(
     finally:
         if not is_closed:
             counter.close(False)
-    if scenario.agents and results is not None:
+    if scenario.agents:
         write_results(results, result.agents)
     return counter.counts, result.digest_parts
 

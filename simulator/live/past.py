@@ -20,6 +20,8 @@ LEVELS = 10
 """Of each side that are kept."""
 BOOKS_KEPT, PRINTS_KEPT = 65_536, 32_768
 """Rows of a worker; of one of two at the default rates, six minutes of them and more."""
+FINE_S = 15
+"""A viewer who sees a frame after so many seconds or less has columns of a second each."""
 TAPE_REACH = 1_024
 """Prints that are looked through at first for a symbol's newest ones."""
 SECONDS_MAX = 3_600
@@ -124,10 +126,17 @@ class Recent:
         given_s = self._given.get(symbol, -1)
         from_s = max(given_s, oldest_s)
         self._given[symbol] = now_s
+        is_coarse = given_s >= oldest_s and now_s - given_s > FINE_S
+
+        def begins(seconds: I64) -> I64:
+            """Of the column of each: of a market that runs ahead of any eye, few are told."""
+            coarse = np.where(seconds == now_s, now_s, np.maximum(seconds // STEPS_S[-1] * STEPS_S[-1], from_s))
+            return np.asarray(coarse if is_coarse else seconds, np.int64)
+
         found: dict[int, Column] = {}
         places, ts_ns = self._books.since(from_s * NS_PER_S)
         mine = np.flatnonzero(self._books.columns[0][places] == symbol)
-        places, seconds = places[mine], ts_ns[mine] // NS_PER_S
+        places, seconds = places[mine], begins(ts_ns[mine] // NS_PER_S)
         if len(places):
             width = len(self._venues)
             last = np.full((int(seconds[-1]) - from_s + 1) * width, -1, np.int64)
@@ -141,9 +150,9 @@ class Recent:
         places, ts_ns = self._prints.since(from_s * NS_PER_S)
         mine = np.flatnonzero(self._prints.columns[0][places] == symbol)
         rows = zip(ts_ns[mine].tolist(), *(column[places[mine]].tolist() for column in self._prints.columns[1:]), strict=True)
-        for ns, venue, price, size, side in rows:
+        for second, (ns, venue, price, size, side) in zip(begins(ts_ns[mine] // NS_PER_S).tolist(), rows, strict=True):
             row = [ns / NS_PER_MS, price * scale, size, "BS"[side], self._venues[venue]]
-            found.setdefault(ns // NS_PER_S, [ns // NS_PER_S, [], []])[2].append(row)
+            found.setdefault(second, [second, [], []])[2].append(row)
         found.setdefault(now_s, [now_s, [], []])
         return given_s < oldest_s, [found[second] for second in sorted(found)]
 

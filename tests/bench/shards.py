@@ -1,7 +1,7 @@
 """What a shard costs: a group of a universe of 30, 100, 500 and 2,000 symbols, at the same total rate and at the same rate per symbol.
 
     python tests/bench/shards.py [MINUTES]          # of the session, one group each, as Parquet into a folder; a process each
-    python tests/bench/shards.py overhead [SHARDS]  # shards of a minute of the session: two plain processes against a local Dask cluster
+    python tests/bench/shards.py overhead [SHARDS [PAIRS]]   # what a local Dask cluster costs beside two plain processes
 
 Processor time of the simulation and of writing, without the start; the most memory is the process's.
 """
@@ -9,10 +9,8 @@ Processor time of the simulation and of writing, without the start; the most mem
 from __future__ import annotations
 
 import json
-import math
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -67,29 +65,36 @@ def costs(minutes: str) -> None:
             print(f"  {count:>5}: " + "  ".join(f"{name} {value:,.2f}" if value < 100 else f"{name} {value:,.0f}" for name, value in found.items()), flush=True)
 
 
-def overhead(shards: int) -> None:
-    """Differences of wall time, pair by pair, with a 95 % interval of their mean (Student's t)."""
+def overhead(shards: int, pairs: int) -> None:
+    """What Dask's start, scheduler and messages take beside the shards: differences of processor time, pair by pair, of commands whose
+    shards do next to nothing, with a 95 % interval of their mean (Student's t); and what part that is of shards of a minute each."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "mine.yaml").write_text(
-            f"universe: {{generate: {30 * shards}, seed: 1}}\nstart_ts: 2025-07-01T15:00:00Z\nend_ts: 2025-07-01T15:01:00Z\nrates: {{for_symbols: 30}}\n"
+            f"universe: {{generate: {30 * shards}, seed: 1}}\nstart_ts: 2025-07-01T15:00:00Z\nend_ts: 2025-07-01T15:00:01Z\nrates: {{for_symbols: 30}}\n"
         )
         base = [sys.executable, "-m", "scenarios.full_day", "--scenario", str(home / "mine.yaml"), "--out"]
-        ratios = []
-        for pair in range(5):
-            plain_s = timed([[*base, str(home / f"p{pair}"), "--shard", f"{k}/2"] for k in (1, 2)])
-            dask_s = timed([[*base, str(home / f"d{pair}"), "--cluster", "local", "--processes", "2"]])
-            ratios.append(dask_s / plain_s - 1)
-            print(f"{plain_s:.1f} s by two processes, {dask_s:.1f} s by Dask", flush=True)
-    mean, half = statistics.mean(ratios), 2.776 * statistics.stdev(ratios) / math.sqrt(len(ratios))
-    print(f"Dask takes {100 * mean:+.1f} % (95 %: {100 * (mean - half):+.1f} to {100 * (mean + half):+.1f} %)")
+        more = []
+        for pair in range(pairs):
+            plain_s = cpu_s([[*base, str(home / f"p{pair}"), "--shard", f"{k}/2"] for k in (1, 2)])
+            dask_s = cpu_s([[*base, str(home / f"d{pair}"), "--cluster", "local", "--processes", "2"]])
+            more.append(dask_s - plain_s)
+            print(f"{plain_s:.1f} CPU s by two processes, {dask_s:.1f} CPU s by Dask", flush=True)
+    from simulator.analysis.estimates import estimate
+
+    found = estimate(more)
+    low, mean, high = (100 * each / (60 * shards) for each in (found.low, found.mean, found.high))
+    print(f"Dask takes {found.mean:.1f} CPU s more (95 %: {found.low:.1f} to {found.high:.1f}) for {shards} shards.")
+    print(f"If each of them takes a minute, that is {mean:.1f} % (95 %: {low:.1f} to {high:.1f} %).")
 
 
-def timed(lines: list[list[str]]) -> float:
-    started_s = time.perf_counter()
+def cpu_s(lines: list[list[str]]) -> float:
+    """Processor time of the commands, running at once, and of all that they start."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     running = [subprocess.Popen(line, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT) for line in lines]
-    assert all(process.wait() == 0 for process in running)
-    return time.perf_counter() - started_s
+    assert all([process.wait() == 0 for process in running])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":
@@ -99,6 +104,7 @@ if __name__ == "__main__":
         sys.path.insert(0, str(ROOT))
         print(json.dumps(one(int(words[1]), words[2] == "1", float(words[3]))))
     elif words[:1] == ["overhead"]:
-        overhead(int(words[1]) if len(words) > 1 else 12)
+        sys.path.insert(0, str(ROOT))
+        overhead(*[int(word) for word in (*words[1:], *("12", "5")[len(words) - 1 :])])
     else:
         costs(words[0] if words else "10")
