@@ -21,7 +21,7 @@ from simulator.flow.state import (
 )
 from simulator.records import NS_PER_S
 
-LOCKS_LEAST, LOCKS_S = 1.6, 2.6
+LOCKS_LEAST, LOCKS_S = 1.8, 2.2
 """Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another: in any case, and a second. Those that are
 left are free towards the second's end, when answers have used up most others."""
 FOLLOWERS = 8.0

@@ -114,7 +114,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     waiting = unserved(fl, i)
     cap = prints_left(fl, i)
     owed = prints_owed(fl, i)
-    due = max(whole[SLOTS], 1)
+    due = max(min(whole[SLOTS], room), 1)  # where answers have used up the rest, it is books that go untended, not trades undone
     must_print = owed > whole[TAKES] and cap > 0 and owed + waiting >= due
     has_room = room > rows_owed(fl, i, 0, 0) or (owed > 0 and room > waiting)
     takes = must_print or (cap > 0 and has_room and uniform(fl.random, i) * due < whole[TAKES])
