@@ -125,14 +125,3 @@ def test_the_backgrounds_interest_keeps_to_the_venues_cut_offs() -> None:
         quotes = market.pandas("market_data").query("symbol == @symbol and timestamp_ns < @cross.timestamp_ns.min()").groupby("venue").last()
         spread = quotes.ask_price_1.min() - quotes.bid_price_1.max()
         assert quotes.bid_price_1.max() - spread <= cross.price.iloc[0] <= quotes.ask_price_1.min() + spread
-
-
-def test_the_opening_interest_too() -> None:
-    bell = parse_ts("2025-07-01T13:30:00Z")
-    chosen = scenario("2025-07-01T13:26:00Z", "2025-07-01T13:30:01Z", names=NAMES, extra_tables=("orders",))
-    market = Market(chosen)
-    market.run_until(chosen.end_ns)
-    orders = market.pandas("orders")
-    orders["s"] = (orders.timestamp_ns.astype("int64") - bell) / NS_PER_S
-    last = {symbol: orders[(orders.symbol == symbol) & (orders.order_type == "MARKET_ON_OPEN")].s.max() for symbol in NAMES}
-    assert last["AAPL"] < -120 < last["JPM"] < 0

@@ -72,7 +72,7 @@ def book_hours(scenario: Scenario, day: TradingDay, symbol: int, venue: int) -> 
 def modes_of(scenario: Scenario, day: TradingDay, symbols: Sequence[int], first_ns: int, phases: I32) -> I8:
     """int8[symbols, seconds]: what the flow may do in each of the seconds whose ``phases`` are given; ``symbols``: places in the universe.
 
-    Interest for a cross keeps to its listing venue's cut-offs, as agents' orders do: at market before the cut-off, with limits on both
+    Interest for the close keeps to its listing venue's cut-offs, as agents' orders do: at market before the cut-off, with limits on both
     sides only where they are taken to the end, and where they are not, against the imbalance alone.
     """
     trades = (phases == Phase.CONTINUOUS) | (scenario.offsession_trades != "none")
@@ -89,10 +89,16 @@ def modes_of(scenario: Scenario, day: TradingDay, symbols: Sequence[int], first_
     return out.astype(np.int8)
 
 
+def _at_market_until_s(listing: str, kind: CrossKind) -> int:
+    """Against the bell. For the open the background still comes until the bell everywhere: a cross with orders at market alone would hang
+    on what little stands in a morning's book."""
+    return 0 if kind == CrossKind.OPEN else min(0, auction(listing, kind).at_market_until_s)
+
+
 def gathered_part(listing: str, day: TradingDay, ts_ns: int) -> float:
     """Of the interest at market for a cross at a venue: what has come by then; 0 before it begins to gather, and after the bell."""
     for kind, bell_ns, length_ns in ((CrossKind.OPEN, day.open_ns, OPEN_INTEREST_NS), (CrossKind.CLOSE, day.close_ns, CLOSE_INTEREST_NS)):
-        from_ns = bell_ns + min(0, auction(listing, kind).at_market_until_s) * NS_PER_S - length_ns
+        from_ns = bell_ns + _at_market_until_s(listing, kind) * NS_PER_S - length_ns
         if from_ns < ts_ns < bell_ns:
             return min(1.0, (ts_ns - from_ns) / length_ns)
     return 0.0
@@ -110,9 +116,9 @@ def _interest(listing: str, day: TradingDay, seconds_ns: I64) -> I64:
         (CrossKind.CLOSE, day.close_ns, CLOSE_INTEREST_NS, MODE_CLOSE_INTEREST),
     ):
         rules = auction(listing, kind)
-        until_ns = bell_ns + min(0, rules.at_market_until_s) * NS_PER_S
+        until_ns = bell_ns + _at_market_until_s(listing, kind) * NS_PER_S
         during(until_ns - length_ns, until_ns, mode)
         during(until_ns - length_ns, bell_ns, MODE_GATHERS)
-        is_free = min(rules.limit_until_s, rules.is_late_from_s) >= 0
+        is_free = kind == CrossKind.OPEN or min(rules.limit_until_s, rules.is_late_from_s) >= 0
         during(bell_ns - LATE_INTEREST_NS, bell_ns, MODE_LATE_INTEREST if is_free else MODE_OFFSETS)
     return modes

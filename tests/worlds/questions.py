@@ -54,9 +54,8 @@ def ask_integrity(world: World, scenario: Scenario, market: Market) -> None:
 
 def forgiven(world: World, scenario: Scenario) -> list[str]:
     """What cannot be asked of a market without makers, before they come, or of one whose limits or parameters leave them too little."""
-    if starts_empty(world, scenario):
-        return ["five levels nearly always"]
-    return []
+    without = [] if scenario.background else ["one cross each"]  # agents alone may leave a cross nothing to pair
+    return [*without, "five levels nearly always"] if starts_empty(world, scenario) else without
 
 
 def starts_empty(world: World, scenario: Scenario) -> bool:
