@@ -35,7 +35,7 @@ BARS = "bars.sql"
 """A query for DuckDB over them, which begins so:"""
 BARS_FIRST_LINE = "-- equities-market-simulator: one-minute bars with the NBBO"
 ROW_GROUP_ROWS = 65_536
-OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions)\.parquet(\.partial)?")
+OUR_RESULT = re.compile(r"[^/]+/\.?(orders|fills|positions|records)\.parquet(\.partial)?")
 
 
 class _File:

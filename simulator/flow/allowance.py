@@ -5,10 +5,12 @@ from __future__ import annotations
 from simulator.book.jit import kernel
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, PRINT_CEILING, PRINT_FLOOR
 from simulator.flow.state import (
+    BOOK_AIM,
     BOOK_USED,
     MODE_TRADES,
     P_VENUE_ROWS,
     PRINT_USED,
+    PRINTS_USUAL,
     SECOND,
     SECOND_END,
     SERVED,
@@ -21,12 +23,13 @@ from simulator.flow.state import (
 )
 from simulator.records import NS_PER_S
 
-LOCKS_LEAST, LOCKS_S = 1.8, 2.2
-"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another: in any case, and a second. Those that are
-left are free towards the second's end, when answers have used up most others."""
+LOCKS_LEAST, LOCKS_S, LOCKS_FULL_S = 1.8, 1.0, 4.0
+"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another: in any case; a second; and a second besides,
+times the square of the part of the ceiling that is aimed at. They are let go as the second passes, when answers have used up most others:
+so many that a second's end has as many rows as its beginning (S19)."""
 FOLLOWERS = 8.0
 """Answers beyond the allowance, where one venue has answered and others have still to follow it."""
-ACCRUES, AT_ONCE = 0.65, 0.4
+ACCRUES, AT_ONCE, FULL_PART = 0.65, 0.4, 0.5
 """Of the rows that a second leaves for answers: what accrues as time goes, and how much of that may come in one moment. So a second's end
 has as many as its beginning, and nothing is to be seen at 1 Hz."""
 
@@ -68,7 +71,8 @@ def rows_owed(fl: FlowState, i: int, more: int, serving: int) -> int:
 def spare_rows(fl: FlowState, i: int, serving: int) -> int:
     """Rows that may come besides those of trades that are planned and those that must come: an answer is more urgent than a book that is
     tended. ``serving``: as ``rows_owed`` has it, for one more."""
-    kept = max((fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2, rows_owed(fl, i, serving, serving))
+    for_trades = int(fl.whole[i, TAKES] * fl.real[i, PRINTS_USUAL] + 1.0)
+    kept = max((fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2, for_trades, rows_owed(fl, i, serving, serving))
     return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - kept
 
 
@@ -81,13 +85,20 @@ def prints_left(fl: FlowState, i: int) -> int:
 
 
 @kernel
+def fullness(fl: FlowState, i: int) -> float:
+    """The part of the second's ceiling that is aimed at."""
+    return fl.whole[i, BOOK_AIM] / max(1, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING])
+
+
+@kernel
 def rows_for_locks(fl: FlowState, i: int, t: int) -> int:
     """Rows kept for quotes that may yet lock or cross: the fewer, the less of the second is left.
 
     Rounded by a die, the nanosecond's last ten bits: a step would be seen in the spectrum.
     """
     left = max(0, fl.whole[i, SECOND_END] - t) / NS_PER_S
-    return int(LOCKS_LEAST + LOCKS_S * left + (t & 1023) / 1024.0)
+    full = fullness(fl, i)
+    return int(LOCKS_LEAST + (LOCKS_S + LOCKS_FULL_S * full * full) * left + (t & 1023) / 1024.0)
 
 
 @kernel
@@ -118,7 +129,8 @@ def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     fill_allowance(fl, i, t)
     free = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - 1
     before = fl.real[i, SPARE_S]
-    fl.real[i, SPARE_S] = ACCRUES * max(0, free)
+    full = fullness(fl, i)
+    fl.real[i, SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * max(0, free)
     # In parts of what is the most: else a poor second after a rich one would answer at its beginning, and a rich one at its end.
     if fl.real[i, SPARE] > 0.0:
         fl.real[i, SPARE] *= at_once(fl.real[i, SPARE_S]) / at_once(before)

@@ -44,6 +44,8 @@ RISE_S = 1800.0
 VOLUME_BY_VOLATILITY, VOLUME_SD = 0.8, 0.15
 """Log volume of a day: so much of its log volatility, and noise of its own."""
 QUOTES_BY_MOVES = 0.4
+PRINTS_EVENNESS = 0.5
+"""Of the prints between target and ceiling: the part dealt by what is usual, against that by activity."""
 FAST_TAU_S, FAST_SD = 3.0, 0.6
 """Of the shares: bursts of seconds, on top of those of the profile's ``share_tau_s``."""
 
@@ -271,6 +273,8 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
     out = np.empty((*share.shape, 6), np.int32)
     # What answers a move of the price takes is one row a venue, in a quiet symbol as in a busy one.
     even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness / quotes.shape[1]
+    usual: F64 = quotes.mean(axis=0) / quotes.mean(axis=0).sum()
+    usual = quotes / quotes.sum(axis=1, keepdims=True) + PRINTS_EVENNESS * usual
     out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
@@ -280,7 +284,7 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
     dealt = np.zeros(share.shape, np.int64)
     total = np.zeros(len(share), np.int64)
     for kind, goal, by in (
-        (PRINT_FLOOR, band.print_low, share), (PRINT_TARGET, band.print_target, share), (PRINT_CEILING, band.print_high, even),
+        (PRINT_FLOOR, band.print_low, share), (PRINT_TARGET, band.print_target, share), (PRINT_CEILING, band.print_high, usual),
     ):  # fmt: skip
         dealt = dealt + share_within(goal - total, by, room - dealt, 1 - offset)
         total = dealt.sum(axis=1)
