@@ -19,7 +19,7 @@ import numpy as np
 
 from simulator.analysis.scorecard.estimators import sign_memory
 from simulator.flow.background import BackgroundFlow
-from simulator.flow.fundamental import own_returns
+from simulator.flow.fundamental import SECONDS_A_SESSION, own_returns
 from simulator.flow.state import VOLATILITY
 from simulator.inputs.config import Rates, Scenario
 from simulator.inputs.sessions import format_ts, parse_ts
@@ -92,8 +92,11 @@ def paths(chosen: Scenario) -> dict[str, float]:
     assert isinstance(flow, BackgroundFlow)
     level = np.log(flow._state.path[:, :, VOLATILITY])
     symbols, day = chosen.universe.symbols, market._days[0].date
+    second = flow._skeleton.volatility / np.sqrt(SECONDS_A_SESSION)  # of the day's volatility
     calm = np.ones((3_600, len(symbols)))
     own = np.concatenate([own_returns(chosen.seed, day, hour, calm, symbols, flow._profile) for hour in range(5, 12)])
+    for mine, news, sd in zip(own.T, flow._jumps, second, strict=True):
+        mine[: len(news.log_return)] += news.log_return / sd
     return {
         "spread of volatility": float(level.std(axis=1).mean()),
         "largest own move, sd": float((abs(own).max(axis=0) / own.std(axis=0)).mean()),

@@ -158,10 +158,11 @@ TRUTH = {
              + {seeded} * (SELECT count(*) FROM actions ANTI JOIN (SELECT id FROM shown WHERE NOT is_after) USING (id))""",
     # Neither at the other side's prices nor past a better price that is left, displayed or hidden.
     "print within the quote": "SELECT count(*) FROM prices WHERE is_traded AND (place <= opposite OR place > best_left)",
-    # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds.
+    # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds. Of hidden shares alone no
+    # row tells: one in the next nanosecond is another action's, and may show more at the price, but hardly less.
     "mass balance": """
         SELECT (SELECT count(*) FROM prices WHERE before - after <> displayed - refilled AND place <= least(reach_before, reach_after)
-                AND reach_after IS NOT NULL)
+                AND reach_after IS NOT NULL AND (id IN (SELECT id FROM prices WHERE displayed > 0 OR refilled > 0) OR before > after AND is_traded))
              + (SELECT count(*) FROM actions WHERE last_ts - first_ts + 1 <> prints)""",
     # An action without a book row after it has changed nothing.
     "no row without change": "SELECT count(*) FROM prices WHERE reach_after IS NULL AND displayed <> refilled",

@@ -144,7 +144,7 @@ def test_a_record_repeats_a_run_with_flags_given_now_on_top(tmp_path: Path) -> N
 def test_a_record_keeps_every_flag_that_decides_rows() -> None:
     elsewhere = {"start_ts", "end_ts", "prices", "total_market_data_events", "scenario", "repeat"}
     no_matter = {"processes", "writer", "out", "overwrite", "suffix", "memory_limit", "mode", "speed", "incremental"}
-    no_matter |= {"shard", "plan_shards", "cluster", "report", "view", "view_port"}
+    no_matter |= {"shard", "plan_shards", "cluster", "table_format", "report", "view", "view_port"}
     no_matter |= {"yahoo_refresh_secs", "check_scenario", "print_scenario_schema", "venue"}
     databases = set(QUESTDB_FLAGS)
     assert set(Flags.model_fields) == {*DECIDED, *elsewhere, *no_matter, *databases}

@@ -255,7 +255,7 @@ def test_an_order_is_stamped_with_its_arrival_among_the_real_background() -> Non
                     break
             orders.cancel(other)
 
-    market = run(scenario(OPEN, "2025-07-01T13:30:06Z", extra_tables=("orders", "truth"), agents=(AgentSpec(name="hole", make=make),)))
+    market = run(scenario(OPEN, "2025-07-01T13:30:12Z", extra_tables=("orders", "truth"), agents=(AgentSpec(name="hole", make=make),)))
     rows = order_rows(market, "JPM", "NYSE")
     mine = [n for n, row in enumerate(rows) if row[1] == EventKind.ADD and row[5] == 37]
     assert len(mine) == len(sent)
