@@ -79,16 +79,18 @@ class Engine:
         """Make what is ``left``; returns what went wrong. ``heard(call, what it returned, "3 of 8")`` for each as it ends; calls wait
         whose ``turn`` is ``until(names of those that ended)`` or later. Raises ``MarketSimError``.
         """
-        for round_ in range(ROUNDS):
+        began = False
+        for _ in range(ROUNDS):
             todo = left()
             if not todo:
                 return []
             try:
                 with self._client(min(self._workers, len(todo))) as client:
+                    self._wait_for_a_worker(client)
+                    began = True
                     faults = self._round(client, todo, heard, until)
             except self._lost() as error:
-                is_gone = self._address not in OWN and not isinstance(error, self._lost()[0])
-                if round_ == 0 and is_gone:
+                if self._address not in OWN and not began:
                     limit = f"there is no scheduler that answers: {error}"
                     remedy = "Start one with `dask scheduler`, or use --cluster local."
                     raise InputError(explain("--cluster", self._address, limit, remedy)) from error
@@ -100,14 +102,16 @@ class Engine:
         count = len(left())
         return [f"The cluster was lost {ROUNDS} times; {count} calls are left"] if count else []
 
-    def _round(
-        self, client: Any, todo: Sequence[Call], heard: Callable[[Call, Any, str], None], until: Callable[[Collection[str]], int]
-    ) -> list[str]:
-        """What went wrong, when all calls have ended."""
+    def _wait_for_a_worker(self, client: Any) -> None:
         queues = self._address == "slurm"  # where a job may wait for hours
         if queues:
             self._say("Waiting for Slurm to start the first job.")
         client.wait_for_workers(1, timeout=None if queues else PATIENCE_S)
+
+    def _round(
+        self, client: Any, todo: Sequence[Call], heard: Callable[[Call, Any, str], None], until: Callable[[Collection[str]], int]
+    ) -> list[str]:
+        """What went wrong, when all calls have ended."""
         self._prepare(client)
         futures: dict[Any, Call] = {}
         waiting, running = list(todo), self._distributed.as_completed()

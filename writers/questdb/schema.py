@@ -234,11 +234,13 @@ def exists(pg: Any, name: str) -> bool:
     """Whether a table or view of that name is there and can be read: ``tables()`` lists one being created a moment before that."""
     import psycopg
 
+    from writers.questdb.sql import QueryError
+
     if not pg.execute("SELECT count() FROM tables() WHERE table_name = %s", (name,)).fetchone()[0]:
         return False
     try:
         pg.execute(f'SELECT * FROM "{name}" LIMIT 0')
-    except psycopg.DatabaseError as error:
+    except (psycopg.DatabaseError, QueryError) as error:
         if "does not exist" in str(error):
             return False
         raise
