@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from simulator.inputs.run_record import record_run
 from simulator.market import Market
 from simulator.records import NS_PER_S
 from tests.helpers import scenario
+from tests.patience import MACHINE_S
 
 
 def ask(symbols: Sequence[str]) -> PriceTable:
@@ -32,16 +34,17 @@ def ask(symbols: Sequence[str]) -> PriceTable:
     return PriceTable({s: known.get(s, Bracket(1.0, 2.0, 1.5, "builtin")) for s in symbols}, "yahoo", ())
 
 
-def run(base: Scenario, tmp_path: object, workers: int, *, live: bool) -> tuple[Outcome, dict[object, str]]:
+def run(base: Scenario, tmp_path: object, workers: int, *, live: bool, late: Late | None = None) -> tuple[Outcome, dict[object, str]]:
     maker = SinkMaker(writer="null", folder=tmp_path, memory_limit_bytes=0)  # type: ignore[arg-type]
-    pace = Pace(start_ns=base.start_ns, wall_ns=time.time_ns()) if live else None
+    pace = Pace(start_ns=base.start_ns, wall_ns=time.time_ns() - (base.end_ns - base.start_ns if late else 0)) if live else None
     dealt = (("JPM",), ("XOM",)) if workers == 2 else (("JPM", "XOM"),)
     jobs = [
         Job(scenario=base, make_market=Market, make_sink=maker, symbols=symbols, worker=w, workers=workers, pace=pace)
         for w, symbols in enumerate(dealt)
     ]
     kept: list[int] = []
-    outcome = run_jobs(jobs, None, lambda _: None, None, Refresher(1 if live else 0, ("JPM", "XOM"), ask, lambda found: kept.append(len(found))))
+    refresher = Refresher(1 if live else 0, ("JPM", "XOM"), late.ask if late else ask, lambda found: kept.append(len(found)))
+    outcome = run_jobs(jobs, None, late.show if late else lambda _: None, None, refresher)
     assert outcome.complete, outcome.failed
     assert kept == list(range(1, len(outcome.refreshes) + 1)), "each is recorded as it comes"
     return outcome, reduce(lambda a, b: a | b, (done.digests for done in outcome.done.values()))
@@ -49,7 +52,7 @@ def run(base: Scenario, tmp_path: object, workers: int, *, live: bool) -> tuple[
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, workers: int) -> None:
-    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:09Z", names=("JPM", "XOM"))
+    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:06Z", names=("JPM", "XOM"))
     outcome, digests = run(base, tmp_path, workers, live=True)
     assert outcome.refreshes
     assert all(list(refresh.prices) == ["JPM"] for refresh in outcome.refreshes), "only what Yahoo knows"
@@ -63,6 +66,33 @@ def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, 
         ("2025-07-01", "JPM", "market_data"),
         ("2025-07-01", "JPM", "trades"),
     }
+
+
+class Late:
+    """The wall clock is at the run's end from the start, so that the workers run off; prices come when they have, and the parent has heard one word."""
+
+    def __init__(self) -> None:
+        self.ran_off = threading.Event()
+
+    def show(self, outcome: Outcome) -> None:
+        if outcome.latest and not self.ran_off.is_set():
+            time.sleep(1.0)
+            self.ran_off.set()
+            time.sleep(0.2)
+
+    def ask(self, symbols: Sequence[str]) -> PriceTable:
+        self.ran_off.wait(MACHINE_S)
+        return ask(symbols)
+
+
+def test_news_reach_every_worker_that_runs_off_while_the_parent_is_slow(tmp_path: object) -> None:
+    """The workers could be anywhere by then; yet none may miss what is told, or hear it when it is over."""
+    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:10Z", names=("JPM", "XOM"))
+    outcome, digests = run(base, tmp_path, 2, live=True, late=Late())
+    assert outcome.refreshes
+    assert outcome.refreshes[0].ts_ns < base.end_ns
+    _, again = run(replace(base, refreshes=tuple(outcome.refreshes)), tmp_path, 1, live=False)
+    assert again == digests
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -13,8 +13,9 @@ from simulator.inputs.config import Refresh
 from simulator.inputs.reference_prices import Bracket, PriceTable, reference_prices
 from simulator.records import NS_PER_S
 
-AHEAD_NS = 2 * NS_PER_S
-"""A refresh holds from so much later than the first worker, so that all hear of it in time."""
+AHEAD_NS = NS_PER_S
+"""While prices are asked for, no worker is let farther than so much ahead of the first one's last word, and a refresh holds from so
+much later than all have been let: none has been there, and each hears of it before it goes there. No less than a worker's stretch."""
 
 
 def ask_yahoo(symbols: Sequence[str]) -> PriceTable:
@@ -43,6 +44,11 @@ class Refresher:
     def __enter__(self) -> Self:
         return self
 
+    @property
+    def asks(self) -> bool:
+        """Whether there will be news."""
+        return self._every_s > 0
+
     def start(self) -> None:
         """Begin to ask; after the workers are forked, because a thread may hold a lock."""
         if self._every_s:
@@ -51,12 +57,12 @@ class Refresher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ended.set()
 
-    def news(self, now_ns: Mapping[int, int]) -> list[Refresh]:
-        """What Yahoo has said since the last call, for workers that are where ``now_ns`` says."""
+    def news(self, granted_ns: int) -> list[Refresh]:
+        """What Yahoo has said since the last call, for workers none of which has been let farther than ``granted_ns``."""
         found = []
         while not self._answers.empty():
             prices = self._answers.get()
-            found.append(Refresh(ts_ns=max(now_ns.values()) + AHEAD_NS, over_ns=self._every_s * NS_PER_S, prices=prices))
+            found.append(Refresh(ts_ns=granted_ns + AHEAD_NS, over_ns=self._every_s * NS_PER_S, prices=prices))
         return found[-1:]
 
     def _run(self) -> None:

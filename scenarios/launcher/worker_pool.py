@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from scenarios.launcher.backpressure import Backpressure
-from scenarios.launcher.price_refresh import Refresher
+from scenarios.launcher.price_refresh import AHEAD_NS, Refresher
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.worker import Job, work
@@ -147,6 +147,7 @@ class _Pool:
         self._connections: dict[int, Connection] = {}
         """Of the workers that have not ended."""
         self._granted_ns = -1
+        """No worker was let farther."""
         self._held: Release | None = None
         self.viewer: Viewer | None = None
         self._told = Control()
@@ -224,9 +225,16 @@ class _Pool:
         running = {w: now_ns for w, now_ns in self.outcome.now_ns.items() if w not in self.outcome.done and w not in self.outcome.failed}
         return self.backpressure.horizon_ns(running)
 
+    def grant_ns(self, horizon_ns: int) -> int:
+        """How far the workers are let, now that the database lets them up to ``horizon_ns``: where prices are asked for, only a step."""
+        if self.refresher.asks:
+            horizon_ns = min(horizon_ns, max(self.outcome.now_ns.values()) + AHEAD_NS)
+        self._granted_ns = max(horizon_ns, self._granted_ns)
+        return horizon_ns
+
     def news(self) -> list[Refresh]:
         """New reference prices, noted for the manifest."""
-        found = self.refresher.news(self.outcome.now_ns)
+        found = self.refresher.news(max(self._granted_ns, *self.outcome.now_ns.values()))
         if found:
             self.outcome.refreshes += found
             try:
@@ -291,9 +299,9 @@ class _Pool:
             if self._held is not None:
                 self._tell_all(self._held)
                 self._held = None
-            if horizon_ns > self._granted_ns:
-                self._granted_ns = horizon_ns
-                self._tell_all(Horizon(horizon_ns))
+            before_ns = self._granted_ns
+            if self.grant_ns(horizon_ns) > before_ns:
+                self._tell_all(Horizon(self._granted_ns))
         if self.stop_asked() and not told:
             if self.ends_in_real_time() and (self._ends or self._end_together(horizon_ns)):
                 return False
@@ -342,8 +350,9 @@ class _Here:
     def horizon(self, now_ns: int) -> int | None:
         while not self.stop_asked():
             horizon_ns = self.pool.horizon_ns()
-            if horizon_ns is not None and horizon_ns > now_ns:
-                return horizon_ns
+            granted_ns = None if horizon_ns is None else self.pool.grant_ns(horizon_ns)
+            if granted_ns is not None and granted_ns > now_ns:
+                return granted_ns
             self.pool.show(self.pool.outcome)
             time.sleep(POLL_S)
         return None
