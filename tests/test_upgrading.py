@@ -14,7 +14,8 @@ from scenarios.launcher.main import main
 from scenarios.launcher.plan import make_plan
 from simulator.errors import InputError
 from simulator.inputs.manifest import parse_manifest, read_manifest
-from writers.questdb.schema import TableDef, compare_columns, ddl
+from writers.questdb.existing import compare_columns
+from writers.questdb.schema import TableDef, ddl
 from writers.questdb.upgrade import upgrade_statements
 
 OLD = Path(__file__).parent / "data" / "version_0_1"

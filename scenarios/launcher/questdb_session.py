@@ -23,7 +23,7 @@ from simulator.flow import NEVER_NS
 from simulator.inputs.manifest import Manifest
 from simulator.inputs.sessions import format_ts
 from simulator.records import BASE_TABLES, I64, NS_PER_S
-from writers.questdb import resume, runs, schema
+from writers.questdb import existing, resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
 from writers.questdb.cut_short import drop_cut_short
@@ -111,14 +111,14 @@ class Database:
         suffix = self.flags.suffix
         self._claim = Claim(self.pg, suffix, self.run_id)
         tables = schema.ddl(suffix, self.flags.short_ttl, self.flags.extra_tables or (), views=False)
-        schema.compare(self.pg, tables)  # before any of their columns is asked for
-        own = [name for name in self.tables(["runs", "claims"]) if schema.exists(self.pg, name)]
-        schema.wait_applied(self.pg, own)
+        existing.compare(self.pg, tables)  # before any of their columns is asked for
+        own = [name for name in self.tables(["runs", "claims"]) if existing.exists(self.pg, name)]
+        existing.wait_applied(self.pg, own)
         self._claim.check_free(say=self._say)
-        present = [name for name in BASE_TABLES if schema.exists(self.pg, schema.table_name(name, suffix))]
+        present = [name for name in BASE_TABLES if existing.exists(self.pg, schema.table_name(name, suffix))]
         if not present:
             return History(newest_ns=resume.NOTHING_NS, mids={})
-        schema.wait_applied(self.pg, self.tables(present))
+        existing.wait_applied(self.pg, self.tables(present))
         newest_ns = self._newest_ns = resume.newest_ns(self.pg, suffix, present)
         mids = resume.last_mids(self.pg, suffix) if "market_data" in present else {}
         here = History(newest_ns=newest_ns, mids=mids)
@@ -128,7 +128,7 @@ class Database:
         record = run.started.record
         ends_ns = [
             int(resume.newest_by_symbol(self.pg, suffix, table, record.symbols, record.start_ns, record.end_ns).min())
-            if schema.exists(self.pg, schema.table_name(table, suffix)) else resume.NOTHING_NS
+            if existing.exists(self.pg, schema.table_name(table, suffix)) else resume.NOTHING_NS
             for table in record.tables
         ]  # fmt: skip
         recorded = Recorded(manifest=run.started, where=f"{schema.table_name('runs', suffix)}", is_complete=run.is_complete)
@@ -139,11 +139,11 @@ class Database:
         flags, scenario = self.flags, plan.scenario
         wanted = self._wanted(plan, views=flags.create_views == "true")
         self._drop_cut_short(wanted)
-        self._warnings = tuple(schema.compare(self.pg, wanted, needs_dedup=flags.incremental))
+        self._warnings = tuple(existing.compare(self.pg, wanted, needs_dedup=flags.incremental))
         for warning in self._warnings:
             self._say(warning)
         last_ns = scenario.end_ns if flags.mode == "faster-than-life" else scenario.start_ns
-        schema.check_ttl(self.pg, wanted, plan.run_start_ns, last_ns)
+        existing.check_ttl(self.pg, wanted, plan.run_start_ns, last_ns)
         schema.create(self.pg, wanted)
         self._take()
         self._record(runs.STARTED, build_manifest(plan))
@@ -194,20 +194,20 @@ class Database:
     def _record(self, event: str, manifest: Manifest) -> None:
         """Keep in the runs table what would repeat the run."""
         runs.record(self.pg, self.flags.suffix, self.run_id, event, manifest)
-        schema.wait_applied(self.pg, self.tables(["runs"]))
+        existing.wait_applied(self.pg, self.tables(["runs"]))
 
     def _wanted(self, plan: Plan, *, views: bool) -> list[schema.Wanted]:
         return schema.ddl(self.flags.suffix, self.flags.short_ttl, plan.scenario.extra_tables, views=views)
 
     def _drop_cut_short(self, wanted: Sequence[schema.Wanted]) -> None:
-        for name in drop_cut_short(self.pg, wanted):
-            self._say(f"{name} was being made when its server was killed, and nothing can write into it: it has no rows, and is made anew.")
+        for text in drop_cut_short(self.pg, wanted):
+            self._say(text)
 
     def _take(self) -> None:
         """Make the tables this run's own. Raises ``InputError`` if they are another's, or were in the meantime."""
         claim = self._claim = self._claim or Claim(self.pg, self.flags.suffix, self.run_id)
         claim.take(say=self._say)
-        schema.wait_applied(self.pg, self.tables(BASE_TABLES))  # what the other sent is there only then
+        existing.wait_applied(self.pg, self.tables(BASE_TABLES))  # what the other sent is there only then
         newest_ns = resume.newest_ns(self.pg, self.flags.suffix, BASE_TABLES)
         if newest_ns > self._newest_ns:
             before = f"it was {format_ts(self._newest_ns)}" if self._newest_ns >= 0 else "there was none"
@@ -257,7 +257,7 @@ class Database:
         start_ns, names = plan.scenario.start_ns, self.tables(plan.scenario.tables)
         changed_s, last = time.monotonic(), -1
         while True:
-            schema.wait_applied(self.pg, names)
+            existing.wait_applied(self.pg, names)
             found = sum(resume.count_from(self.pg, name, start_ns) for name in names)
             if found != last:
                 changed_s, last = time.monotonic(), found
@@ -302,7 +302,7 @@ class Database:
     def _compare_again(self, plan: Plan) -> None:
         """What was compared when the run began is compared when it ends. Raises ``SinkError``."""
         try:
-            now = schema.compare(self.pg, self._wanted(plan, views=self.flags.create_views == "true"), must_exist=True)
+            now = existing.compare(self.pg, self._wanted(plan, views=self.flags.create_views == "true"), must_exist=True)
         except InputError as error:
             raise SinkError(f"The tables were changed while the run went on. {error}") from None
         for warning in now:
@@ -315,7 +315,7 @@ class Database:
         patience_s = TCP_COMMITS_WITHIN_S if self.flags.protocol == "tcp" else 0.0
         changed_s, last = time.monotonic(), -1
         while True:
-            schema.wait_applied(self.pg, self.tables([table]))
+            existing.wait_applied(self.pg, self.tables([table]))
             found = resume.count_by_symbol(self.pg, self.flags.suffix, table, symbols, plan.scenario.start_ns, end_ns)
             if int(found.sum()) != last:
                 changed_s, last = time.monotonic(), int(found.sum())

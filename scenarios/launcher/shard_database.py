@@ -17,9 +17,10 @@ from scenarios.launcher.shards import DatabasePlace, Done, Shard, ShardPlan
 from simulator.errors import InputError, SinkError, explain
 from simulator.inputs.manifest import FORMAT, Manifest
 from simulator.records import BASE_TABLES
-from writers.questdb import resume, runs, schema
+from writers.questdb import existing, resume, runs, schema
 from writers.questdb.claims import Claim
 from writers.questdb.connection import Connection
+from writers.questdb.cut_short import drop_cut_short
 from writers.questdb.doors import check
 from writers.questdb.keeper import Keeper
 from writers.questdb.monitor import Monitor
@@ -67,14 +68,15 @@ class ShardRows:
         check(self.connection)
         wanted, record = self.wanted, self.wanted.record
         tables = self._ddl(views=self.place.create_views == "true")
-        for warning in schema.compare(self.sql, tables, needs_dedup=True):
+        self._drop_cut_short(tables)
+        for warning in existing.compare(self.sql, tables, needs_dedup=True):
             self.say(warning)
         claim = self._claim = Claim(self.sql, wanted.suffix, wanted.identity)
         claim.check_free(say=self.say)
-        schema.check_ttl(self.sql, tables, record.start_ns, record.end_ns)
+        existing.check_ttl(self.sql, tables, record.start_ns, record.end_ns)
         schema.create(self.sql, tables)
         claim.take(say=self.say)
-        schema.wait_applied(self.sql, self.names([*BASE_TABLES, "runs"]))
+        existing.wait_applied(self.sql, self.names([*BASE_TABLES, "runs"]))
         newest_ns = resume.newest_ns(self.sql, wanted.suffix, BASE_TABLES)
         if not self._is_recorded():
             if newest_ns != resume.NOTHING_NS:
@@ -108,7 +110,7 @@ class ShardRows:
 
     def check(self, shard: Shard, counts: Counts) -> None:
         """That the server has applied what was sent of a shard, and no more. Raises ``SinkError``."""
-        schema.wait_applied(self.sql, self.names(self.wanted.tables))
+        existing.wait_applied(self.sql, self.names(self.wanted.tables))
         lost = [fault for table, rows in counts.rows.items() if (fault := self._fault(shard, table, rows))]
         if lost:
             raise SinkError(f"{'; '.join(lost)}. Give the command again: the shard is sent once more, and DEDUP keeps one of each row.")
@@ -117,6 +119,7 @@ class ShardRows:
         """All shards are done: let the views catch up, and record the end, once or more often. Raises ``MarketSimError``."""
         if self.place.create_views != "false":
             wanted = self._ddl(views=True)
+            self._drop_cut_short(wanted)
             schema.create(self.sql, wanted)
             catch_up(self.sql, wanted)
         self._record(runs.ENDED, manifest)
@@ -124,7 +127,7 @@ class ShardRows:
     def faults(self, notes: Mapping[str, Done]) -> list[str]:
         """Which shards the tables do not have as they were sent, and whether there are other rows in the run's time."""
         wanted = self.wanted
-        schema.wait_applied(self.sql, self.names(wanted.tables))
+        existing.wait_applied(self.sql, self.names(wanted.tables))
         found = []
         for shard in wanted.pieces():
             if shard.name in notes:
@@ -155,6 +158,10 @@ class ShardRows:
         found = resume.count_by_symbol(self.sql, self.wanted.suffix, table, shard.symbols, shard.start_ns, shard.end_ns).sum()
         return "" if found == rows else f"{schema.table_name(table, self.wanted.suffix)} has {found:,} of its {rows:,} rows"
 
+    def _drop_cut_short(self, wanted: Sequence[schema.Wanted]) -> None:
+        for text in drop_cut_short(self.sql, wanted):
+            self.say(text)
+
     def _ddl(self, *, views: bool) -> list[schema.Wanted]:
         extra = [table for table in self.wanted.tables if table not in BASE_TABLES]
         return schema.ddl(self.wanted.suffix, self.place.short_ttl, extra, views=views)
@@ -166,7 +173,7 @@ class ShardRows:
 
     def _record(self, event: str, manifest: Manifest) -> None:
         runs.record(self.sql, self.wanted.suffix, self.wanted.identity, event, manifest)
-        schema.wait_applied(self.sql, self.names(["runs"]))
+        existing.wait_applied(self.sql, self.names(["runs"]))
 
     def _just_started(self) -> Manifest:
         record = self.wanted.record

@@ -75,18 +75,21 @@ def test_http_and_tcp_ports_where_nothing_answers(server: EmbeddedServer, free_p
     assert "--tcp_port" in refused(*at(server), "--tcp_port", str(free_port), "--protocol", "tcp")
 
 
+class Page(BaseHTTPRequestHandler):
+    """Answers any request, and not as QuestDB does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 def test_a_port_that_answers_something_else(server: EmbeddedServer) -> None:
     assert "gives no answer in PostgreSQL's protocol" in refused(*at(server), "--pg_port", str(server.http_port))
     assert "--http_port" in refused(*at(server), "--http_port", str(server.pg_port))
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"hello")
-
-        def log_message(self, *_: Any) -> None:
-            pass
 
     web = HTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=web.serve_forever, daemon=True).start()
@@ -317,15 +320,6 @@ class TlsServer:
     """Answers any request over TLS with a page."""
 
     def __init__(self, certificate: Path) -> None:
-        class Page(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"hello")
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
         class Quiet(HTTPServer):
             def handle_error(self, *_: Any) -> None:
                 pass

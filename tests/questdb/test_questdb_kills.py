@@ -16,7 +16,7 @@ from scenarios.launcher.kernels import warm_up
 from tests.database import connect, small_server
 from tests.kills.run import read_results, report
 from tests.kills.trials import KINDS, PARQUET_KINDS, Harness, Trial, digest_of_rows
-from writers.questdb import schema
+from writers.questdb import existing
 from writers.questdb.server import EmbeddedServer
 
 EACH = 12
@@ -92,7 +92,7 @@ def what_the_comparison_misses() -> list[str]:
             except Exception:  # a view cannot be emptied by hand: one that is empty is another
                 missed += [name] if digest_of_rows([]) == expected[name] else []
                 continue
-            schema.wait_applied(pg, [f"equities_{name}{suffix}"])
+            existing.wait_applied(pg, [f"equities_{name}{suffix}"])
             missed += [name] if harness.read_database(suffix, (name,))[name] == expected[name] else []
     return missed
 

@@ -19,7 +19,7 @@ from scenarios.launcher.recorded import connection_of
 from simulator.errors import SinkError
 from simulator.records import NS_PER_S
 from tests.database import SMALL, at, command, connect, console_command, digest_of, read_back, start, wait_until
-from writers.questdb import schema
+from writers.questdb import existing, schema
 from writers.questdb.server import EmbeddedServer
 
 SPEC_LIVE = (
@@ -39,7 +39,7 @@ def test_sixty_seconds_of_the_specifications_live_command(server: EmbeddedServer
     running = start(*at(server), *SPEC_LIVE, "--suffix", suffix, "--prices", "builtin", program=console_command(tmp_path))
     ages, counts = [], []
     with connect(server) as pg:
-        wait_until(lambda: schema.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
+        wait_until(lambda: existing.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
         until_s = time.monotonic() + 60
         while time.monotonic() < until_s:
             now_ns = time.time_ns()
@@ -123,7 +123,7 @@ def test_a_suspended_table_ends_the_run_with_the_command_that_mends_it(server: E
     folder, digest = plain
     place = (*at(server), "--suffix", suffix, "--create_views", "false")
     running = start(*SMALL, *place, "--speed", "10", "--processes", "2")
-    wait_until(lambda: schema.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
+    wait_until(lambda: existing.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
     pg.execute(f"ALTER TABLE equities_trades{suffix} SUSPEND WAL")
     _, err = running.communicate(timeout=60)
     assert running.returncode == 1
@@ -138,7 +138,7 @@ def test_a_worker_that_is_killed_ends_the_run_and_leaves_what_can_be_continued(s
     folder, digest = plain
     place = (*at(server), "--suffix", suffix, "--create_views", "false")
     running = start(*SMALL, *place, "--speed", "10", "--processes", "2")
-    wait_until(lambda: schema.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
+    wait_until(lambda: existing.exists(pg, f"equities_trades{suffix}") and newest(pg, suffix) > 0)
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
     _, err = running.communicate(timeout=60)
@@ -167,7 +167,7 @@ def test_real_time_goes_on_from_the_last_prices(server: EmbeddedServer, pg: Any,
     schema.create(pg, schema.ddl(suffix, views=False))
     table = f"equities_market_data{suffix}"
     pg.execute(f"INSERT INTO {table} VALUES ('2025-07-01T14:00:00Z', 'JPM', 'IEX', ARRAY[[76.99], [100.0]], ARRAY[[77.01], [100.0]])")
-    schema.wait_applied(pg, [table])
+    existing.wait_applied(pg, [table])
     running = start(*at(server), *SPEC_LIVE, "--suffix", suffix, "--create_views", "false", "--symbols", "AAPL,JPM")
     history_ns = newest(pg, suffix)
     wait_until(lambda: newest(pg, suffix) > history_ns + NS_PER_S)

@@ -25,7 +25,7 @@ from scenarios.launcher.row_counts import Counts
 from simulator.errors import InputError, SinkError
 from tests.database import SMALL, at, command, read_back, start
 from tests.questdb.test_questdb_resume import wait_for_rows
-from writers.questdb import claims, runs, schema, views
+from writers.questdb import claims, existing, runs, schema, views
 from writers.questdb.claims import Claim, ClaimLost, Owner, owner_of, this_process
 from writers.questdb.connection import Connection
 from writers.questdb.keeper import Keeper
@@ -67,7 +67,7 @@ def test_a_second_run_is_refused_with_the_owner_and_the_remedy(pg: Any, suffix: 
             refused()
     first.beat()
     first.release()
-    schema.wait_applied(pg, [table])
+    existing.wait_applied(pg, [table])
     Claim(pg, suffix, "three").take()
     assert states(pg, table) == {"one": "ended", "two": "ended", "three": "running"}
 
@@ -125,7 +125,7 @@ def test_of_two_that_come_at_once_one_goes_on(pg: Any, suffix: str, table: str) 
             pass
 
     older.release()
-    schema.wait_applied(pg, [table])
+    existing.wait_applied(pg, [table])
     threads = [threading.Thread(target=race, args=(name,)) for name in ("a", "b", "c")]
     for thread in threads:
         thread.start()
@@ -184,7 +184,7 @@ def test_what_was_changed_while_the_run_went_on_is_told_at_its_end(pg: Any, suff
     database, plan = opened
     database.check_counts(plan, Counts(by_symbol=NO_ROWS), plan.scenario.end_ns)
     pg.execute(statement.format(suffix))
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
     with pytest.raises(SinkError) as told:
         database.check_counts(plan, Counts(by_symbol=NO_ROWS), plan.scenario.end_ns)
     assert "The tables were changed while the run went on" in str(told.value)
@@ -194,7 +194,7 @@ def test_what_was_changed_while_the_run_went_on_is_told_at_its_end(pg: Any, suff
 def test_a_table_dropped_and_made_again_by_the_protocol_is_another(pg: Any, suffix: str, opened: Any, capsys: pytest.CaptureFixture[str]) -> None:
     database, plan = opened
     pg.execute(f"ALTER TABLE equities_trades{suffix} DEDUP DISABLE")
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
     database.check_counts(plan, Counts(by_symbol=NO_ROWS), plan.scenario.end_ns)
     assert "DEDUP ENABLE" in capsys.readouterr().err
     pg.execute(f"DROP TABLE equities_trades{suffix}")
@@ -238,11 +238,11 @@ def never_refreshed(pg: Any, suffix: str) -> ViewDef:
     """As a server leaves a view that was killed before its first refresh: valid, and empty."""
     schema.create(pg, schema.ddl(suffix, views=False))
     pg.execute(f"INSERT INTO equities_trades{suffix} VALUES ('2025-07-01T13:30:00Z', 'JPM', 'IEX', 1.0, 1, 'B', 'T')")
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
     view = next(each for each in schema.ddl(suffix) if each.name == f"trades_ohlcv_1s{suffix}")
     assert isinstance(view, ViewDef)
     pg.execute(view.sql.replace("AS (", "REFRESH MANUAL DEFERRED AS (", 1))
-    row = schema.view_facts(pg, view.name)[0]
+    row = existing.view_facts(pg, view.name)[0]
     assert (row["view_status"], row["refresh_base_table_txn"]) == ("valid", -1)
     return view
 
@@ -255,7 +255,7 @@ def test_a_view_that_was_never_refreshed_is_asked(pg: Any, never_refreshed: View
 
 def test_a_view_that_is_listed_late_is_waited_for(pg: Any, never_refreshed: ViewDef, monkeypatch: pytest.MonkeyPatch) -> None:
     left = [[], []]  # type: list[list[dict[str, Any]]]
-    monkeypatch.setattr(views, "view_facts", lambda pg, name: left.pop() if left else schema.view_facts(pg, name))
+    monkeypatch.setattr(views, "view_facts", lambda pg, name: left.pop() if left else existing.view_facts(pg, name))
     assert views.catch_up(pg, [never_refreshed]) == [never_refreshed.name]
     assert not left
 
@@ -267,7 +267,7 @@ def test_a_view_that_cannot_catch_up_is_told_with_the_statement_to_type(
     monkeypatch.setattr(views, "STUCK_S", 1.0)
     monkeypatch.setattr(views, "APPEARS_WITHIN_S", 0.1)
     pg.execute(f"ALTER TABLE {never_refreshed.base} RENAME COLUMN price TO paid")
-    schema.wait_applied(pg, [never_refreshed.base])
+    existing.wait_applied(pg, [never_refreshed.base])
     with pytest.raises(SinkError, match=f"does not refresh.* DROP MATERIALIZED VIEW {never_refreshed.name};.*--incremental true"):
         views.catch_up(pg, [never_refreshed])
     pg.execute(f"DROP MATERIALIZED VIEW {never_refreshed.name}")
@@ -287,5 +287,5 @@ def test_an_event_whose_statement_is_sent_again_is_recorded_once(pg: Any, suffix
     schema.create(pg, [table])
     for event in (runs.STARTED, runs.ENDED):
         runs.record(SendsTwice(), suffix, "one", event, SimpleNamespace(to_json=lambda: "{}"))  # type: ignore[arg-type]
-    schema.wait_applied(pg, [table.name])
+    existing.wait_applied(pg, [table.name])
     assert pg.execute(f"SELECT event FROM {table.name} ORDER BY ts").fetchall() == [(runs.STARTED,), (runs.ENDED,)]

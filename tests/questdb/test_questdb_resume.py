@@ -16,7 +16,7 @@ import pytest
 
 from simulator.records import EXTRA_TABLES, TABLES
 from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, small_server, start
-from writers.questdb import schema
+from writers.questdb import existing, schema
 from writers.questdb.cut_short import drop_cut_short
 from writers.questdb.server import EmbeddedServer
 
@@ -40,7 +40,7 @@ def test_killed_at_ten_random_moments_and_continued_each_time(
         wait_for_rows(pg, suffix, more_than=max(seen))
         time.sleep(moments.uniform(0.0, 0.8))
         kill(running)
-        schema.wait_applied(pg, [f"equities_{table}{suffix}" for table in TABLES])
+        existing.wait_applied(pg, [f"equities_{table}{suffix}" for table in TABLES])
         seen.add(count(pg, suffix))
     assert len(seen) == 11, "the moments were not all in the middle of the run"
     done = command(*run, *at(server), "--suffix", suffix, *PLAIN, "--incremental", "true", "--processes", "3")
@@ -83,15 +83,15 @@ def test_what_a_server_left_half_made_is_made_again(tmp_path: Path, plain: tuple
     folder, digest = plain
     with own_server(tmp_path / "server") as server:
         with connect(server) as pg:
-            schema.create(pg, schema.ddl())
+            schema.create(pg, [*schema.ddl(), *schema.ddl("_of_shards", views=False)])
             pg.execute("CREATE TABLE others (ts TIMESTAMP, x INT) TIMESTAMP(ts) PARTITION BY DAY WAL")
             pg.execute("INSERT INTO others VALUES (0, 1)")
-            schema.wait_applied(pg, ["others"])
+            existing.wait_applied(pg, ["others"])
         server.kill()
-        half_made = ("equities_trades", "equities_runs", "nbbo_1s")
-        logs = {name: next((tmp_path / "server" / "db").glob(f"{name}~*")) / "txn_seq" for name in (*half_made, "others")}
+        half_made, of_shards = ("equities_trades", "equities_runs", "nbbo_1s"), "equities_trades_of_shards"
+        logs = {name: next((tmp_path / "server" / "db").glob(f"{name}~*")) / "txn_seq" for name in (*half_made, of_shards, "others")}
         shutil.rmtree(logs["equities_runs"])
-        for name in ("equities_trades", "nbbo_1s", "others"):
+        for name in ("equities_trades", "nbbo_1s", of_shards, "others"):
             (logs[name] / "_txnlog").write_bytes(b"")
         server.start()
         with connect(server) as pg:
@@ -104,6 +104,11 @@ def test_what_a_server_left_half_made_is_made_again(tmp_path: Path, plain: tuple
             read_back(pg, folder, "")
             assert pg.execute("SELECT count() FROM nbbo_1s").fetchone()[0] > 100
             assert pg.execute("SELECT x FROM others").fetchall() == [(1,)]
+        shards = command(*SMALL, *at(server), *PLAIN, "--suffix", "_of_shards", "--out", str(tmp_path / "notes"), "--shard", "1/1")
+        assert shards.returncode == 0, shards.stderr
+        assert f"{of_shards} was being made when its server was killed" in shards.stderr
+        with connect(server) as pg:
+            read_back(pg, folder, "_of_shards")
 
 
 class Cutter:
@@ -170,7 +175,7 @@ def test_a_hole_is_found_and_mended(server: EmbeddedServer, pg: Any, suffix: str
     assert digest_of(command(*over_an_hour, *place)) == digest
     assert digest_of(command(*place, "--incremental", "true")) == digest  # nothing is missing
     pg.execute(f"ALTER TABLE equities_market_data{suffix} DROP PARTITION LIST '2025-07-01T13'")
-    schema.wait_applied(pg, [f"equities_market_data{suffix}"])
+    existing.wait_applied(pg, [f"equities_market_data{suffix}"])
     found = command(*place, "--incremental", "true")
     assert found.returncode == 1
     assert "does not have what was sent" in found.stderr
@@ -236,7 +241,7 @@ def test_a_database_that_something_else_filled_is_continued_from_its_last_mids(s
     for symbol, mid in (("AAPL", 111.0), ("JPM", 55.0)):
         quote = f"ARRAY[[{mid - 0.01}], [100.0]], ARRAY[[{mid + 0.01}], [100.0]]"
         pg.execute(f"INSERT INTO {table} VALUES ('2025-07-01T14:00:00Z', '{symbol}', 'IEX', {quote})")
-    schema.wait_applied(pg, [table])
+    existing.wait_applied(pg, [table])
     window = ("--start_ts", "2025-07-01T13:00:00Z", "--end_ts", "2025-07-01T14:00:05Z", "--symbols", "AAPL,JPM", *RATES)
     done = command(*window, *at(server), "--suffix", suffix, *PLAIN, "--incremental", "true")
     assert done.returncode == 0, done.stderr
@@ -248,7 +253,7 @@ def test_a_database_that_something_else_filled_is_continued_from_its_last_mids(s
 
 def count(pg: Any, suffix: str) -> int:
     """Book rows; 0 as long as there is no table."""
-    if not schema.exists(pg, f"equities_market_data{suffix}"):
+    if not existing.exists(pg, f"equities_market_data{suffix}"):
         return 0
     found = pg.execute(f"SELECT count() FROM equities_market_data{suffix}").fetchone()
     return int(found[0])

@@ -10,7 +10,7 @@ import pytest
 
 from simulator.records import EXTRA_TABLES, TABLES
 from tests.database import SMALL, at, command, digest_of, read_back
-from writers.questdb import schema
+from writers.questdb import existing, schema
 from writers.questdb.server import EmbeddedServer
 
 
@@ -30,11 +30,11 @@ def test_a_value_changed_or_a_row_lost_would_be_seen(server: EmbeddedServer, pg:
     assert command(*SMALL, *at(server), "--suffix", suffix, "--create_views", "false").returncode == 0
     read_back(pg, folder, suffix)
     pg.execute(f"UPDATE equities_trades{suffix} SET size = size + 1 WHERE cond = 'O' AND symbol = 'JPM'")
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
     with pytest.raises(AssertionError, match=r"is .* in the files"):
         read_back(pg, folder, suffix)
     pg.execute(f"ALTER TABLE equities_trades{suffix} DROP PARTITION LIST '2025-07-01'")
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
     with pytest.raises(AssertionError, match="trades: 0 rows"):
         read_back(pg, folder, suffix)
 
@@ -50,7 +50,7 @@ def test_the_files_can_be_loaded_by_the_server_itself(server: EmbeddedServer, pg
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
             pg.execute(f"INSERT INTO equities_{table}{suffix} SELECT * FROM read_parquet('{name}')")
-        schema.wait_applied(pg, [f"equities_{table}{suffix}"])
+        existing.wait_applied(pg, [f"equities_{table}{suffix}"])
     read_back(pg, folder, suffix)
 
 

@@ -11,7 +11,7 @@ from simulator.errors import InputError
 from simulator.inputs.sessions import parse_ts
 from simulator.records import EXTRA_TABLES, NS_PER_HOUR
 from tests.database import SMALL, at, command
-from writers.questdb import schema
+from writers.questdb import existing, schema
 from writers.questdb.schema import ORDINAL, TableDef, ViewDef
 from writers.questdb.server import EmbeddedServer
 
@@ -52,7 +52,7 @@ def test_everything_is_as_the_specification_has_it(pg: Any, suffix: str, short_t
     views = {name: (kind, every, str(unit)) for name, kind, every, unit, status in pg.execute(query).fetchall() if status == "valid"}
     assert {name for name, (kind, *_) in views.items() if kind == "immediate"} == {f"{n}{suffix}" for n in ("top_of_book_1s", "nbbo_1s", "trades_ohlcv_1s")}
     assert {(name, every, unit) for name, (kind, every, unit) in views.items() if kind == "timer"} == {(f"{n}{suffix}", 1, "MINUTE") for n in ("nbbo_1m", "trades_ohlcv_1m")}
-    assert schema.compare(pg, schema.ddl(suffix, short_ttl, EXTRA_TABLES)) == []
+    assert existing.compare(pg, schema.ddl(suffix, short_ttl, EXTRA_TABLES)) == []
 
 
 def test_the_specifications_own_text_makes_the_same_objects(pg: Any, suffix: str) -> None:
@@ -65,15 +65,15 @@ def test_the_specifications_own_text_makes_the_same_objects(pg: Any, suffix: str
     sum(size)    AS volume, sum(price * size) / nullif(sum(size), 0) AS vwap
   FROM equities_trades{suffix} SAMPLE BY 1s ) PARTITION BY HOUR""")
     wanted = schema.ddl(suffix)
-    (warning,) = schema.compare(pg, wanted)
+    (warning,) = existing.compare(pg, wanted)
     statement = f"ALTER TABLE equities_trades{suffix} DEDUP ENABLE UPSERT KEYS(timestamp_ns, symbol, venue)"
     assert statement in warning
     with pytest.raises(InputError, match="DEDUP ENABLE"):
-        schema.compare(pg, wanted, needs_dedup=True)
+        existing.compare(pg, wanted, needs_dedup=True)
     pg.execute(statement)
-    schema.wait_applied(pg, [f"equities_trades{suffix}"])
-    assert schema.compare(pg, wanted, needs_dedup=True) == []
-    (ttl,) = schema.compare(pg, [each for each in schema.ddl(suffix, True) if each.name == f"equities_trades{suffix}"])
+    existing.wait_applied(pg, [f"equities_trades{suffix}"])
+    assert existing.compare(pg, wanted, needs_dedup=True) == []
+    (ttl,) = existing.compare(pg, [each for each in schema.ddl(suffix, True) if each.name == f"equities_trades{suffix}"])
     assert f"ALTER TABLE equities_trades{suffix} SET TTL 1 MONTH;" in ttl
 
 
@@ -88,7 +88,7 @@ def test_the_specifications_own_text_makes_the_same_objects(pg: Any, suffix: str
 def test_another_object_of_that_name_is_refused_and_left_alone(server: EmbeddedServer, pg: Any, suffix: str, name: str, sql: str, said: str) -> None:
     pg.execute(sql.format(name + suffix))
     with pytest.raises(InputError, match=said):
-        schema.compare(pg, schema.ddl(suffix))
+        existing.compare(pg, schema.ddl(suffix))
     refused = command(*SMALL, *at(server), "--suffix", suffix)
     assert refused.returncode == 2
     assert said in refused.stderr
@@ -103,7 +103,7 @@ def test_another_text_of_a_view_is_refused_with_both(pg: Any, suffix: str) -> No
     view = next(each for each in wanted if isinstance(each, ViewDef))
     pg.execute(view.sql.replace("last(bids[2][1])", "first(bids[2][1])"))
     with pytest.raises(InputError) as told:
-        schema.compare(pg, wanted)
+        existing.compare(pg, wanted)
     assert "first(bids[2][1]) AS bid_size" in str(told.value)
     assert "last(bids[2][1]) AS bid_size" in str(told.value)
 
@@ -111,20 +111,20 @@ def test_another_text_of_a_view_is_refused_with_both(pg: Any, suffix: str) -> No
 def test_a_ttl_that_would_lose_rows_is_refused_with_the_arithmetic(pg: Any, suffix: str) -> None:
     wanted = schema.ddl(suffix, True, views=False)
     start_ns = parse_ts("2025-07-01T08:00:00Z")
-    schema.check_ttl(pg, wanted, start_ns, start_ns + 72 * NS_PER_HOUR)
+    existing.check_ttl(pg, wanted, start_ns, start_ns + 72 * NS_PER_HOUR)
     with pytest.raises(InputError, match="3 days, 1:00:00, and that TTL keeps 3 days, 0:00:00"):
-        schema.check_ttl(pg, wanted, start_ns, start_ns + 73 * NS_PER_HOUR)
-    schema.check_ttl(pg, schema.ddl(suffix, False), start_ns, start_ns + 9999 * NS_PER_HOUR)  # without TTL nothing is lost
+        existing.check_ttl(pg, wanted, start_ns, start_ns + 73 * NS_PER_HOUR)
+    existing.check_ttl(pg, schema.ddl(suffix, False), start_ns, start_ns + 9999 * NS_PER_HOUR)  # without TTL nothing is lost
     schema.create(pg, wanted)
     table = f"equities_market_data{suffix}"
     pg.execute(f"INSERT INTO {table} VALUES ('2025-07-01T08:30:00Z', 'AAPL', 'IEX', ARRAY[[1.0],[1.0]], ARRAY[[2.0],[1.0]])")
-    schema.wait_applied(pg, [table])
+    existing.wait_applied(pg, [table])
     later = parse_ts("2025-07-20T08:00:00Z")
     with pytest.raises(InputError, match="the first commit would drop it"):
-        schema.check_ttl(pg, wanted, later, later + NS_PER_HOUR)
-    schema.check_ttl(pg, wanted, start_ns + 24 * NS_PER_HOUR, start_ns + 25 * NS_PER_HOUR)
+        existing.check_ttl(pg, wanted, later, later + NS_PER_HOUR)
+    existing.check_ttl(pg, wanted, start_ns + 24 * NS_PER_HOUR, start_ns + 25 * NS_PER_HOUR)
     with pytest.raises(InputError, match="the first commit would drop it"):
-        schema.check_ttl(pg, wanted, time.time_ns(), time.time_ns())  # today's data into last year's table
+        existing.check_ttl(pg, wanted, time.time_ns(), time.time_ns())  # today's data into last year's table
 
 
 def test_the_server_does_drop_what_the_check_refuses(pg: Any, suffix: str) -> None:
@@ -133,7 +133,7 @@ def test_the_server_does_drop_what_the_check_refuses(pg: Any, suffix: str) -> No
     table = f"equities_market_data{suffix}"
     for day in ("01", "20"):
         pg.execute(f"INSERT INTO {table} VALUES ('2025-07-{day}T08:30:00Z', 'AAPL', 'IEX', ARRAY[[1.0],[1.0]], ARRAY[[2.0],[1.0]])")
-        schema.wait_applied(pg, [table])
+        existing.wait_applied(pg, [table])
     assert pg.execute(f"SELECT count() FROM {table}").fetchone()[0] == 1
 
 
@@ -144,7 +144,7 @@ def test_print_ddl_prints_what_can_be_pasted(pg: Any, suffix: str) -> None:
     assert len(statements) == 2 + 2 + 1 + 5
     for statement in statements:
         pg.execute(statement)
-    assert schema.compare(pg, schema.ddl(suffix, True, ("orders",)), needs_dedup=True) == []
+    assert existing.compare(pg, schema.ddl(suffix, True, ("orders",)), needs_dedup=True) == []
 
 
 @pytest.mark.parametrize("bad", ["a;b", "a b", "é", "x'", "a-b"])

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import InputError, SinkError
+from writers.questdb.existing import exists, named, wait_applied
 from writers.questdb.limits import Stopped, never
-from writers.questdb.schema import exists, named, table_name, wait_applied
+from writers.questdb.schema import table_name
 
 CLAIMING, RUNNING, ENDED = "claiming", "running", "ended"
 """States of a claim. One whose owner is dead is ended by who comes next."""

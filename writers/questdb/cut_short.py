@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.errors import InputError, explain
-from writers.questdb.schema import ViewDef, Wanted, exists, named
+from writers.questdb.existing import exists, named
+from writers.questdb.schema import ViewDef, Wanted
 
 LASTS_S = 2.0
 """So long it must have been so: one that another connection is making just now looks the same for a moment."""
@@ -20,16 +21,16 @@ LOOK_S = 0.25
 
 
 def drop_cut_short(pg: Any, wanted: Sequence[Wanted]) -> list[str]:
-    """Drop the tables and views among ``wanted`` that can never be written, and hold no row; returns their names.
+    """Drop the tables and views among ``wanted`` that can never be written, and hold no row; returns what to say of each.
 
     Whoever creates what is missing afterwards makes them again. Raises ``InputError`` for one that cannot be dropped.
     """
     until_s = time.monotonic() + LASTS_S
     while (found := [each for each in wanted if _is_cut_short(pg, each.name)]) and time.monotonic() < until_s:
         time.sleep(LOOK_S)
-    for each in found:
-        _drop(pg, each)
-    return [each.name for each in found]
+    said = "was being made when its server was killed, and nothing can write into it: it has no rows, and is made anew."
+    dropped = [each.name for each in found if _is_cut_short(pg, each.name) and _drop(pg, each)]  # another machine may have mended it
+    return [f"{name} {said}" for name in dropped]
 
 
 def _is_cut_short(pg: Any, name: str) -> bool:
@@ -42,7 +43,7 @@ def _is_cut_short(pg: Any, name: str) -> bool:
     return exists(pg, name) and pg.execute(f'SELECT count() FROM "{name}"').fetchone()[0] == 0
 
 
-def _drop(pg: Any, each: Wanted) -> None:
+def _drop(pg: Any, each: Wanted) -> bool:
     import psycopg
 
     from writers.questdb.sql import QueryError
@@ -56,3 +57,4 @@ def _drop(pg: Any, each: Wanted) -> None:
     if exists(pg, each.name):
         limit = f"the server was killed while it made it, and {statement} does not help: {said}"
         raise InputError(explain("Cannot write into", each.name, limit, "Write to other names with --suffix."))
+    return True

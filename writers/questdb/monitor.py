@@ -9,8 +9,8 @@ from typing import Any
 
 from simulator.errors import InputError, SinkError
 from writers.questdb.connection import Connection
+from writers.questdb.existing import check_suspended
 from writers.questdb.limits import Stopped, never
-from writers.questdb.schema import check_suspended
 from writers.questdb.sql import LOST_WITHIN_S, Sql
 
 LOOK_WITHIN_S = 5.0

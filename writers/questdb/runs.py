@@ -7,7 +7,8 @@ from typing import Any
 
 from simulator.errors import InputError, explain
 from simulator.inputs.manifest import Manifest, parse_manifest
-from writers.questdb.schema import exists, table_name
+from writers.questdb.existing import exists
+from writers.questdb.schema import table_name
 
 STARTED, REFRESHED, ENDED = "started", "refreshed", "ended"
 """Events of a run."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulator.errors import SinkError
+from writers.questdb.existing import view_facts, wait_applied
 from writers.questdb.limits import Stopped, never
-from writers.questdb.schema import ViewDef, Wanted, view_facts, wait_applied
+from writers.questdb.schema import ViewDef, Wanted
 
 GRACE_S = 1.0
 """A view that follows its table gets so long to do so by itself."""
