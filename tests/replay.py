@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from simulator.book.limit_order_book import LimitOrderBook
 from simulator.records import CrossKind, EventKind, MarketDataBatch, OrderBatch, OrderType, Side
 from simulator.testing import Book
 
 FIELDS = ("action", "kind", "order_id", "side", "price", "size", "display", "order_type", "imbalance", "cross_kind")
+COMMANDS = (EventKind.ADD, EventKind.CANCEL, EventKind.REDUCE, EventKind.REPLACE)
 Levels = list[tuple[int, int]]
+
+
+def enter(book: Any, kind: int, order_id: int, side: int, ticks: int, size: int, display: int, order_type: int) -> Any:
+    """One row of ``COMMANDS`` into a book; returns what the book answers."""
+    if kind == EventKind.ADD:
+        return book.add(Side(side), ticks, size, type=OrderType(order_type), display=display)
+    if kind == EventKind.CANCEL:
+        return book.cancel(order_id)
+    return book.reduce(order_id, size) if kind == EventKind.REDUCE else book.replace(order_id, ticks, size)
 
 
 def replay(
@@ -30,13 +41,9 @@ def replay(
             book = make_book()
             before = deep(book)
         if kind == EventKind.ADD:
-            assert book.add(Side(side), ticks, size, type=OrderType(order_type), display=display)[0].order_id == order_id, f"order {order_id}"
-        elif kind == EventKind.CANCEL:
-            book.cancel(order_id)
-        elif kind == EventKind.REDUCE:
-            book.reduce(order_id, size)
-        elif kind == EventKind.REPLACE:
-            book.replace(order_id, ticks, size)
+            assert enter(book, kind, order_id, side, ticks, size, display, order_type)[0].order_id == order_id, f"order {order_id}"
+        elif kind in COMMANDS:
+            enter(book, kind, order_id, side, ticks, size, display, order_type)
         elif kind == EventKind.CROSS:
             cross = book.cross(CrossKind(cross_kind), max(ticks, 1))[0]
             assert (cross.size, cross.imbalance) == (size, imbalance), f"cross in action {action}"

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 BUSY = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 
@@ -49,6 +51,12 @@ class Server:
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
         return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", **keys}
 
+    def fail_every(self, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have commands find it, and not wait long between two tries."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("writers.stores.store.WAIT_S", 0.0)
+        self.door.every = nth
 
     def half_done(self) -> list[str]:
         """Uploads that were begun and neither completed nor given up."""

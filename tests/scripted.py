@@ -16,7 +16,7 @@ from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, Flow
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.sessions import TradingDay, parse_ts
 from simulator.market import Market
-from simulator.records import NS_PER_US, OrderBatch, OrderType, Side
+from simulator.records import NS_PER_S, NS_PER_US, OrderBatch, OrderType, Side
 from simulator.tape.columns import NOTIFICATIONS
 
 BASE = "2025-07-01T14:00:00Z"
@@ -25,6 +25,21 @@ BACKGROUND = 1
 """Owner of the scripted orders."""
 LATENCY_NS = 100 * NS_PER_US
 VENUES = ("NASDAQ", "NYSE", "ARCA", "BATS", "IEX")
+BUY, SELL = Side
+A, B = ("AAPL", "NASDAQ"), ("JPM", "NYSE")
+"""Two books."""
+MS, S = NS_PER_S // 1000, NS_PER_S
+LATENCIES = {"NASDAQ": 1, "NYSE": 250_000, "*": 3 * MS}
+
+
+def lone(make: Callable[..., Any], **spec: Any) -> AgentSpec:
+    """The only agent of its market."""
+    return AgentSpec(name="lone", make=make, **spec)
+
+
+def near(make: Callable[..., Any], **spec: Any) -> AgentSpec:
+    """The same, a microsecond from every venue."""
+    return lone(make, **({"latency_ns": {"*": 1_000}} | spec))
 
 
 class Stroke(NamedTuple):

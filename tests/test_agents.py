@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
-from scripted import BASE_NS, LATENCY_NS, VENUES, Act, Stroke, actor, order_rows, scripted_run
+from scripted import BASE_NS, BUY, LATENCIES, LATENCY_NS, MS, SELL, VENUES, A, Act, Stroke, actor, lone, order_rows, scripted_run
 
 from simulator.agents import Accepted, Cancelled, CancelRejected, Ended, Expired, Fill, PhaseChange, Quote, Rejected, Trade
 from simulator.inputs.config import AgentSpec, agent_number
@@ -17,15 +17,7 @@ from simulator.inputs.sessions import parse_ts
 from simulator.records import EventKind, OrderType, Phase, Reject, Side, TruthBatch
 from simulator.tape.columns import WATCH, WATCH_QUOTES
 
-BUY, SELL = Side
 IOC = OrderType.IOC
-A = ("AAPL", "NASDAQ")
-MS = 1_000_000
-LATENCIES = {"NASDAQ": 1, "NYSE": 250_000, "*": 3 * MS}
-
-
-def lone(make: Callable[..., Any], **spec: Any) -> AgentSpec:
-    return AgentSpec(name="lone", make=make, **spec)
 
 
 # --- when things arrive ------------------------------------------------------------------------------------------------

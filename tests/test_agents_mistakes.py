@@ -7,22 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scripted import BASE_NS, Stroke, scripted_run
+from scripted import BASE_NS, BUY, MS, SELL, A, Stroke, lone, scripted_run
 
 from simulator.errors import AgentError, InputError, LimitError
 from simulator.gateway import agent_process as runner_module
 from simulator.inputs.config import AgentSpec
 from simulator.records import OrderType, Side
 
-BUY, SELL = Side
 IOC = OrderType.IOC
-A = ("AAPL", "NASDAQ")
-MS = 1_000_000
-LATENCIES = {"NASDAQ": 1, "NYSE": 250_000, "*": 3 * MS}
-
-
-def lone(make: Callable[..., Any], **spec: Any) -> AgentSpec:
-    return AgentSpec(name="lone", make=make, **spec)
 
 
 def raises(market: Any, orders: Any, rng: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_writers import NOON_NS, RUN, random_batch
+from made_rows import NOON_NS, RUN, random_batch
 
 from simulator.records import BATCH_TYPES, TABLES, Batch, MarketDataBatch, OrderBatch, columns, slice_batch
 from simulator.tape.digest import Digest, combine

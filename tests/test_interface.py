@@ -6,24 +6,16 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from scripted import BASE_NS, VENUES, Stroke, scripted_run
+from scripted import BASE_NS, BUY, MS, SELL, VENUES, A, B, Stroke, near, scripted_run
 
 from simulator.agents import BEST, Accepted, Cancelled, CancelRejected, Fill, OwnOrder, PhaseChange, Quote, Rejected, Wait
 from simulator.errors import AgentError
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
-from simulator.records import OrderType, Phase, Reject, Side
+from simulator.records import OrderType, Phase, Reject
 
-BUY, SELL = Side
-A, B = ("AAPL", "NASDAQ"), ("JPM", "NYSE")
-MS = 1_000_000
 SECOND = 1_000_000_000
 IOC = OrderType.IOC
-
-
-def lone(make: Any, **spec: Any) -> AgentSpec:
-    spec.setdefault("latency_ns", {"*": 1_000})
-    return AgentSpec(name="lone", make=make, **spec)
 
 
 def test_any_of_gives_what_comes_first_and_at_one_instant_message_phase_trade_quote_in_this_order() -> None:
@@ -46,7 +38,7 @@ def test_any_of_gives_what_comes_first_and_at_one_instant_message_phase_trade_qu
 
     # 09:30: the phase changes; then a print with its fill and book row; then a row alone.
     strokes = [Stroke(open_ns + 5 * MS, *A, SELL, 9_990, 100), Stroke(open_ns + 9 * MS, *A, SELL, 9_999, 100)]
-    scripted_run(strokes, lone(make), start="2025-07-01T13:29:58Z", run_ns=4 * SECOND)
+    scripted_run(strokes, near(make), start="2025-07-01T13:29:58Z", run_ns=4 * SECOND)
     phase, fill, after, row, last = got
     assert phase == (1_000, PhaseChange(BASE_NS + open_ns, Phase.CONTINUOUS, "NASDAQ"))
     # The fill and the print carry one stamp; the second wait, begun at that instant, finds neither: they have arrived.
@@ -68,7 +60,7 @@ def test_a_limit_of_any_of_is_the_least_of_all() -> None:
             assert (yield wait) is None
             times.append(market.now_ns - BASE_NS)
 
-    scripted_run([], lone(make))
+    scripted_run([], near(make))
     assert times == [50, 90, 110]
 
 
@@ -80,7 +72,7 @@ def test_quotes_of_any_venue_wake_and_say_which() -> None:
             got.append((yield market.quote("AAPL")))
 
     strokes = [Stroke((k + 1) * MS, "AAPL", venue, BUY, 9_000 + k, 100) for k, venue in enumerate(VENUES)]
-    scripted_run([*strokes, Stroke(9 * MS, *B, BUY, 9_000, 100)], lone(make))
+    scripted_run([*strokes, Stroke(9 * MS, *B, BUY, 9_000, 100)], near(make))
     assert [(q.venue, q.bid_ticks, q.ts_ns - BASE_NS) for q in got] == [(v, 9_000 + k, (k + 1) * MS) for k, v in enumerate(VENUES)]
 
 
@@ -106,7 +98,7 @@ def test_what_an_earlier_wait_was_for_does_not_end_a_later_one() -> None:
         Stroke(12 * MS, "AAPL", "BATS", SELL, 9_993, 100),
         Stroke(30 * MS, "AAPL", "IEX", SELL, 9_994, 100),
     ]
-    scripted_run(strokes, lone(make))
+    scripted_run(strokes, near(make))
     late = 1_000
     assert heard == [
         (MS, None),
@@ -138,7 +130,7 @@ def test_own_orders_are_what_the_messages_say() -> None:
         assert [type(m) for m in market.read(Cancelled, Fill)] == [Fill, Cancelled]
         assert [type(m) for m in market.read()] == [Accepted] * 3
 
-    scripted_run([Stroke(5 * MS, *A, SELL, 9_990, 120)], lone(make))
+    scripted_run([Stroke(5 * MS, *A, SELL, 9_990, 120)], near(make))
     sent = [
         OwnOrder(1, *A, BUY, OrderType.LIMIT, 9_990, 300, 300, False), OwnOrder(2, *B, SELL, OrderType.LIMIT, 10_010, 200, 200, False),
     ]  # fmt: skip
@@ -170,7 +162,7 @@ def test_an_order_to_the_best_venue_goes_where_the_price_is_best_then_the_size_t
     asks = {"NASDAQ": (10_002, 500), "NYSE": (10_001, 200), "ARCA": (10_003, 900), "BATS": (10_002, 100), "IEX": (10_001, 300)}
     strokes = [Stroke(MS, "AAPL", v, SELL, *quote) for v, quote in asks.items()]
     strokes += [Stroke(2 * MS, "AAPL", "ARCA", BUY, 9_990, 100), Stroke(2 * MS, "AAPL", "NASDAQ", BUY, 9_980, 100)]
-    market = scripted_run(strokes, lone(make))
+    market = scripted_run(strokes, near(make))
     fills = [m.venue for m in venues if isinstance(m, Fill)]
     assert fills == ["IEX", "IEX", "ARCA"]
     orders = market.agents()["lone"].arrow("orders").to_pylist()
@@ -186,7 +178,7 @@ def test_a_routed_order_sees_the_past_by_its_latency() -> None:
 
     strokes = [Stroke(MS, "AAPL", "NYSE", SELL, 10_001, 200), Stroke(9 * MS, "AAPL", "ARCA", SELL, 10_000, 200)]
     for latency_ns, venue in ((2 * MS, "NYSE"), (MS // 2, "ARCA")):
-        market = scripted_run(strokes, lone(make, latency_ns={"*": latency_ns}))
+        market = scripted_run(strokes, near(make, latency_ns={"*": latency_ns}))
         assert market.agents()["lone"].arrow("orders")["venue"].to_pylist() == [venue]
 
 
@@ -208,7 +200,7 @@ def test_a_class_or_an_object_is_an_agent_and_starts_anew_in_each_run() -> None:
     ready = Counter(step=3)
     for make, arguments in ((Counter, {"step": 3}), (ready, {})):
         for _ in range(2):
-            market = scripted_run([], lone(make, arguments=arguments))
+            market = scripted_run([], near(make, arguments=arguments))
             prices = market.agents()["lone"].order_columns["price_ticks"].tolist()
             assert prices == [9_003, 9_006, 9_009, 9_012, 9_015, 9_018, 9_021, 9_024, 9_027]
     assert ready.count == 0
@@ -300,7 +292,7 @@ def sets_something(market: Any, orders: Any, rng: Any) -> Any:
 )
 def test_misuse_names_the_line(make: Any, says: str) -> None:
     with pytest.raises(AgentError, match=says) as caught:
-        scripted_run([], lone(make))
+        scripted_run([], near(make))
     assert f"{__file__}, line " in str(caught.value)
 
 
@@ -313,7 +305,7 @@ def test_anothers_wait_is_refused() -> None:
 
 def test_an_async_function_is_told_to_yield() -> None:
     with pytest.raises(AgentError, match="yield instead of await"):
-        scripted_run([], lone(awaits), run_ns=0)
+        scripted_run([], near(awaits), run_ns=0)
 
 
 # --- misbehaviour -----------------------------------------------------------------------------------------------------
@@ -329,7 +321,7 @@ def test_a_flood_is_refused_and_told_so_and_the_next_second_is_free() -> None:
             yield market.wait(SECOND)
         answers.extend((market.now_ns, m) for m in market.read())
 
-    market = scripted_run([], lone(make, max_messages_per_s=20), run_ns=3 * SECOND)
+    market = scripted_run([], near(make, max_messages_per_s=20), run_ns=3 * SECOND)
     kinds = [type(m) for _, m in answers]
     assert kinds.count(Accepted) == 40
     assert [m.reason for _, m in answers if isinstance(m, Rejected)] == [Reject.RATE_LIMIT] * 20
@@ -351,7 +343,7 @@ def test_a_refused_cancel_that_overtakes_the_acceptance_leaves_the_order_known()
         yield market.wait(SECOND // 2)
         looks.append(market.position("AAPL"))
 
-    market = scripted_run([Stroke(100 * MS, *A, SELL, 8_000, 1_000)], lone(make, max_messages_per_s=4))
+    market = scripted_run([Stroke(100 * MS, *A, SELL, 8_000, 1_000)], near(make, max_messages_per_s=4))
     assert looks == [[Accepted, CancelRejected, Accepted, Accepted, Accepted], [1, 2, 3, 4], 400]
     assert market.agents()["lone"].positions[0].shares == 400
 
@@ -364,7 +356,7 @@ def test_an_agent_that_never_yields_is_stopped_with_its_name() -> None:
                 len(market.symbols)
 
     with pytest.raises(AgentError, match=r"Agent 'lone' at .*has been running for 0.3 s without a yield") as caught:
-        scripted_run([], lone(make, max_wake_s=0.3))
+        scripted_run([], near(make, max_wake_s=0.3))
     assert f"{__file__}, line " in str(caught.value)
 
 
@@ -379,7 +371,7 @@ def test_an_agent_that_takes_its_time_is_not_stopped() -> None:
             yield market.wait(1)
         orders.buy(*A, 9_000, 100)
 
-    market = scripted_run([], lone(make, max_wake_s=0.6))
+    market = scripted_run([], near(make, max_wake_s=0.6))
     assert market.agents()["lone"].commands == 1
 
 
@@ -390,7 +382,7 @@ def test_an_agent_that_answers_refusals_with_more_is_stopped() -> None:
             yield market.message()
 
     with pytest.raises(AgentError, match=r"sent 100 times its max_messages_per_s of 20 within one second.*Reject.RATE_LIMIT"):
-        scripted_run([], lone(make, max_messages_per_s=20))
+        scripted_run([], near(make, max_messages_per_s=20))
 
 
 def test_endless_commands_without_a_yield_are_stopped() -> None:
@@ -400,13 +392,13 @@ def test_endless_commands_without_a_yield_are_stopped() -> None:
         yield
 
     with pytest.raises(AgentError, match=r"sent 100,000 commands without a yield"):
-        scripted_run([], lone(make))
+        scripted_run([], near(make))
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True])
 def test_a_rate_that_is_none_is_refused(value: Any) -> None:
     with pytest.raises(Exception, match="max_messages_per_s"):
-        lone(makes_a_wait, max_messages_per_s=value)
+        near(makes_a_wait, max_messages_per_s=value)
 
 
 def test_a_limit_order_without_a_price_is_told_about_types() -> None:
@@ -416,5 +408,5 @@ def test_a_limit_order_without_a_price_is_told_about_types() -> None:
         orders.buy(*A, 0, 100)
         heard.append((yield market.message()))
 
-    scripted_run([], lone(make))
+    scripted_run([], near(make))
     assert [(m.reason, "type=OrderType.MARKET" in m.hint) for m in heard] == [(Reject.BAD_PRICE, True)]

@@ -8,25 +8,15 @@ from typing import Any
 
 import pytest
 from helpers import run, scenario
-from scripted import BASE, BASE_NS, Stroke, order_rows, scripted_run
+from replay import COMMANDS, enter
+from scripted import BASE, BASE_NS, BUY, MS, SELL, A, B, S, Stroke, near, order_rows, scripted_run
 
 from simulator import testing
 from simulator.agents import CancelRejected, Ended, Expired, Fill, OrderState
 from simulator.errors import AgentError
 from simulator.gateway import own_orders
 from simulator.inputs.config import AgentSpec
-from simulator.records import EventKind, Liquidity, OrderType, Reject, Side
-
-BUY, SELL = Side
-A, B = ("AAPL", "NASDAQ"), ("JPM", "NYSE")
-MS, S = 1_000_000, 1_000_000_000
-LATENCIES = {"NASDAQ": 1, "NYSE": 250_000, "*": 3 * MS}
-DEPTH = 3
-
-
-def lone(make: Callable[..., Any], **spec: Any) -> AgentSpec:
-    spec.setdefault("latency_ns", {"*": 1_000})
-    return AgentSpec(name="lone", make=make, **spec)
+from simulator.records import EventKind, Liquidity, OrderType, Reject
 
 
 def test_an_order_is_known_for_its_whole_life() -> None:
@@ -85,7 +75,7 @@ def test_a_fill_says_whether_it_made_or_took_what_it_cost_and_what_is_left() -> 
         while True:
             fills.append((yield market.message(Fill)))
 
-    scripted_run([Stroke(0, *A, BUY, 9_990, 20), Stroke(5 * MS, *A, SELL, 10_000, 70)], lone(later(make, 1)))
+    scripted_run([Stroke(0, *A, BUY, 9_990, 20), Stroke(5 * MS, *A, SELL, 10_000, 70)], near(later(make, 1)))
     assert [(f.side, f.size, f.liquidity, f.left) for f in fills] == [
         (BUY, 50, Liquidity.MAKER, 50), (SELL, 50, Liquidity.TAKER, 0), (BUY, 50, Liquidity.MAKER, 0),
     ]  # fmt: skip
@@ -104,7 +94,7 @@ def test_an_expiry_says_why() -> None:
             reasons.append(message.reason)
 
     start = "2025-07-01T19:50:00Z"
-    scripted_run([], lone(make), start=start, run_ns=5 * 3600 * S)
+    scripted_run([], near(make), start=start, run_ns=5 * 3600 * S)
     assert reasons == [Ended.IMMEDIATE, Ended.AFTER_CROSS, Ended.DAY_END]
 
 
@@ -118,7 +108,7 @@ def test_an_order_that_ended_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPat
         market.order(refs[1])
 
     with pytest.raises(AgentError, match="asked for order 2, which ended more than 3 orders ago"):
-        scripted_run([], lone(make))
+        scripted_run([], near(make))
 
 
 def follow_queue(market: Any, orders: Any, rng: Any, log: list[tuple[int, int, int | None]], latency_ns: int) -> Any:
@@ -139,7 +129,7 @@ def follow_queue(market: Any, orders: Any, rng: Any, log: list[tuple[int, int, i
 def test_the_queue_ahead_is_the_twins(latency_ns: int) -> None:
     """The orders table, command by command, through the twin, up to the time that the agent looks back to."""
     log: list[tuple[int, int, int | None]] = []
-    spec = lone(follow_queue, arguments={"log": log, "latency_ns": latency_ns}, latency_ns={"*": latency_ns})
+    spec = near(follow_queue, arguments={"log": log, "latency_ns": latency_ns}, latency_ns={"*": latency_ns})
     market = run(scenario(BASE, "2025-07-01T14:00:20Z", agents=(spec,), names=("AAPL",), extra_tables=("orders",)))
     rows = order_rows(market, *A)
     sent = market.agents()["lone"].order_columns
@@ -168,14 +158,8 @@ def own_ids(market: Any) -> dict[int, int]:
 def play(twin: Any, rows: list[tuple[int, ...]], at: int) -> int:
     """One command of the orders table; returns the place after its rows."""
     _, kind, order_id, side, price, size, first, second = rows[at]
-    if kind == EventKind.ADD:
-        twin.add(Side(side), price, size, type=OrderType(second), display=first)
-    elif kind == EventKind.CANCEL:
-        twin.cancel(order_id)
-    elif kind == EventKind.REDUCE:
-        twin.reduce(order_id, size)
-    elif kind == EventKind.REPLACE:
-        twin.replace(order_id, price, size)
+    if kind in COMMANDS:
+        enter(twin, kind, order_id, side, price, size, first, second)
     else:
         assert kind in (EventKind.EXECUTE, EventKind.REFILL, EventKind.REST, EventKind.EXPIRE)
     return at + 1

@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILE = re.compile(r"(?<![\w./<>{*$-])((?:[\w-]+/)*[\w-]+\.(?:py|md|yaml|csv|toml))(?![\w/*.]*[\w/*])")
 MODULE = re.compile(r"(?<![\w.])((?:simulator|scenarios|writers|tests|examples)(?:\.[a-z_][a-z_0-9]*)+)(?![\w(])")
+TEST = re.compile(r"`([\w/]+)::(\w+)`")
+"""A test, as pages name one: its file below tests/, its function."""
 RUN = re.compile(r"python -m ([a-z_][a-z_0-9.]*)")
 OTHERS = {"pip", "venv", "pytest", "ruff", "mypy", "moto"}
 USERS = re.compile(r"(my|own|mine|yours?|narrow|other|FILE)(_?\w*)\.(py|yaml|csv|md)|conftest\.py|test_x\.py|ruamel\.yaml|[\w-]*_10\.csv|equities_\w+-\d{4}-\d\d-\d\d\.csv")
@@ -71,7 +73,15 @@ def missing(name: str, text: str) -> list[str]:
                 lost.append(module)
         elif not any(place in files() for place in (*whole, "/".join(parts) + "/__main__.py")):
             lost.append(module)
-    return lost
+    return lost + [f"{file}::{test}" for file, test in TEST.findall(text) if test not in functions_of(file)]
+
+
+@cache
+def functions_of(file: str) -> frozenset[str]:
+    """Functions of a file below tests/."""
+    path = ROOT / "tests" / f"{file}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
 def test_whatever_is_cited_is_here() -> None:
@@ -81,8 +91,16 @@ def test_whatever_is_cited_is_here() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["scenarios.sql.nosuch", "See likeness.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
+    ["`test_nothing::test_nobody`", "`test_references::test_nobody`", "scenarios.sql.nosuch", "See likeness.md.", "(see `tests/bench/nothing.py`)", "`python -m tests.bench.profile` measures", "as simulator.nowhere.name says", "docs/lost.md"],
 )
 def test_a_dangling_name_is_found(planted: str) -> None:
     assert missing("simulator/x.py", planted)
-    assert not missing("simulator/x.py", "See README.md, `docs/book.md`, book.md, simulator.inputs.config.Scenario, `python -m scenarios.full_day`.")
+    assert not missing("simulator/x.py", "See README.md, `docs/book.md`, book.md, simulator.inputs.config.Scenario, `python -m scenarios.full_day`, `test_references::test_whatever_is_cited_is_here`.")
+
+
+def test_the_page_of_the_layout_names_every_file() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = ("simulator/", "writers/", "scenarios/launcher/")
+    sources = [Path(name) for name in sorted(files()) if name.startswith(folders) and name.endswith(".py") and not name.endswith("__init__.py")]
+    assert len(sources) > 200
+    assert [path.as_posix() for path in sources if path.name not in page and f"`{path.stem}`" not in page] == [], "not in docs/architecture.md"

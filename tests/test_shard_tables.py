@@ -144,10 +144,7 @@ def test_a_table_that_lacks_a_shard_or_has_another_file_is_named_and_mended(home
 
 def test_a_table_in_a_bucket_that_fails_every_tenth_request(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("writers.stores.store.WAIT_S", 0.0)
-        server.door.every = 10
+        server.fail_every(10, monkeypatch)
         done = command(*flags(home, "s3://bucket/some/run"), "--table_format", "delta", **server.environment)
         assert done.returncode == 0, done.stderr
         assert server.door.failed > 2

@@ -105,10 +105,7 @@ def test_seven_shares_in_memory_and_one_in_a_bucket_that_fails_every_tenth_reque
     assert (code, said.splitlines()[-1]) == (0, f"Digest {whole_digest(home)}")
     assert sums("memory://seven/run") == sums(home / "two")
     with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("writers.stores.store.WAIT_S", 0.0)
-        server.door.every = 10
+        server.fail_every(10, monkeypatch)
         done = command(*flags(home, "s3://bucket/some/run"), "--shard", "1/1", **server.environment)
         assert done.returncode == 0, done.stderr
         assert server.door.failed >= 5

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from helpers import run, scenario
-from test_writers import RUN
+from made_rows import RUN
 
 from simulator.book.reports import EVENT_FIELDS, Event
 from simulator.inputs.config import AgentSpec

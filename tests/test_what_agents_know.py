@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import OPEN, assert_same_tapes, run, scenario
-from scripted import BASE_NS, VENUES, Stroke, scripted_run
+from scripted import BASE_NS, BUY, LATENCIES, MS, SELL, VENUES, A, B, S, Stroke, near, scripted_run
 from test_agents import trade_much
 from test_known_orders import follow_queue
 
@@ -19,18 +19,9 @@ from simulator.exchange import book_log
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
 from simulator.notices import SipBatch
-from simulator.records import MarketDataBatch, OrderType, Side, TradeBatch
+from simulator.records import MarketDataBatch, OrderType, TradeBatch
 
-BUY, SELL = Side
-A, B = ("AAPL", "NASDAQ"), ("JPM", "NYSE")
-MS, S = 1_000_000, 1_000_000_000
-LATENCIES = {"NASDAQ": 1, "NYSE": 250_000, "*": 3 * MS}
 DEPTH = 3
-
-
-def lone(make: Callable[..., Any], **spec: Any) -> AgentSpec:
-    spec.setdefault("latency_ns", {"*": 1_000})
-    return AgentSpec(name="lone", make=make, **spec)
 
 
 # --- times -----------------------------------------------------------------------------------------------------------------
@@ -46,7 +37,7 @@ def test_times_as_people_say_them() -> None:
         yield market.wait(5, seconds=1.5, minutes=2)
         said["waited"] = market.now_ns
 
-    market = scripted_run([], lone(make), start="2025-07-01T13:29:00Z", run_ns=0)
+    market = scripted_run([], near(make), start="2025-07-01T13:29:00Z", run_ns=0)
     market.run_for(minutes=3)
     assert market.now_ns == parse_ts("2025-07-01T13:32:00Z")
     assert said["at"] == [parse_ts(f"2025-07-0{t}Z") for t in ("1T19:45:00", "1T13:30:00", "1T13:30:05.25", "2T06:00:00")]
@@ -76,7 +67,7 @@ def test_what_makes_no_sense_is_said_to_make_none(call: Callable[[Any], Any], sa
         call(market)
 
     with pytest.raises(AgentError, match=says):
-        scripted_run([], lone(make))
+        scripted_run([], near(make))
 
 
 def test_what_an_agent_records_is_in_its_results() -> None:
@@ -86,7 +77,7 @@ def test_what_an_agent_records_is_in_its_results() -> None:
             market.record("spread", np.float64(n) / 2)
             yield market.wait(MS)
 
-    table = scripted_run([], lone(make)).agents()["lone"].arrow("records")
+    table = scripted_run([], near(make)).agents()["lone"].arrow("records")
     assert table.column_names == ["timestamp_ns", "name", "value"]
     assert table["name"].to_pylist() == ["queue", "spread"] * 3
     assert table["value"].to_pylist() == [0, 0, 1, 0.5, 2, 1]
@@ -184,7 +175,7 @@ def test_nothing_arrives_early_and_nothing_is_missing(latencies: dict[str, int],
     """All that an agent sees is what the tape says had happened a latency before, and every bit of it; rings are short in the second run."""
     log: list[tuple[Any, ...]] = []
     symbols = ("AAPL", "JPM")
-    spec = lone(attack, arguments={"log": log, "symbols": symbols}, latency_ns=latencies)
+    spec = near(attack, arguments={"log": log, "symbols": symbols}, latency_ns=latencies)
     trader = AgentSpec(name="trader", make=trade_much)
     market = run(scenario(OPEN, "2025-07-01T13:30:08Z", agents=(spec, trader), names=symbols, history=history, extra_tables=("sip",)))
     truth = Truth(market, latencies)
@@ -282,7 +273,7 @@ def test_a_stream_ends_a_wait_exactly_when_something_has_arrived(of: str) -> Non
 
     strokes = [Stroke(5 * MS, *A, SELL, 10_000, 300), Stroke(6 * MS, *A, SELL, 10_007, 300)]  # the second moves no best price
     strokes += [Stroke(7 * MS, *A, BUY, 10_000, 100), Stroke(8 * MS, *A, BUY, 10_000, 100), Stroke(15 * MS, *A, BUY, 10_000, 50)]
-    market = scripted_run(strokes, lone(make, latency_ns=2 * MS))
+    market = scripted_run(strokes, near(make, latency_ns=2 * MS))
     sip_ns = market._exchange.sip_delays_ns[0]
     expected = {
         "trade": [(9 * MS, 1), (10 * MS, 1)], "quote": [(7 * MS, 1), (8 * MS, 1)],
@@ -303,7 +294,7 @@ def test_notices_of_a_stream_come_once_and_in_time() -> None:
             seen[of] += [(market.now_ns, notice) for notice in came]
 
     market = scripted_run(
-        [], lone(make, latency_ns=3 * MS), start="2025-07-01T13:29:55Z", run_ns=10 * S, extra_tables=("status", "imbalances")
+        [], near(make, latency_ns=3 * MS), start="2025-07-01T13:29:55Z", run_ns=10 * S, extra_tables=("status", "imbalances")
     )
     tape = market.tape()
     told = tape["imbalances"]
@@ -319,7 +310,7 @@ def test_notices_of_a_stream_come_once_and_in_time() -> None:
 def test_the_attack_notices_what_comes_too_early() -> None:
     """The same run against a truth that is a little later."""
     log: list[tuple[Any, ...]] = []
-    spec = lone(attack, arguments={"log": log, "symbols": ("AAPL", "JPM")}, latency_ns={"*": 5 * MS})
+    spec = near(attack, arguments={"log": log, "symbols": ("AAPL", "JPM")}, latency_ns={"*": 5 * MS})
     market = run(scenario(OPEN, "2025-07-01T13:30:04Z", agents=(spec,), names=("AAPL", "JPM"), extra_tables=("sip",)))
     check(Truth(market, {"*": 5 * MS}), log)
     for kind in ("quotes", "depth", "volume", "last", "bars", "trade", "quote", "sip"):
@@ -352,11 +343,11 @@ def test_prints_are_kept_beyond_the_ring_and_no_longer_than_said(monkeypatch: py
         seen.append((market.volume(*A), market.trades(*A).size.tolist(), market.trades(*A, 2).size.tolist(), market.low_high("AAPL")))
 
     for looks_early in (True, False):  # noqa: B007
-        scripted_run(strokes, lone(make), history=64)
+        scripted_run(strokes, near(make), history=64)
         assert seen.pop() == (5_050, list(range(1, 101)), [99, 100], (10_000, 10_000))
     monkeypatch.setattr(book_log, "BOOK_MAX", 40)
     with pytest.raises(LimitError, match="asked for prints of AAPL at NASDAQ since 2025-07-01 04:00:00 New York time, but only those since"):
-        scripted_run(strokes, lone(make), history=64)
+        scripted_run(strokes, near(make), history=64)
 
 
 def test_the_previous_close_is_the_reference_then_the_last_cross() -> None:
@@ -374,7 +365,7 @@ def test_the_previous_close_is_the_reference_then_the_last_cross() -> None:
         yield market.until(market.close_ns + 24 * 3600 * S)
         closes.append((market.previous_close("AAPL"), market.previous_close("JPM")))
 
-    market = scripted_run([], lone(make), run_ns=32 * 3600 * S)
+    market = scripted_run([], near(make), run_ns=32 * 3600 * S)
     prices = market.scenario.prices
     reference = (round(prices["AAPL"].close * 100), round(prices["JPM"].close * 100))
     assert closes == [reference, reference, (12_345, 9_876)]
