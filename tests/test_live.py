@@ -274,17 +274,39 @@ def test_what_is_chosen_on_the_page_changes_no_row(
     assert seen == unseen
 
 
-def test_the_terminal_shows_it_at_any_width() -> None:
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (80, 24), (80, 40), (120, 24), (120, 60)])
+def test_the_terminal_shows_it_at_any_width(width: int, height: int) -> None:
+    """Before a cross, in a halt and afterwards: nothing is cut off, and nothing is too high."""
     market = Market(scenario())
-    market.run_until(market.scenario.end_ns)
-    frame = Camera(market).look("AAPL")
-    for width in (60, 80, 120):
+    camera = Camera(market)
+
+    def shown() -> str:
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        console.print(picture(frame, {"rows": 10, "speed_now": "60", "lag": 5, "pauses": 1}, width))
-        text = console.file.getvalue()  # type: ignore[attr-defined]
+        console.print(picture(frame, {"rows": 10, "speed_now": "60", "lag": 5, "pauses": 1}, width, height))
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
         assert max(map(len, text.splitlines())) <= width
-        assert f"{frame['nbbo'][0]:,.2f}" in text
+        assert len(text.splitlines()) < height
+        assert "…" not in text
         assert "NASDAQ" in text
+        assert "database: 5 rows on their way, 1 pauses" in text
+        return " ".join(text.split())
+
+    market.run_until(market.scenario.start_ns + 8 * NS_PER_S)
+    frame = camera.look("AAPL")
+    cross = frame["cross"]
+    assert f"opening cross in 0 min 02 s: {cross['paired']:,} paired at {cross['price']:,.2f}, {cross['imbalance']:,} left to " in shown()
+    assert "no prints yet" in shown()
+    market.run_until(market.scenario.end_ns)
+    frame = camera.look("AAPL")
+    frame["agents"] = [{"name": "a", "position": -200, "fills": 3, "worth": -1.5, "orders": [["B", frame["nbbo"][0], 100, "NYSE"]]}]
+    assert f"◆{frame['nbbo'][0]:,.2f}" in shown()
+    assert "a: -200 shares, 3 fills, -1.50 USD" in shown()
+    assert f"{frame['tape'][-1][1]:,.2f} {frame['tape'][-1][2]:,} " in shown()
+    market.halt("AAPL")
+    frame = camera.look("AAPL")
+    assert "halted: AAPL" in shown()
+    frame["agents"], frame["halts"] = [], [["AAPL", "MWCB", None]]
+    assert "halted: AAPL (MWCB), for the rest of the day" in shown()
 
 
 def test_without_a_terminal_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,11 @@ import pytest
 from browser import WIDTHS, find_browser, has_axe, keep_picture, launched, open_page, serious_findings
 
 from scenarios.launcher import main
+from simulator.live.camera import Camera
 from simulator.live.server import LiveServer
+from simulator.market import Market
+from simulator.records import NS_PER_S
+from tests.helpers import scenario
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="BROWSER TESTS NOT RUN: no chromium on this machine, or no playwright")
 WORDS = ("--scenario", "momentum", "--start_ts", "2025-07-01T13:29:50Z", "--end_ts", "2025-07-01T13:30:40Z", "--report", "false")
@@ -98,6 +102,48 @@ def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsy
         assert {(row[1], (row[0] or row[2]).replace(",", "")) for row in ladder} == books_at(out, seen[f"clock {width}"])
 
 
+def crosses_are_listed(browser: Any) -> None:
+    """Two seconds before the open, at two widths, with a symbol whose name is markup: the numbers, their order, a symbol that is chosen."""
+    market = Market(scenario())
+    camera = Camera(market)
+    market.run_until(market.scenario.start_ns + 8 * NS_PER_S)
+    lines = {symbol: line for _ in market.symbols for symbol, line in camera.crosses().items() if line is not None}
+    live = LiveServer([*market.symbols, EVIL])
+    live.start()
+    live.put_crosses({**lines, EVIL: {**lines["JPM"], "imbalance": 10**7}})
+    for symbol in live.symbols:
+        live.put(symbol, {**camera.look(symbol if symbol != EVIL else "JPM"), "symbol": symbol})
+    try:
+        for width in WIDTHS:
+            with open_page(browser, live.address, width=width, dark=width < 1000) as (page, said):
+                page.wait_for_selector("#crosses tbody tr >> nth=4")
+                rows = {row.split("\t")[0]: row.split("\t")[1:] for row in page.locator("#crosses tbody tr").all_inner_texts()}
+                assert rows.keys() == {*market.symbols, EVIL}
+                for symbol, line in lines.items():
+                    left = f"{line['imbalance']:,}" if line["imbalance"] < 1e5 else ""
+                    price, reference, far = (f"{line[name]:.2f}" for name in ("price", "reference", "far"))
+                    assert rows[symbol][0] == "0:02"
+                    assert left in rows[symbol][2]
+                    assert rows[symbol][3:] == [price, reference, far]
+                keep_picture(page, f"live-crosses-{width}")
+                box = page.locator("#crosses-box .scroll")
+                assert box.evaluate("(box) => box.scrollWidth - box.clientWidth") <= 0, width
+                page.click("#crosses th >> nth=3 >> button")
+                page.wait_for_selector("#crosses th[aria-sort=descending] >> text=Imbalance")
+                page.wait_for_selector(f"#crosses tbody tr >> nth=0 >> text={EVIL}")
+                page.click("#crosses tbody button >> text=XOM")
+                page.wait_for_selector("#symbol-name:text('XOM')")
+                page.wait_for_selector("#crosses tr.shown >> text=XOM")
+                assert page.input_value("#symbol") == "XOM"
+                page.select_option("#symbol", EVIL)
+                page.wait_for_selector("#symbol-name:text('img src')")
+                assert page.locator("img").count() == 0
+                assert (serious_findings(page) if has_axe() and width > 1000 else []) == []
+                assert not said
+    finally:
+        live.close()
+
+
 def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
     """(price, shares over all venues) of the ten best prices of each side, by the run's files, up to that time in New York."""
     import duckdb
@@ -114,12 +160,16 @@ def books_at(out: Path, clock: str) -> set[tuple[str, str]]:
     return found
 
 
-def test_a_page_whose_run_has_ended_and_a_browser_without_event_source() -> None:
-    """Each is told why there is nothing to see; the rest of the page stays."""
+EVIL = "<img src=x onerror=alert(1)>\"'</td>"
+
+
+def test_every_symbol_s_cross_a_run_that_has_ended_and_a_browser_without_event_source() -> None:
+    """A table of all crosses, by which a symbol is chosen; who sees nothing is told why, and the rest of the page stays."""
     live, other = LiveServer(["AAPL"]), LiveServer(["AAPL"])
     live.start()
     other.start()
     with launched() as browser:
+        crosses_are_listed(browser)
         with open_page(browser, live.address) as (page, _):
             page.wait_for_selector('body[data-followed="AAPL"]')
             live.close("The run has ended: the database is gone.")

@@ -13,7 +13,8 @@ from simulator.live.camera import Camera
 from simulator.live.past import STEPS_S, WIDE, Columns, Recent, Ring, step_for
 from simulator.live.server import LiveServer
 from simulator.market import Market
-from simulator.records import NS_PER_MS, NS_PER_S, MarketDataBatch, TradeBatch, slice_batch
+from simulator.notices import StatusReason
+from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, MarketDataBatch, TradeBatch, slice_batch
 from tests.helpers import scenario
 from tests.test_live import Viewer
 
@@ -180,6 +181,58 @@ def test_what_is_seen_of_a_cross_and_of_agents() -> None:
     assert sum(shares for *_, shares, _ in agent["done"]) == agent["position"]
     assert {side for _, side, *_ in agent["done"]} <= {"B"}
     assert camera.look("JPM")["agents"][0]["done"] == []
+
+
+def test_all_symbols_crosses_are_told_one_after_the_other() -> None:
+    """Near a cross each symbol's comes once a second, the one looked at longest ago first; and its end."""
+    market = Market(scenario())
+    camera, start_ns = Camera(market), market.scenario.start_ns
+    market.run_until(start_ns + 6 * NS_PER_S)
+    told = [camera.crosses() for _ in market.symbols]
+    assert [list(lines) for lines in told] == [[symbol] for symbol in market.symbols]
+    assert camera.crosses() == {}
+    for place, symbol in enumerate(market.symbols):
+        line, notice = told[place][symbol], market.parts.auctions.imbalance(place, CrossKind.OPEN)
+        assert line is not None
+        assert (line["kind"], line["at_ms"]) == ("OPEN", (start_ns + 10 * NS_PER_S) / NS_PER_MS)
+        assert (line["paired"], line["imbalance"]) == (notice.paired, notice.imbalance)
+        assert (round(line["price"] * 100), round(line["far"] * 100)) == (notice.near_ticks, notice.far_ticks)
+    market.run_until(start_ns + 8 * NS_PER_S)
+    assert [list(camera.crosses()) for _ in range(2)] == [[symbol] for symbol in market.symbols[:2]]
+    market.run_until(start_ns + 11 * NS_PER_S)
+    assert camera.crosses() == dict.fromkeys(market.symbols)
+    assert camera.crosses() == {}
+    market.halt("NVDA")
+    assert [(symbol, line and line["kind"]) for symbol, line in camera.crosses().items()] == [("NVDA", "RESUME")]
+    market.parts.halts.end_session(StatusReason.MWCB)
+    assert camera.crosses() == {"NVDA": None}  # trading is over for the day: there is neither a reopening nor a close
+    frame = camera.look("NVDA")
+    assert frame["cross"] is None
+    assert frame["halts"][0] == ["AAPL", StatusReason.MWCB.name, None]
+
+
+def test_each_viewer_is_sent_each_symbol_s_cross_once() -> None:
+    live = LiveServer(["AAPL"])
+    live.start()
+
+    def crosses(viewer: Viewer) -> Any:
+        frame = viewer.next()
+        assert isinstance(frame, dict)
+        return frame["crosses"]
+
+    live.put_crosses({"AAPL": {"paired": 1}, "JPM": {"paired": 2}})
+    live.put("AAPL", {"n": 1})
+    with contextlib.closing(Viewer(live)) as early:
+        assert crosses(early) == {"AAPL": {"paired": 1}, "JPM": {"paired": 2}}
+        live.put_crosses({"JPM": {"paired": 3}})
+        live.put_crosses({"AAPL": None})
+        live.put("AAPL", {"n": 2})
+        assert crosses(early) == {"AAPL": None, "JPM": {"paired": 3}}
+        live.put("AAPL", {"n": 3})
+        assert crosses(early) == {}
+        with contextlib.closing(Viewer(live)) as late:
+            assert crosses(late) == {"AAPL": None, "JPM": {"paired": 3}}
+    live.close()
 
 
 @pytest.mark.parametrize(("speed", "step_s"), [(1.0, 1), (16.0, 1), (30.0, 5), (60.0, 5), (300.0, 15), (None, 15)])

@@ -54,9 +54,12 @@ def test_what_a_person_sees(browser: Any, out: Path, width: int) -> None:
         keep_picture(page, f"report-{width}")
         assert page.inner_text("h1") == "Report of a run"
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "wider than the window"
-        page.select_option("#symbol", label="MSFT")
+        assert [row.split("\t")[0] for row in page.locator("#overview tbody tr").all_inner_texts()] == data["symbols"]
+        page.click("#overview tbody button >> text=MSFT")
         drawn(page, 2)
         assert "MSFT: price, USD" in page.inner_text("#day")
+        assert page.inner_text("#overview tr.shown th") == "MSFT"
+        assert page.locator("nav.jump a").all_inner_texts()[:2] == ["All symbols", "Price and volume"]
         page.select_option("#symbol", label="AAPL")
         drawn(page, 3)
         cells = table_of(page, "#venues", 1).all_inner_texts()
@@ -76,6 +79,7 @@ def test_the_book_it_draws_is_the_run_s(browser: Any, out: Path) -> None:
     with open_page(browser, (out / "report.html").as_uri()) as (page, said):
         drawn(page)
         row = table_of(page, "#book").nth(44).inner_text().split("\t")
+        line = page.locator("#overview tbody tr").first.inner_text().split("\t")
         painted = page.evaluate(
             """() => { const c = document.querySelector("#book canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
                let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n / (d.length / 4); }"""
@@ -88,6 +92,13 @@ def test_the_book_it_draws_is_the_run_s(browser: Any, out: Path) -> None:
     assert row[0] == "07-01 09:30:35"
     assert (float(row[1]), float(row[3])) == (bid, ask)
     assert painted > 0.02
+    trades = f"read_parquet('{out}/equities_trades/**/*.parquet')"
+    query = f"""SELECT first(price ORDER BY timestamp_ns), last(price ORDER BY timestamp_ns), min(price), max(price),
+        100 * sum(size) FILTER (cond <> 'T') / sum(size) FROM {trades} WHERE symbol = 'AAPL'"""
+    ((first, last, low, high, crossed),) = duckdb.sql(query).fetchall()
+    assert [float(line[n]) for n in (1, 2, 5, 6)] == pytest.approx([first, last, low, high])
+    assert line[3] == f"{'+' if last > first else '−' if last < first else ''}{abs(100 * (last / first - 1)):.2f} %"
+    assert line[9] == f"{crossed:.1f} %"
 
 
 def test_keys_ranges_and_print(browser: Any, out: Path) -> None:

@@ -89,12 +89,16 @@ class PageView:
     def put(self, symbol: str, frame: dict[str, Any]) -> None:
         self.server.put(symbol, frame)
 
+    def put_crosses(self, lines: dict[str, dict[str, Any] | None]) -> None:
+        self.server.put_crosses(lines)
+
     def control(self, outcome: Outcome) -> Control:
         self._outcome = outcome
         wishes = self.server.wishes
         if wishes.number != self._wishes.number:
             self._heed(wishes, outcome)
-        return Control(self.server.watched, self._hold_ns, self._pace, self._sets_pace)
+        watched = self.server.watched
+        return Control(watched, bool(watched), self._hold_ns, self._pace, self._sets_pace)
 
     def _heed(self, wishes: Wishes, outcome: Outcome) -> None:
         """A pause is where the first worker is, so that all come to one instant; a pace counts from now on."""

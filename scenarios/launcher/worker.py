@@ -12,7 +12,7 @@ from scenarios.launcher.pacing import Pace, Pacer
 from scenarios.launcher.reporting import Sketching
 from scenarios.launcher.row_counts import RowCounter
 from scenarios.launcher.row_limit import Gate, day_starts
-from scenarios.launcher.worker_messages import Control, Done, Failed, Link, Progress, Seen, Waiting
+from scenarios.launcher.worker_messages import Control, Done, Failed, Link, Progress, Seen, SeenCrosses, Waiting
 from simulator.errors import AgentError, MarketSimError, SinkError
 from simulator.flow import NEVER_NS
 from simulator.inputs.config import Scenario
@@ -204,9 +204,12 @@ def _shower(job: Job, link: Link, market: Any) -> Callable[[], None]:
         if now_s - last_s < SEEN_EVERY_S * 0.9:
             return
         last_s = now_s
-        for symbol in link.control().symbols:
+        control = link.control()
+        for symbol in control.symbols:
             if symbol in job.symbols:
                 link.tell(Seen(job.worker, symbol, camera.look(symbol)))
+        if control.crosses and (lines := camera.crosses()):
+            link.tell(SeenCrosses(job.worker, lines))
 
     return show
 

@@ -83,7 +83,15 @@ class Seen:
     frame: dict[str, Any]
 
 
-Message = Progress | Waiting | Done | Failed | Signalled | Seen
+@dataclass(frozen=True, slots=True)
+class SeenCrosses:
+    """What viewers are to see of the coming crosses of symbols, whether or not these are looked at: what is new."""
+
+    worker: int
+    lines: dict[str, dict[str, Any] | None]
+
+
+Message = Progress | Waiting | Done | Failed | Signalled | Seen | SeenCrosses
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,8 @@ class Control:
 
     symbols: tuple[str, ...] = ()
     """That somebody looks at."""
+    crosses: bool = False
+    """Whether the coming crosses of all symbols are looked at."""
     hold_ns: int | None = None
     """The worker waits there."""
     pace: Pace | None = None

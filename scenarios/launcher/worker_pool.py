@@ -15,7 +15,20 @@ from scenarios.launcher.price_refresh import AHEAD_NS, Refresher
 from scenarios.launcher.row_limit import RowLimit
 from scenarios.launcher.stop_signals import StopSignals, describe
 from scenarios.launcher.worker import Job, work
-from scenarios.launcher.worker_messages import Control, Done, End, Failed, Horizon, Message, Progress, Release, Seen, Signalled, Waiting
+from scenarios.launcher.worker_messages import (
+    Control,
+    Done,
+    End,
+    Failed,
+    Horizon,
+    Message,
+    Progress,
+    Release,
+    Seen,
+    SeenCrosses,
+    Signalled,
+    Waiting,
+)
 from scenarios.launcher.worker_process import start_worker, tell
 from simulator.errors import LimitError, MarketSimError
 from simulator.inputs.config import Refresh
@@ -37,6 +50,9 @@ class Viewer(Protocol):
 
     def put(self, symbol: str, frame: dict[str, Any]) -> None:
         """The newest of a symbol."""
+
+    def put_crosses(self, lines: dict[str, dict[str, Any] | None]) -> None:
+        """What is new of symbols' coming crosses."""
 
     def control(self, outcome: Outcome) -> Control:
         """What is looked at, and how fast the run is to go; the same object of its pace as long as that is the same."""
@@ -189,6 +205,9 @@ class _Pool:
             case Seen(_, symbol, frame):
                 if self.viewer is not None:
                     self.viewer.put(symbol, frame)
+            case SeenCrosses(_, lines):
+                if self.viewer is not None:
+                    self.viewer.put_crosses(lines)
             case Signalled(worker, number):
                 self._note_signal(number, worker)
         return None

@@ -6,11 +6,13 @@ rings, so that whoever comes sees the last minutes at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from simulator.book.state import META, PRICE, SHOWN
 from simulator.clock import Clock
 from simulator.exchange.order_books import Exchange
+from simulator.flow import NEVER_NS
 from simulator.inputs.sessions import new_york
 from simulator.live.past import LEVELS, Recent
 from simulator.records import (
@@ -53,6 +55,8 @@ class Camera:
         market.on_batch.append(self._take)
         self._indicated: dict[str, tuple[int, int, list[Frame]]] = {}
         """By symbol: the next cross's time, the second in which it was last looked at, and what was seen of it then and before."""
+        self._crosses: dict[int, tuple[tuple[int, CrossKind], int]] = {}
+        """By place, of those that ``crosses`` has told: the cross, and the second in which it was looked at."""
 
     def _take(self, batch: Batch) -> None:
         """The rows of all symbols, as they pass."""
@@ -95,30 +99,80 @@ class Camera:
             "tape": self._tape(number, scale), "past": list(self._recent.columns(number, scale, clock.now)),
             "cross": self._cross(place, symbol, usd),
             "halts": [
-                [market.symbols[k], halt.reason.name, halt.until_ns / NS_PER_MS] for k, halt in sorted(parts.halts.halts.items())
+                [market.symbols[k], halt.reason.name, None if halt.until_ns == NEVER_NS else halt.until_ns / NS_PER_MS]
+                for k, halt in sorted(parts.halts.halts.items())
             ],
             "agents": [self._agent(own, place, usd) for own in parts.own_orders[:AGENTS_MAX]],
             "rows": dict(market.rows),
         }  # fmt: skip
 
-    def _cross(self, place: int, symbol: str, usd: float) -> Frame | None:
-        """The next one: the seconds until then, and near it what would come of it."""
-        parts = self._market.parts
-        now_ns = parts.clock.now
-        halt = parts.halts.halts.get(place)
-        coming = [(halt.until_ns, CrossKind.RESUME)] if halt is not None and halt.until_ns > now_ns else []
-        for day in parts.days:
-            if day.is_session:
-                coming += [(ns, kind) for ns, kind in ((day.open_ns, CrossKind.OPEN), (day.close_ns, CrossKind.CLOSE)) if ns > now_ns]
-        if not coming or not self._market.scenario.session_pacing:
-            return None
-        at_ns, kind = min(coming)
-        found: Frame = {"kind": kind.name, "seconds": (at_ns - now_ns) / NS_PER_S, "venue": self._venues[parts.listings[place]]}
-        if at_ns - now_ns <= CROSS_WITHIN_NS:
-            found |= self._indication(symbol, kind, at_ns, usd)
+    def crosses(self) -> dict[str, Frame | None]:
+        """What is new of all symbols' coming crosses, near them: of one symbol at each call, that which was looked at longest ago.
+
+        So a call costs a millisecond at most, however many symbols there are. None: a symbol's cross is over.
+        """
+        market = self._market
+        now_ns = market.parts.clock.now
+        of_days = self._of_days()
+        halts = market.parts.halts.halts
+        if not self._crosses and not halts and (not of_days or of_days[0][0] - now_ns > CROSS_WITHIN_NS):
+            return {}
+        near = {}
+        for place in range(len(market.symbols)):
+            coming = self._next(place, of_days)
+            if coming is not None and coming[0] - now_ns <= CROSS_WITHIN_NS:
+                near[place] = coming
+        found: dict[str, Frame | None] = {}
+        for place in [place for place, (cross, _) in self._crosses.items() if near.get(place) != cross]:
+            del self._crosses[place]
+            found[market.symbols[place]] = None
+        place = min(near, key=lambda each: self._crosses[each][1] if each in self._crosses else -1, default=-1)
+        second = now_ns // NS_PER_S
+        if place < 0 or (place in self._crosses and self._crosses[place][1] >= second):
+            return found
+        at_ns, kind = near[place]
+        self._crosses[place] = (near[place], second)
+        tick_units = market.scenario.universe.symbols[market.parts.exchange.symbols[place]].tick_units
+        usd = tick_units / PRICE_UNITS_PER_USD
+        symbol = market.symbols[place]
+        line, *_ = self._indication(symbol, kind, at_ns, usd)
+        venue = self._venues[market.parts.listings[place]]
+        found[symbol] = {"kind": kind.name, "at_ms": at_ns / NS_PER_MS, "venue": venue, "tick": usd, **line}
         return found
 
-    def _indication(self, symbol: str, kind: CrossKind, at_ns: int, usd: float) -> Frame:
+    def _of_days(self) -> list[tuple[int, CrossKind]]:
+        """Opening and closing crosses that are still to come, the next one first."""
+        if not self._market.scenario.session_pacing:
+            return []
+        now_ns = self._market.parts.clock.now
+        days = [day for day in self._market.parts.days if day.is_session]
+        found = [cross for day in days for cross in ((day.open_ns, CrossKind.OPEN), (day.close_ns, CrossKind.CLOSE))]
+        return sorted(cross for cross in found if cross[0] > now_ns)
+
+    def _next(self, place: int, of_days: Sequence[tuple[int, CrossKind]]) -> tuple[int, CrossKind] | None:
+        """A symbol's: a halt ends with one of its own, and one for the rest of the day with the next opening."""
+        halt = self._market.parts.halts.halts.get(place)
+        coming = list(of_days[:1])
+        if halt is not None and halt.until_ns == NEVER_NS:
+            coming = [cross for cross in of_days if cross[1] == CrossKind.OPEN]
+        elif halt is not None and halt.until_ns > self._market.parts.clock.now and self._market.scenario.session_pacing:
+            coming.append((halt.until_ns, CrossKind.RESUME))
+        return min(coming, default=None)
+
+    def _cross(self, place: int, symbol: str, usd: float) -> Frame | None:
+        """The next one: the seconds until then, and near it what would come of it."""
+        coming = self._next(place, self._of_days())
+        if coming is None:
+            return None
+        at_ns, kind = coming
+        left_ns = at_ns - self._market.parts.clock.now
+        found: Frame = {"kind": kind.name, "seconds": left_ns / NS_PER_S, "venue": self._venues[self._market.parts.listings[place]]}
+        if left_ns <= CROSS_WITHIN_NS:
+            told = self._indication(symbol, kind, at_ns, usd)
+            found |= {**told[0], "told": told}
+        return found
+
+    def _indication(self, symbol: str, kind: CrossKind, at_ns: int, usd: float) -> list[Frame]:
         """What would come of the cross now, and what would have in the seconds before, the newest first."""
         parts = self._market.parts
         second = parts.clock.now // NS_PER_S
@@ -132,7 +186,7 @@ class Camera:
             }  # fmt: skip
             told = [line, *(told[: NOTICES_MAX - 1] if then_ns == at_ns else [])]
             self._indicated[symbol] = (at_ns, second, told)
-        return {**told[0], "told": told}
+        return told
 
     def _agent(self, own: Any, place: int, usd: float) -> Frame:
         """What it holds and has at the venues; USD before fees."""

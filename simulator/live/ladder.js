@@ -65,5 +65,9 @@ function drawLadder(canvas, frame, venue) {
   });
   context.strokeStyle = colour("--rule");
   context.beginPath(); context.moveTo(0, half * 21 + 0.5); context.lineTo(width, half * 21 + 0.5); context.stroke();
+  context.fillStyle = colour("--soft");
+  context.textAlign = "right";
+  context.fillText("offers", width - 2, half * 21 - 10);
+  context.fillText("bids", width - 2, half * 21 + 11);
   return [bids, asks];
 }

@@ -80,6 +80,8 @@ class MarketView:
             self._shown_s = now_s
             for symbol in self._market.symbols if now else self._server.watched:
                 self._server.put(symbol, self._camera.look(symbol))
+            for _ in self._market.symbols if now else self._server.watched[:1]:
+                self._server.put_crosses(self._camera.crosses())
 
     def close(self) -> None:
         """End the page."""

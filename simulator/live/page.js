@@ -2,7 +2,7 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [["", "as begun"], ["1", "1"], ["10", "10"], ["60", "60"], ["300", "300"], ["0", "as fast as may be"]];
-const SPANS = [["1", "4 min"], ["5", "20 min"], ["15", "1 h"]], WORDS = { OPEN: "the opening cross", CLOSE: "the closing cross", RESUME: "its reopening" };
+const SPANS = [["1", "4 min"], ["5", "20 min"], ["15", "1 h"]];
 let frame = null, drawn = 0, source = null, past = new Past(), due = false;
 const chosen = { symbol: "", venue: "" }, rate = [];
 
@@ -17,8 +17,9 @@ function follow(symbol) {
   document.body.dataset.followed = chosen.symbol = symbol;
   frame = null;
   past = new Past();
+  coming.clear();
   source = new EventSource(`frames?symbol=${encodeURIComponent(symbol)}&step=${$("span").value}`);
-  source.onmessage = (event) => { frame = JSON.parse(event.data); past.take(frame.past); later(); };
+  source.onmessage = (event) => { frame = JSON.parse(event.data); past.take(frame.past); takeCrosses(frame.crosses); later(); };
   source.addEventListener("over", (event) => { source.close(); say(JSON.parse(event.data), true); document.body.dataset.over = "true"; });
   source.onerror = () => { if (source.readyState === EventSource.CLOSED) say("There are no frames: the run has ended, or there are too many viewers.", true); else say("The run does not answer: waiting for it."); };
 }
@@ -43,16 +44,17 @@ function draw() {
   $("symbol-name").textContent = frame.symbol;
   $("clock").textContent = `${frame.clock} New York`;
   $("phase").textContent = frame.phase;
-  $("nbbo").textContent = frame.nbbo[0] || frame.nbbo[2] ? `${price(frame.nbbo[0])} / ${price(frame.nbbo[2])}` : "";
+  $("nbbo").textContent = frame.nbbo[0] || frame.nbbo[2] ? `${price(frame.nbbo[0])} / ${price(frame.nbbo[2])}${frame.nbbo[0] && frame.nbbo[2] ? ` · spread ${(frame.nbbo[2] - frame.nbbo[0]).toFixed(digits(frame.tick))}` : ""}` : "";
   const [bids, asks] = drawLadder($("ladder"), frame, chosen.venue), fills = frame.agents.flatMap((a) => a.done.map((each) => [a.name, ...each])).sort((a, b) => b[1] - a[1]);
   if ($("ladder-details").open) body("ladder-table").replaceChildren(...asks.slice(0, 10).reverse().map((l) => row(cell(""), cell(price(l.price), "down"), cell(shares(l.sum)))), ...bids.slice(0, 10).map((l) => row(cell(shares(l.sum)), cell(price(l.price), "up"), cell(""))));
   drawHeat($("heat"), past, frame.tick, chosen.venue, frame.venues.map((v) => v.name), local, fills.filter((each) => !chosen.venue || each[5] === chosen.venue).map((each) => each.slice(1)));
   body("quotes").replaceChildren(...frame.venues.map((v, n) => { const b = v.bids[0] || [0, 0], a = v.asks[0] || [0, 0]; return row(named(v.name, n), cell(shares(b[1])), cell(price(b[0]), b[0] && b[0] === frame.nbbo[0] ? "best up" : ""), cell(price(a[0]), a[0] && a[0] === frame.nbbo[2] ? "best down" : ""), cell(shares(a[1]))); }),
     row(cell("Best of all"), cell(shares(frame.nbbo[1])), cell(price(frame.nbbo[0]), "best up"), cell(price(frame.nbbo[2]), "best down"), cell(shares(frame.nbbo[3]))));
   const tape = frame.tape.filter((t) => !chosen.venue || t[4] === chosen.venue).slice(-30).reverse();
-  body("tape").replaceChildren(...tape.map(([ms, p, n, code, venue]) => row(cell(local(ms)), cell(price(p), code === "B" ? "up" : "down"), cell(shares(n)), side(code), cell(venue))));
-  $("halts").textContent = frame.halts.length ? `Halted: ${frame.halts.map(([symbol, why, until]) => `${symbol} (${why}) until ${local(until).slice(0, 8)}`).join(", ")}` : "";
+  body("tape").replaceChildren(...(tape.length ? [] : [row(cell("none yet"), cell(""), cell(""), cell(""), cell(""))]), ...tape.map(([ms, p, n, code, venue]) => row(cell(moment(ms)), cell(price(p), code === "B" ? "up" : "down"), cell(shares(n)), side(code), cell(venue))));
+  $("halts").textContent = frame.halts.length ? `Halted: ${frame.halts.map(([symbol, why, until]) => `${symbol} (${why}) ${until === null ? "for the rest of the day" : `until ${local(until).slice(0, 8)}`}`).join(", ")}` : "";
   drawCross(frame.cross);
+  drawCrosses(choose);
   drawAgents(fills);
   facts();
   drawn += 1;
@@ -60,21 +62,13 @@ function draw() {
   document.body.dataset.drawn = String(drawn);
 }
 
-function drawCross(cross) {
-  const told = (cross && cross.told) || [], has = told.some((line) => line.paired || line.imbalance);
-  $("cross").textContent = cross ? `${WORDS[cross.kind]} in ${seconds(cross.seconds)}${has ? `, at ${price(cross.price || cross.reference)} by now` : ""}` : "";
-  $("auction-said").textContent = !cross ? "There is none in this run." : has ? `${WORDS[cross.kind].replace(/^./, (c) => c.toUpperCase())} at ${cross.venue} in ${seconds(cross.seconds)}: what would come of it.` : told.length ? `Nothing waits for ${WORDS[cross.kind]} at ${cross.venue} yet.` : `${WORDS[cross.kind].replace(/^./, (c) => c.toUpperCase())} at ${cross.venue} is in ${seconds(cross.seconds)}; its imbalance is shown in the last ten minutes.`;
-  $("auction").hidden = !has;
-  body("auction").replaceChildren(...(has ? told : []).map((line) => row(cell(local(line.ms).slice(0, 8)), cell(shares(line.paired)), cell(shares(line.imbalance)), side(line.side), cell(price(line.reference)), cell(price(line.price), "best"), cell(price(line.far)))));
-}
-
 function drawAgents(fills) {
-  for (const id of ["agents-box", "orders-box", "fills-box"]) $(id).hidden = !frame.agents.length;
+  $("agents-stack").hidden = !frame.agents.length;
   if (!frame.agents.length) return;
   body("agents").replaceChildren(...frame.agents.map((a) => row(cell(a.name), cell(shares(a.position)), cell(shares(a.fills)), cell(shares(a.open)), cell(a.worth.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })))));
   const orders = frame.agents.flatMap((a) => a.orders.map(([code, p, n, venue]) => row(cell(a.name), side(code), cell(price(p)), cell(shares(n)), cell(venue))));
   body("orders").replaceChildren(...(orders.length ? orders : [row(cell("none"), cell(""), cell(""), cell(""), cell(""))]));
-  const done = fills.slice(0, 20).map(([name, ms, code, p, n, venue]) => row(cell(local(ms)), cell(name), side(code), cell(price(p)), cell(shares(n)), cell(venue)));
+  const done = fills.slice(0, 20).map(([name, ms, code, p, n, venue]) => row(cell(name), cell(moment(ms)), side(code), cell(price(p)), cell(shares(n)), cell(venue)));
   body("fills").replaceChildren(...(done.length ? done : [row(cell("none"), cell(""), cell(""), cell(""), cell(""), cell(""))]));
 }
 
@@ -83,6 +77,8 @@ function local(ms) {
   const base = Date.parse(`${frame.clock.replace(" ", "T")}Z`);
   return new Date(base + (ms - frame.now_ms)).toISOString().slice(11, 23);
 }
+
+function moment(ms) { return local(ms).slice(0, innerWidth < 500 ? 8 : 12); }  // what a narrow window has room for
 
 function facts() {
   const run = frame.run, total = run.rows || Object.values(frame.rows).reduce((a, b) => a + b, 0), now = performance.now();
@@ -110,6 +106,12 @@ async function wish(what, value = 0) {
   } catch (error) { say("The run does not answer."); }
 }
 
+function choose(symbol) {
+  location.hash = encodeURIComponent(symbol);
+  $("symbol").value = symbol;
+  follow(symbol);
+}
+
 async function begin() {
   const run = await (await fetch("run")).json();
   $("title").textContent = document.title = run.title;
@@ -120,7 +122,8 @@ async function begin() {
   $("span").append(...SPANS.map(([value, text]) => option(value, text)));
   $("span").value = String(run.step);
   $("span").addEventListener("change", () => follow(chosen.symbol));
-  $("symbol").addEventListener("change", () => { location.hash = encodeURIComponent($("symbol").value); follow($("symbol").value); });
+  $("symbol").addEventListener("change", () => choose($("symbol").value));
+  $("crosses").tHead.addEventListener("click", sortCrosses);
   $("venue").addEventListener("change", () => { chosen.venue = $("venue").value; later(); });
   $("ladder-details").addEventListener("toggle", later);
   $("pause").addEventListener("click", () => wish(frame && frame.run.paused ? "go" : "pause"));

@@ -38,7 +38,7 @@ BODY_MAX = 1_000
 CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors *"
 PARTS = {
     "": ("page.html", "text/html"), "page.css": ("page.css", "text/css"), "ladder.js": ("ladder.js", "text/javascript"),
-    "heat.js": ("heat.js", "text/javascript"), "page.js": ("page.js", "text/javascript"),
+    "heat.js": ("heat.js", "text/javascript"), "crosses.js": ("crosses.js", "text/javascript"), "page.js": ("page.js", "text/javascript"),
 }  # fmt: skip
 
 
@@ -66,6 +66,8 @@ class At:
     beginning: int = -1
     """Of the columns, and the second of the last one."""
     second: int = -1
+    told: int = 0
+    """Of what was told of the coming crosses."""
 
 
 class LiveServer:
@@ -88,6 +90,9 @@ class LiveServer:
         self._frames: dict[str, tuple[int, Frame]] = {}
         self._columns: dict[str, dict[int, Columns]] = {}
         """By symbol and step."""
+        self._crosses: dict[str, tuple[int, Frame | None]] = {}
+        """By symbol: when it was told, counted, and what."""
+        self._told = 0
         self._watched: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         try:
@@ -128,6 +133,12 @@ class LiveServer:
             self._frames[symbol] = (number + 1, frame)
             self._changed.notify_all()
 
+    def put_crosses(self, crosses: Mapping[str, Frame | None]) -> None:
+        """What is new of some symbols' coming crosses: goes with the next frame, whichever symbol's that is. None: it is over."""
+        with self._changed:
+            self._told += 1
+            self._crosses.update((symbol, (self._told, line)) for symbol, line in crosses.items())
+
     def close(self, why: str = "The run has ended.") -> None:
         """Tell the viewers why, and end."""
         with self._changed:
@@ -160,12 +171,13 @@ class LiveServer:
             columns = self._columns[symbol][at.step_s] if symbol in self._columns else None
             beginning = columns.beginnings if columns is not None else 0
             found = columns.since(at.second if beginning == at.beginning else -1) if columns is not None else []
+            told, crosses = self._told, {each: line for each, (when, line) in self._crosses.items() if when > at.told}
         if number == at.number:
             return at, ""
         run = facts | {"paused": wishes.paused, "speed": wishes.speed, "fixed": self.paced}
         past = {"beginning": beginning, "step": at.step_s, "columns": found}
-        text = json.dumps({**frame, "run": run, "past": past}, separators=(",", ":"))
-        return At(at.step_s, number, beginning, found[-1][0] if found else at.second), text
+        text = json.dumps({**frame, "run": run, "past": past, "crosses": crosses}, separators=(",", ":"))
+        return At(at.step_s, number, beginning, found[-1][0] if found else at.second, told), text
 
     def ask(self, what: str, value: float) -> str:
         """A viewer's wish; returns why it is not granted, or nothing."""

@@ -2,7 +2,7 @@
 "use strict";
 const SVG = "http://www.w3.org/2000/svg";
 const DASH = ["", "7 3", "2 3", "9 3 2 3", "4 4"];
-const LEFT = 62, RIGHT = 24, TOP = 8, BOTTOM = 22;
+const LEFT = 62, RIGHT = 24, LINE_HEIGHT = 13;
 
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -100,29 +100,48 @@ class Chart {
     this.svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, "aria-hidden": "true" });
     this.plot.replaceChildren(this.svg);
     this.legend.replaceChildren(...(spec.series || []).filter((s) => s.name && !s.quiet).map((s) => this.legendItem(s)));
+    if ((spec.shades || []).some((shade) => shade.from < spec.x1 && (shade.to ?? spec.x1) > spec.x0)) this.legend.append(make("span", {}, make("i", { class: "shadow" }), "halted"));
+    if (spec.paint && spec.scale) this.legend.append(this.rampItem(spec.scale));
+    const labels = this.labels();
+    this.top = (spec.marks || []).some((mark) => mark.text) ? 20 : 8;  // room for what stands above a mark
+    this.bottom = 9 + LINE_HEIGHT * Math.max(1, ...labels.map(([, lines]) => lines.length));
     const [low, high] = this.range();
     this.low = low; this.high = high;
-    this.y = (v) => height - BOTTOM - ((v - low) / (high - low)) * (height - TOP - BOTTOM);
+    this.y = (v) => height - this.bottom - ((v - low) / (high - low)) * (height - this.top - this.bottom);
     this.x = (v) => LEFT + ((v - spec.x0) / (spec.x1 - spec.x0)) * (width - LEFT - RIGHT);
     for (const v of ticks(low, high, Math.max(2, Math.round(height / 45)))) {
       this.svg.append(draw("path", { class: "grid", d: `M${LEFT} ${this.y(v).toFixed(1)}H${width - RIGHT}` }));
       this.svg.append(draw("text", { x: LEFT - 6, y: this.y(v) + 4, "text-anchor": "end" }, (spec.format || short)(v)));
     }
-    const labels = spec.names ? spec.names.map((name, i) => [i, name]) : this.clock.ticks(spec.x0, spec.x1, width / 85);
-    for (const [v, text] of labels) this.svg.append(draw("text", { x: this.x(v), y: height - 6, "text-anchor": "middle" }, text));
+    for (const [v, lines] of labels) lines.forEach((text, n) => this.svg.append(draw("text", { x: this.x(v), y: height - this.bottom + 16 + n * LINE_HEIGHT, "text-anchor": "middle" }, text)));
     for (const shade of spec.shades || []) {
       const from = Math.max(this.x(shade.from), LEFT), to = Math.min(this.x(shade.to ?? spec.x1), width - RIGHT);
-      if (to > from) this.svg.append(draw("rect", { class: "shade", x: from, y: TOP, width: Math.max(to - from, 1), height: height - TOP - BOTTOM }));
+      if (to > from) this.svg.append(draw("rect", { class: "shade", x: from, y: this.top, width: Math.max(to - from, 1), height: height - this.top - this.bottom }));
     }
     if (spec.paint) this.paint();
     for (const series of spec.series || []) this.series(series);
     for (const mark of spec.marks || []) if (mark.at >= spec.x0 && mark.at <= spec.x1) {
-      this.svg.append(draw("path", { class: "mark", d: `M${this.x(mark.at).toFixed(1)} ${TOP}V${height - BOTTOM}` }));
-      this.svg.append(draw("text", { x: this.x(mark.at) + 3, y: TOP + 10 }, mark.text));
+      this.svg.append(draw("path", { class: "mark", d: `M${this.x(mark.at).toFixed(1)} ${this.top}V${height - this.bottom}` }));
+      const right = this.x(mark.at) < width - RIGHT - 70;
+      this.svg.append(draw("text", { x: this.x(mark.at) + (right ? 1 : -1), y: this.top - 5, "text-anchor": right ? "start" : "end" }, mark.text));
     }
-    this.svg.append(draw("path", { class: "axis", d: `M${LEFT} ${TOP}V${height - BOTTOM}H${width - RIGHT}` }));
+    this.svg.append(draw("path", { class: "axis", d: `M${LEFT} ${this.top}V${height - this.bottom}H${width - RIGHT}` }));
     this.cursor = draw("path", { class: "cursor", d: "" });
     this.svg.append(this.cursor);
+  }
+
+  // What stands below: names in as many lines as their room needs, or times.
+  labels() {
+    const spec = this.spec, room = (this.width - LEFT - RIGHT) / ((spec.names || []).length || 1) / 6.3;
+    if (!spec.names) return this.clock.ticks(spec.x0, spec.x1, this.width / 85).map(([v, text]) => [v, [text]]);
+    const every = spec.thin ? Math.ceil(60 / Math.max((this.width - LEFT - RIGHT) / spec.names.length, 0.1)) : 1;
+    return spec.names.map((name, i) => [i, i % every ? [] : spec.thin ? [name] : wrapped(name, room)]);
+  }
+
+  rampItem([least, most]) {
+    const canvas = make("canvas", { class: "ramp", width: 64, height: 1, "aria-hidden": "true" }), context = canvas.getContext("2d"), colourOf = ramp();
+    for (let n = 0; n < 64; n++) { context.fillStyle = colourOf(n / 63); context.fillRect(n, 0, 1, 1); }
+    return make("span", {}, `shares: up to ${least}`, canvas, `${most} and more`);
   }
 
   range() {
@@ -170,7 +189,7 @@ class Chart {
       for (let i = 0; i < ys.length; i++) {
         const v = ys[i];
         if (!Number.isFinite(v) || v === null || xs[i] < spec.x0 - (series.step || 0) || xs[i] > spec.x1) { pen = false; continue; }
-        const px = Math.max(x(xs[i]), LEFT).toFixed(1), py = Math.min(Math.max(y(v), TOP), this.height - BOTTOM).toFixed(1);
+        const px = Math.max(x(xs[i]), LEFT).toFixed(1), py = Math.min(Math.max(y(v), this.top), this.height - this.bottom).toFixed(1);
         path += pen ? (series.kind === "step" ? `H${px}V${py}` : `L${px} ${py}`) : `M${px} ${py}`;
         pen = true;
       }
@@ -186,7 +205,7 @@ class Chart {
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
     context.save();
-    context.beginPath(); context.rect(LEFT, TOP, this.width - LEFT - RIGHT, this.height - TOP - BOTTOM); context.clip();
+    context.beginPath(); context.rect(LEFT, this.top, this.width - LEFT - RIGHT, this.height - this.top - this.bottom); context.clip();
     this.spec.paint(context, this.x, this.y, ramp());
     context.restore();
     this.plot.prepend(canvas);
@@ -218,7 +237,7 @@ class Chart {
   moveTo(value) {
     this.cursorAt = value;
     const x = this.x(value).toFixed(1);
-    this.cursor.setAttribute("d", `M${x} ${TOP}V${this.height - BOTTOM}`);
+    this.cursor.setAttribute("d", `M${x} ${this.top}V${this.height - this.bottom}`);
     this.readout.textContent = this.spec.read(value);
   }
 
@@ -227,6 +246,32 @@ class Chart {
     this.tableDone = true;
     this.tableHost.replaceChildren(tableOf(...this.spec.table()));
   }
+}
+
+function wrapped(text, room) {
+  const lines = [""];
+  for (const word of String(text).split(" ")) {
+    const last = lines[lines.length - 1];
+    if (last && last.length + 1 + word.length > room) lines.push(word); else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  return lines;
+}
+
+// Means of so many points that lines can be told apart; closer, each point stands for itself.
+function thinned(x, columns, from, to, most) {
+  const inside = x.filter((v) => v >= from && v <= to).length, many = Math.max(Math.ceil(inside / most), 1);
+  if (many === 1) return { many, x, columns };
+  const places = [], groups = columns.map(() => []);
+  for (let i = 0; i < x.length; i += many) {
+    const stop = Math.min(i + many, x.length);
+    places.push((x[i] + x[stop - 1]) / 2);
+    columns.forEach((column, n) => {
+      let sum = 0, known = 0;
+      for (let j = i; j < stop; j++) if (Number.isFinite(column[j])) { sum += column[j]; known += 1; }
+      groups[n].push(known ? sum / known : NaN);
+    });
+  }
+  return { many, x: places, columns: groups };
 }
 
 function shape(kind, x, y, r) {
@@ -243,9 +288,11 @@ function tableOf(head, rows) {
   return make("table", {}, make("thead", {}, make("tr", {}, ...head.map((cell) => make("th", { scope: "col" }, cell)))), body);
 }
 
+function isDark() { return matchMedia("screen and (prefers-color-scheme: dark)").matches && !document.documentElement.hasAttribute("data-print"); }
+
 // From nothing to much, in steps that differ in lightness: for any kind of colour sight, on either background.
 function ramp() {
-  const dark = matchMedia("screen and (prefers-color-scheme: dark)").matches && !document.documentElement.hasAttribute("data-print");
+  const dark = isDark();
   const stops = dark ? [[19, 27, 38], [26, 62, 112], [70, 104, 140], [150, 150, 130], [222, 200, 96], [255, 240, 150]]
     : [[240, 244, 248], [190, 214, 232], [120, 173, 210], [54, 120, 175], [20, 68, 125], [6, 28, 64]];
   const colours = [];

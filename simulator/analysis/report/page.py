@@ -16,7 +16,7 @@ FOOT = (
     "All of it is in this file: no network is asked for anything. Times are New York's. Sizes of levels are within 3 %. "
     "Venues' quotes and books are those at the end of each step; spreads are means by time."
 )
-SCRIPTS = ("charts.js", "report.js", "report_agents.js")
+SCRIPTS = ("charts.js", "report.js", "report_overview.js", "report_agents.js")
 
 
 def part(name: str) -> str:
@@ -41,6 +41,11 @@ def as_html(document: Mapping[str, Any], head: str, *, title: str, scorecard: st
     )  # fmt: skip
 
 
+def _span(start: str, end: str) -> str:
+    """Two times of New York; a day that both are in is said once."""
+    return f"{start} to {end[11:] if start[:10] == end[:10] else end}, New York time"
+
+
 def head_of(where: str, manifest: Manifest | None, facts: Sequence[tuple[str, str]], notes: Sequence[str] = ()) -> str:
     """What was run, and how fast; ``facts`` come after the manifest's own."""
     found: list[tuple[str, str]] = []
@@ -50,7 +55,7 @@ def head_of(where: str, manifest: Manifest | None, facts: Sequence[tuple[str, st
         rows, wall = sum(manifest.rows.values()), manifest.wall_seconds
         many = "a process" if manifest.processes == 1 else f"{manifest.processes} processes"
         found += [
-            ("Simulated", f"{new_york(record.start_ns)} to {new_york(record.end_ns)}, New York time"), ("Seed", str(record.seed)),
+            ("Simulated", _span(new_york(record.start_ns), new_york(record.end_ns))), ("Seed", str(record.seed)),
             ("Digest", manifest.digest or "none: the run did not come to its end"),
             ("Rows", f"{rows:,} ({', '.join(f'{n:,} {table}' for table, n in manifest.rows.items())})"),
             ("Took", f"{wall:,.1f} s with {many}, {rows / max(wall, 1e-9):,.0f} rows/s" if wall else "not known"),
@@ -65,7 +70,7 @@ def head_of(where: str, manifest: Manifest | None, facts: Sequence[tuple[str, st
         if not where.startswith("questdb://"):
             command = f"python -m scenarios.full_day --repeat {shlex.quote(where)} --out again"
             button = f'<button type="button" data-copy="{escape(command, quote=True)}">Copy</button>'
-            repeat = f"<p>To have the same rows again:</p><pre>{escape(command)}</pre><p>{button}</p>"
+            repeat = f'<p>To have the same rows again:</p><div class="again"><pre>{escape(command)}</pre>{button}</div>'
     terms = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in (*found, *facts))
     told = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     return f'<h1>Report of a run</h1><p class="soft">{escape(where)}</p>{told}<dl class="facts">{terms}</dl>{repeat}'

@@ -24,6 +24,8 @@ IMBALANCES_MAX = 400
 """Of a symbol that are drawn."""
 TOGETHER_MAX = 40
 """Symbols whose correlation is shown."""
+OVERVIEW_POINTS = 50
+"""Of a symbol's line in the table of all."""
 SIZE_STEPS = 12.0
 """A size is kept as so many steps a doubling: within 3 %."""
 
@@ -71,12 +73,32 @@ def document(sketched: Sketched, windows: Sequence[Window], agents: Sequence[Age
             "leads": sketched.leads.tolist(), "at_best": sketched.at_best.tolist(), "rows": sketched.rows.tolist(),
             "shares": sketched.shares.sum(axis=2).tolist(),
         },
+        "overview": [_overview(sketched, k) for k in range(len(sketched.symbols))],
         "crosses": [
             [row[0] / NS_PER_MS, row[1], row[2], row[3] / PRICE_UNITS_PER_USD, row[4], Cond(row[5]).name]
             for row in sketched.crosses.tolist()
         ],
         "halts": _halts(sketched), "imbalances": _imbalances(sketched), "correlation": _together(sketched),
         "windows": [_window(window) for window in windows], "agents": [_agent(agent) for agent in agents], "horizons_s": HORIZONS_S,
+    }  # fmt: skip
+
+
+def _overview(sketched: Sketched, k: int) -> dict[str, Any]:
+    """A symbol in a line: prices in 0.0001 USD, per cent of its shares in crosses, spread in 0.01 USD, its last prints from 0 to 100."""
+    prices = sketched.prices[:, k]
+    traded = prices[prices[:, 3] > 0]
+    first, high, low, last = 0, 0, 0, 0
+    if len(traded):
+        first, high, low, last = int(traded[0, 0]), int(traded[:, 1].max()), int(traded[:, 2].min()), int(traded[-1, 3])
+    by_cond = sketched.shares[k].sum(axis=0)
+    spread = sketched.spread[:, k]
+    places = np.unique(np.linspace(0, len(prices) - 1, OVERVIEW_POINTS).round().astype(np.int64)) if len(prices) else np.zeros(0, np.int64)
+    known = np.maximum.accumulate(np.where(prices[:, 3] > 0, np.arange(len(prices)), -1))[places]
+    line = [None if at < 0 else round(100 * (int(prices[at, 3]) - low) / max(high - low, 1)) for at in known.tolist()]
+    return {
+        "prices": [first, high, low, last], "shares": int(sketched.volume[:, k, 0].sum()), "prints": int(sketched.volume[:, k, 2].sum()),
+        "crossed": round(100 * float(by_cond[Cond.OPEN :].sum() / by_cond.sum()), 2) if by_cond.any() else None,
+        "spread": round(float(np.nanmean(spread)) / 100, 3) if np.isfinite(spread).any() else None, "line": line,
     }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ const priceChart = chart(day), volumeChart = chart(day);
 const bookPart = section("book", "The book through the run", "All venues' displayed shares as one book, at the end of each step: darker (in dark mode: brighter) is more. The line is the last print.");
 const bookChart = chart(bookPart);
 const closePart = section("seconds", "The book by the second", "Around crosses and halts, at the busiest moments, at each agent's largest order; others with python -m scenarios report --symbol --from --to.");
-const windowHost = make("p"), closeChart = (closePart.append(windowHost), chart(closePart));
+const windowHost = make("p", { class: "minutes" }), closeChart = (closePart.append(windowHost), chart(closePart));
 const venuePart = section("venues", "Five venues, one price", "How far each venue's best bid (below) and best offer (above) stand from the midpoint of all.");
 const venueChart = chart(venuePart), venueTwo = make("div", { class: "two" });
 venuePart.append(venueTwo);
@@ -61,7 +61,7 @@ const spreadChart = chart(shapeTwo), depthChart = chart(shapeTwo);
 const auctionPart = section("auctions", "Auctions");
 const auctionNote = make("p"), auctionChart = (auctionPart.append(auctionNote), chart(auctionPart)), auctionTable = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Crosses" });
 auctionPart.append(auctionTable);
-const togetherPart = section("together", "What moves together", "Correlation of returns from step to step within sessions; the number stands in the table.");
+const togetherPart = section("together", "What moves together", "Correlation of returns from step to step within sessions; the numbers stand in the table, too.");
 const togetherHost = make("figure"), agentHost = R.agents.length ? section("agents", "Agents") : null;
 togetherPart.append(togetherHost);
 
@@ -127,16 +127,19 @@ function bookSpec(data, start, step, x0, x1) {
     const bid = data.best[0][i], ask = data.best[3][i];
     return [usd(price(data, bid)), bid ? Math.round(sizeOf(data.sizes[0][i])) : "–", usd(price(data, ask)), ask ? Math.round(sizeOf(data.sizes[R.levels][i])) : "–", depth(data, 0, i), depth(data, 1, i)];
   };
-  return { low: price(data, low - spare) || 0, high: price(data, high + spare) || 1, paint, row };
+  const scale = codes.length ? [short(Math.max(Math.round(sizeOf(least)), 1)), short(Math.round(sizeOf(most)))] : null;
+  return { low: price(data, low - spare) || 0, high: price(data, high + spare) || 1, paint, row, scale };
 }
 
 function depth(data, side, i) { let sum = 0; for (let n = 0; n < 5; n++) sum += n < data.best[3 * side + 2][i] ? sizeOf(data.sizes[side * R.levels + n][i]) : 0; return Math.round(sum); }
 
 function showBook(data, name) {
   const spec = bookSpec(data, R.start_ms, R.step_ms, chosen.from, chosen.to), x = times(data, R.start_ms + R.step_ms / 2, R.step_ms);
+  const last = filled(Array.from(data.prices[3], (v) => price(data, v))), seen = last.filter((v, i) => Number.isFinite(v) && x[i] >= chosen.from && x[i] <= chosen.to), spare = (spec.high - spec.low) * 0.02;
+  if (seen.length) Object.assign(spec, { low: Math.min(spec.low, Math.min(...seen) - spare), high: Math.max(spec.high, Math.max(...seen) + spare) });
   const words = (i) => { const [bid, bidSize, ask, askSize, below, above] = spec.row(i); return `${stamp(R.start_ms + (i + 1) * R.step_ms)}: bid ${bid} for about ${bidSize}, offer ${ask} for about ${askSize}; within five prices about ${below} and ${above} shares`; };
   bookChart.show({ ...shown(), ...spec, title: `${name}: displayed shares by price, USD`, height: 360, format: usd, read: (v) => words(at(v)), shades: [], marks: crossMarks(chosen.symbol),
-    series: [{ name: "last print", style: "ink", x, y: filled(Array.from(data.prices[3], (v) => price(data, v))) }],
+    series: [{ name: "last print", style: "ink", x, y: last }],
     table: () => [["Time", "Bid", "Shares, about", "Offer", "Shares, about", "Five bids", "Five offers"], rowsOf((i) => [stamp(R.start_ms + (i + 1) * R.step_ms), ...spec.row(i)])] });
 }
 
@@ -145,25 +148,29 @@ async function showWindow() {
   const window_ = R.windows[chosen.window], data = await unpack(window_.block), end = window_.start_ms + data.points * window_.step_ms;
   const spec = bookSpec(data, window_.start_ms, window_.step_ms, window_.start_ms, end);
   const prints = window_.prints.map((row) => ({ ms: window_.start_ms + row[0] / 1000, price: row[1] / R.units, size: row[2], side: row[3], venue: R.venues[row[4]] }));
-  const points = (side, name, style, kind, hollow) => { const mine = prints.filter((p) => p.side === side); return { kind: "points", name, style, shape: kind, hollow, x: mine.map((p) => p.ms), y: mine.map((p) => p.price), size: mine.map((p) => Math.min(2 + Math.log2(1 + p.size / 100), 9)) }; };
+  // A cross has no taker: its price is the point of the window, and lies inside of it.
+  const isCross = (p) => R.crosses.some((row) => R.symbols[row[1]] === window_.symbol && Math.abs(row[0] - p.ms) < 0.01 && R.venues[row[2]] === p.venue), crossed = prints.filter(isCross), spare = (spec.high - spec.low) * 0.04;
+  for (const p of crossed) if (p.price > spec.low - 10 * spare && p.price < spec.high + 10 * spare) { spec.low = Math.min(spec.low, p.price - spare); spec.high = Math.max(spec.high, p.price + spare); }
+  const points = (side, name, style, kind, hollow) => { const mine = prints.filter((p) => p.side === side && !crossed.includes(p)); return { kind: "points", name, style, shape: kind, hollow, x: mine.map((p) => p.ms), y: mine.map((p) => p.price), size: mine.map((p) => Math.min(2 + Math.log2(1 + p.size / 100), 9)) }; };
   const place = (v) => Math.min(Math.max(Math.floor((v - window_.start_ms) / window_.step_ms), 0), data.points - 1);
   closeChart.show({ ...spec, x0: window_.start_ms, x1: end, step: window_.step_ms, title: `${window_.title} (New York time), USD`, height: 360, format: usd, marks: [],
     note: window_.left_out ? `${window_.left_out} smaller prints are not drawn.` : "",
-    series: [points(0, "bought from the offer", "ink", "up", false), points(1, "sold to the bid", "ink", "down", true)],
+    series: [points(0, "bought from the offer", "ink", "up", false), points(1, "sold to the bid", "ink", "down", true),
+      ...(crossed.length ? [{ kind: "points", name: "cross", style: "own", shape: "diamond", x: crossed.map((p) => p.ms), y: crossed.map((p) => p.price), size: crossed.map(() => 8) }] : [])],
     read: (v) => { const i = place(v), t = window_.start_ms + i * 1000, near = prints.filter((p) => p.ms >= t && p.ms < t + 1000); const [bid, n, ask, m] = spec.row(i); return `${stamp(t, true)}: bid ${bid} for about ${n}, offer ${ask} for about ${m}; ${near.length} prints of ${short(near.reduce((sum, p) => sum + p.size, 0))} shares`; },
-    table: () => [["Time", "Price", "Shares", "Taken by", "Venue"], prints.map((p) => [clock.local(p.ms).toISOString().slice(11, 23), usd(p.price), p.size, p.side ? "a seller" : "a buyer", p.venue])] });
+    table: () => [["Time", "Price", "Shares", "Taken by", "Venue"], prints.map((p) => [clock.local(p.ms).toISOString().slice(11, 23), usd(p.price), p.size, crossed.includes(p) ? "a cross" : p.side ? "a seller" : "a buyer", p.venue])] });
 }
 
 // --- venues ------------------------------------------------------------------------------------------------------------
 function showVenues(data, name) {
-  const x = times(data, R.start_ms, R.step_ms, true), series = [], k = chosen.symbol;
+  const x = times(data, R.start_ms, R.step_ms, true), k = chosen.symbol;
   const mid = x.map((_, i) => (data.best[0][i] && data.best[3][i] ? (price(data, data.best[0][i]) + price(data, data.best[3][i])) / 2 : NaN));
-  R.venues.forEach((venue, v) => [0, 1].forEach((side) => series.push({ name: venue, quiet: side === 1, kind: "step", style: LINE[v % 5], dash: v % 5, dim: chosen.venue >= 0 && chosen.venue !== v, x,
-    y: x.map((_, i) => 100 * (price(data, data.quotes[2 * v + side][i]) - mid[i])) })));
-  const near = series.flatMap((s) => s.y.filter((v, i) => Number.isFinite(v) && x[i] >= chosen.from && x[i] <= chosen.to)).map(Math.abs).sort((a, b) => a - b);
+  const away = data.quotes.map((column) => x.map((_, i) => 100 * (price(data, column[i]) - mid[i]))), thin = thinned(x, away, chosen.from, chosen.to, 150);
+  const series = thin.columns.map((y, n) => { const v = n >> 1; return { name: R.venues[v], quiet: n % 2 === 1, kind: thin.many > 1 ? "line" : "step", style: LINE[v % 5], dash: v % 5, dim: chosen.venue >= 0 && chosen.venue !== v, x: thin.x, y }; });
+  const near = series.flatMap((s) => s.y.filter((v, i) => Number.isFinite(v) && s.x[i] >= chosen.from && s.x[i] <= chosen.to)).map(Math.abs).sort((a, b) => a - b);
   const most = near.length ? Math.max(near[Math.floor(near.length * 0.98)] * 1.15, 0.5) : 1;
   const quote = (v, i) => `${usd(price(data, data.quotes[2 * v][i]))} / ${usd(price(data, data.quotes[2 * v + 1][i]))}`;
-  venueChart.show({ ...shown(), low: -most, high: most, title: `${name}: each venue's best quotes, in 0.01 USD from the midpoint`, height: 240, series,
+  venueChart.show({ ...shown(), low: -most, high: most, title: `${name}: each venue's best quotes, in 0.01 USD from the midpoint`, height: 240, series, shades: halts(k), note: thin.many > 1 ? `Means of ${thin.many} steps, lines that leave the chart are cut off; look closer to see each step.` : "",
     read: (value) => { const i = at(value); return `${stamp(x[i])}: ${R.venues.map((venue, v) => `${venue} ${quote(v, i)}`).join(" · ")}`; },
     table: () => [["Time", ...R.venues.map((venue) => `${venue} bid / offer`)], rowsOf((i) => [stamp(x[i]), ...R.venues.map((_, v) => quote(v, i))])] });
   const share = (values) => { const sum = values.reduce((a, b) => a + b, 0) || 1; return values.map((v) => (100 * v) / sum); };
@@ -184,35 +191,38 @@ function showShape(data, name) {
   const below = x.map((_, i) => depth(data, 0, i)), above = x.map((_, i) => depth(data, 1, i));
   const table = () => [["Time", "Spread, 0.01 USD", "Five bids, shares", "Five offers, shares"], rowsOf((i) => [stamp(x[i]), Number.isFinite(spread[i]) ? spread[i].toFixed(2) : "–", below[i], above[i]])];
   const read = (v) => { const i = at(v); return `${stamp(x[i])}: spread ${Number.isFinite(spread[i]) ? spread[i].toFixed(2) : "–"} × 0.01 USD, within five prices about ${short(below[i])} shares bid and ${short(above[i])} offered`; };
-  spreadChart.show({ ...shown(), title: `${name}: spread over all venues, mean by time, 0.01 USD`, low: Math.min(known[0] ?? 0, 0), high: top, series: [{ name: "spread", quiet: true, style: "c1", x, y: spread }], read, table });
-  depthChart.show({ ...shown(), title: `${name}: shares at the five best prices`, zero: true, series: [{ name: "bids", style: "bid", x, y: below.map((v) => v || NaN) }, { name: "offers", style: "ask", dash: 1, x, y: above.map((v) => v || NaN) }], read, table });
+  spreadChart.show({ ...shown(), title: `${name}: spread over all venues, mean by time, 0.01 USD`, low: Math.min(known[0] ?? 0, 0), high: top, shades: halts(chosen.symbol), note: known[known.length - 1] > top ? `Cut off at ${short(top)}: the widest is ${short(known[known.length - 1])}.` : "", series: [{ name: "best offer less best bid", style: "c1", x, y: spread }], read, table });
+  const thin = thinned(x, [below, above].map((column) => column.map((v) => v || NaN)), chosen.from, chosen.to, 150);
+  depthChart.show({ ...shown(), title: `${name}: shares at the five best prices`, zero: true, shades: halts(chosen.symbol), note: thin.many > 1 ? `Means of ${thin.many} steps.` : "", series: [{ name: "bids", style: "bid", x: thin.x, y: thin.columns[0] }, { name: "offers", style: "ask", dash: 1, x: thin.x, y: thin.columns[1] }], read, table });
 }
 
 function showAuctions(name) {
-  const crosses = R.crosses.filter((row) => row[1] === chosen.symbol), told = R.imbalances[chosen.symbol] || [];
+  const crosses = R.crosses.filter((row) => row[1] === chosen.symbol), all = R.imbalances[chosen.symbol] || [];
+  const ofAnother = (row, n) => n && (row[1] !== all[n - 1][1] || row[0] - all[n - 1][0] > 3600000), told = all.flatMap((row, n) => (ofAnother(row, n) ? [null, row] : [row]));  // a gap between two crosses
   const words = { OPEN: "opening", CLOSE: "closing", HALT_RESUME: "reopening" };
   auctionNote.textContent = R.crosses.length ? `${name}: ${crosses.length} of the run's ${R.crosses.length} crosses.` : "No cross was called in this run.";
   auctionTable.replaceChildren(tableOf(["Time", "Cross", "Venue", "Price", "Shares"], crosses.map((row) => [stamp(row[0], true), words[row[5]], R.venues[row[2]], usd(row[3]), row[4].toLocaleString("en-US")])));
   auctionChart.figure.hidden = !told.length;
   if (!told.length) { if (R.crosses.length) auctionNote.textContent += " What venues told before them is drawn for runs with --extra_tables imbalances."; return; }
-  const x = told.map((_, i) => i), line = (n, label, style, dash) => ({ name: label, style, dash, x, y: told.map((row) => row[n]) });
-  const every = Math.max(Math.ceil(told.length / 6), 1), read = (v) => { const row = told[Math.min(Math.max(Math.round(v), 0), told.length - 1)]; return `${stamp(row[0], true)}, ${words[row[1]]}: ${short(row[2])} paired, ${short(row[3])} left over ${row[4] === "B" ? "to buy" : row[4] === "S" ? "to sell" : ""}, at ${usd(row[5])}; would cross at ${usd(row[6])}`; };
-  auctionChart.show({ x0: 0, x1: Math.max(told.length - 1, 1), step: 1, names: told.map((row, i) => (i % every ? "" : clock.time(row[0], true))), title: `${name}: what its listing venue told of its crosses, message after message`, zero: true, height: 200,
+  const x = told.map((_, i) => i), line = (n, label, style, dash) => ({ name: label, style, dash, x, y: told.map((row) => (row ? row[n] : NaN)) });
+  const marks = told.flatMap((row, n) => (row && (!n || !told[n - 1]) ? [{ at: n, text: `before the ${words[row[1]]} cross` }] : []));
+  const read = (v) => { const n = Math.min(Math.max(Math.round(v), 0), told.length - 1), row = told[n] || told[n + 1]; return `${stamp(row[0], true)}, ${words[row[1]]}: ${short(row[2])} paired, ${short(row[3])} left over ${row[4] === "B" ? "to buy" : row[4] === "S" ? "to sell" : ""}, at ${usd(row[5])}; would cross at ${usd(row[6])}`; };
+  auctionChart.show({ x0: 0, x1: Math.max(told.length - 1, 1), step: 1, thin: true, marks, names: told.map((row) => (row ? clock.time(row[0], true) : "")), title: `${name}: what its listing venue told of its crosses, message after message`, zero: true, height: 200,
     series: [line(2, "shares paired", "c1", 0), line(3, "left over", "c2", 1)], read,
-    table: () => [["Time", "Cross", "Paired", "Left over", "Side", "Reference", "Would cross at"], told.map((row) => [stamp(row[0], true), words[row[1]], row[2], row[3], row[4], usd(row[5]), usd(row[6])])] });
+    table: () => [["Time", "Cross", "Paired", "Left over", "Side", "Reference", "Would cross at"], all.map((row) => [stamp(row[0], true), words[row[1]], row[2], row[3], row[4], usd(row[5]), usd(row[6])])] });
 }
 
 function showTogether() {
   const names = R.correlation.symbols, values = R.correlation.values, n = names.length, host = togetherHost;
   const known = values.some((row, i) => row.some((v, j) => i !== j && v !== null));
   if (!known) { togetherPart.hidden = true; return; }
-  const cell = 22, left = 64, size = left + n * cell + 4, svg = draw("svg", { viewBox: `0 0 ${size} ${n * cell + 66}`, role: "img", "aria-label": `Correlation of ${n} symbols; the numbers follow as a table.` });
-  svg.style.maxWidth = `${Math.min(size * 1.3, 1000)}px`;
+  const tells = n <= 12, cell = tells ? 40 : 22, left = 64, size = left + n * cell + 4, svg = draw("svg", { viewBox: `0 0 ${size} ${n * cell + 50}`, role: "img", "aria-label": `Correlation of ${n} symbols; the numbers follow as a table.` });
+  svg.style.maxWidth = `${Math.min(size * (tells ? 1 : 1.3), 1000)}px`;
   svg.style.width = "100%";
-  const dark = matchMedia("screen and (prefers-color-scheme: dark)").matches, base = dark ? [32, 40, 51] : [250, 250, 250], plus = dark ? [240, 190, 60] : [160, 70, 5], minus = dark ? [86, 180, 233] : [0, 85, 150];
+  const dark = isDark(), base = dark ? [32, 40, 51] : [250, 250, 250], plus = dark ? [240, 190, 60] : [160, 70, 5], minus = dark ? [86, 180, 233] : [0, 85, 150];
   names.forEach((name, i) => {
-    svg.append(draw("text", { x: left - 6, y: i * cell + 15, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
-    svg.append(draw("text", { transform: `translate(${left + i * cell + 14} ${n * cell + 8}) rotate(-60)`, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
+    svg.append(draw("text", { x: left - 6, y: i * cell + cell / 2 + 4, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
+    svg.append(draw("text", { transform: `translate(${left + i * cell + (tells ? 22 : 14)} ${n * cell + 8}) rotate(-60)`, "text-anchor": "end", "font-size": 11, fill: "currentColor" }, name));
     names.forEach((other, j) => {
       const v = values[i][j];
       if (v === null) return;
@@ -220,6 +230,7 @@ function showTogether() {
       const box = draw("rect", { x: left + j * cell, y: i * cell, width: cell - 1, height: cell - 1, fill: `rgb(${mixed.join(",")})` });
       box.append(draw("title", {}, `${name} and ${other}: ${v.toFixed(2)}`));
       svg.append(box);
+      if (tells) svg.append(draw("text", { x: left + j * cell + cell / 2 - 0.5, y: i * cell + cell / 2 + 4, "text-anchor": "middle", "font-size": 11, fill: (0.3 * mixed[0] + 0.59 * mixed[1] + 0.11 * mixed[2]) > 130 ? "#111" : "#fff" }, v.toFixed(2)));
     });
   });
   const tableHost = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Correlation: table" });

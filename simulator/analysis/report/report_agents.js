@@ -28,13 +28,13 @@ async function showAgent() {
   over(charts.equity, `${agent.name}: equity, USD`, [{ name: "equity", y: agent.equity }]);
   let peak = -Infinity;
   over(charts.drawdown, `${agent.name}: drawdown, USD`, [{ name: "below its highest equity", y: agent.equity.map((v) => { peak = Math.max(peak, v); return v - peak; }) }]);
-  const labels = ["slippage", ...R.horizons_s.map((s) => `after ${s} s`)], columns = agent.quality.map((q) => [-q[2], ...q[3]]);
+  const labels = ["slippage", ...R.horizons_s.map((s) => `after ${s}\u00a0s`)], columns = agent.quality.map((q) => [-q[2], ...q[3]]);
   charts.quality.show({ x0: -0.5, x1: labels.length - 0.5, step: 1, names: labels, zero: true, title: `${agent.name}: gain against the midpoint, bps by shares`,
     about: "Slippage: price against the midpoint when the order was sent. Markouts: midpoint afterwards against the price.",
     series: agent.quality.map((q, i) => ({ kind: "bars", name: q[0], style: LINE[i], x: labels.map((_, n) => n), y: columns[i], part: 0.24, shift: 1.1 * (i - (agent.quality.length - 1) / 2) })),
     read: (v) => { const n = Math.min(Math.max(Math.round(v), 0), labels.length - 1); return `${labels[n]}: ${agent.quality.map((q, i) => `${q[0]} ${columns[i][n] === null ? "–" : Number(columns[i][n]).toFixed(2)} bps`).join(", ")}`; },
     table: () => [["As", "Shares", ...labels.map((l) => `${l}, bps`)], agent.quality.map((q, i) => [q[0], q[1], ...columns[i].map((v) => (v === null ? "–" : Number(v).toFixed(2)))])] });
-  charts.states.show({ x0: -0.5, x1: Math.max(agent.states.length, 1) - 0.5, step: 1, names: agent.states.map((s) => s[0].replace("refused: ", "")), zero: true, title: `${agent.name}: orders by what became of them`,
+  charts.states.show({ x0: -0.5, x1: Math.max(agent.states.length, 1) - 0.5, step: 1, names: agent.states.map((s) => s[0]), zero: true, title: `${agent.name}: orders by what became of them`,
     series: [{ kind: "bars", name: "orders", quiet: true, style: "c3", x: agent.states.map((_, i) => i), y: agent.states.map((s) => s[1]), part: 0.5 }],
     read: (v) => { const s = agent.states[Math.min(Math.max(Math.round(v), 0), agent.states.length - 1)]; return s ? `${s[0]}: ${s[1].toLocaleString("en-US")}` : "No orders."; },
     table: () => [["State", "Orders"], agent.states] });
@@ -48,6 +48,7 @@ async function showSymbol() {
   } catch (error) {
     document.getElementById("day").prepend(make("p", { class: "note", role: "alert" }, typeof DecompressionStream === "undefined" ? "This browser cannot unpack the page's numbers: open it in one of 2023 or later." : `The page's numbers cannot be read: ${error}`));
   }
+  markOverview();
   document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1);
 }
 
@@ -63,6 +64,15 @@ function move(part, zoom) {
   setRange(from, from + wide);
 }
 
+// The minutes by the second are that symbol's, too, where there are some of it.
+function chooseSymbol(value) {
+  chosen.symbol = value;
+  document.getElementById("symbol").value = String(value);
+  const name = R.symbols[value], found = R.windows.findIndex((w) => w.symbol === name);
+  if (found >= 0 && R.windows[chosen.window].symbol !== name) { chosen.window = found; const select = document.getElementById("window"); if (select) select.value = String(found); showWindow(); }
+  showSymbol();
+}
+
 function picker(id, label, names, onchange, first = []) {
   const select = make("select", { id, onchange: () => onchange(Number(select.value)) });
   for (const [value, text] of [...first, ...names.map((name, i) => [i, name])]) select.append(make("option", { value }, text));
@@ -73,13 +83,12 @@ function picker(id, label, names, onchange, first = []) {
 function begin() {
   const order = R.symbols.map((name, i) => i);
   nav.hidden = false;
-  picker("symbol", "Symbol", order.map((i) => R.symbols[i]), (value) => { chosen.symbol = value; showSymbol(); });
+  picker("symbol", "Symbol", order.map((i) => R.symbols[i]), chooseSymbol);
   picker("venue", "Venue", R.venues, (value) => { chosen.venue = value; showSymbol(); }, [[-1, "all"]]);
   if (R.agents.length) picker("agent", "Agent", R.agents.map((a) => a.name), (value) => {
     chosen.agent = value;
     const traded = R.symbols.indexOf(R.agents[value].symbols[0]);
-    if (traded >= 0) { chosen.symbol = traded; document.getElementById("symbol").value = String(traded); }
-    showSymbol();
+    if (traded >= 0) chooseSymbol(traded); else showSymbol();
   });
   const ranges = [["the whole run", R.start_ms, R.end_ms]];
   for (const p of R.phases) {
@@ -89,8 +98,8 @@ function begin() {
   }
   picker("range", "Time", ranges.map((r) => r[0]), (value) => setRange(ranges[value][1], ranges[value][2]));
   const button = (text, label, act) => make("button", { type: "button", "aria-label": label, onclick: act }, text);
-  nav.append(button("←", "Earlier", () => move(-0.5, 1)), button("→", "Later", () => move(0.5, 1)), button("+", "Closer", () => move(0, 0.5)), button("−", "Wider", () => move(0, 2)),
-    button("All", "All of the run", () => { document.getElementById("range").value = "0"; setRange(R.start_ms, R.end_ms); }));
+  nav.append(make("span", {}, button("←", "Earlier", () => move(-0.5, 1)), button("→", "Later", () => move(0.5, 1)), button("+", "Closer", () => move(0, 0.5)), button("−", "Wider", () => move(0, 2)),
+    button("All", "All of the run", () => { document.getElementById("range").value = "0"; setRange(R.start_ms, R.end_ms); })));
   if (R.windows.length > 1) {
     const select = make("select", { id: "window", onchange: () => { chosen.window = Number(select.value); showWindow(); } });
     R.windows.forEach((w, i) => select.append(make("option", { value: i }, w.title)));
@@ -98,16 +107,18 @@ function begin() {
   }
   for (const copy of document.querySelectorAll("button[data-copy]")) copy.addEventListener("click", () => navigator.clipboard?.writeText(copy.dataset.copy).then(() => { copy.textContent = "Copied"; }, () => {}));
   if (R.first) { chosen.symbol = R.first; document.getElementById("symbol").value = String(R.first); }
+  showOverview();
   showTogether();
   showWindow();
   showSymbol();
   if (R.show) for (const part of main.querySelectorAll("section")) part.hidden = part.hidden || !R.show.includes(part.id);
-  const redraw = () => all.forEach((each) => each.drawNow());
+  else showParts();
+  const redraw = () => all.forEach((each) => each.drawNow()), anew = () => { redraw(); showTogether(); };
   let waiting = 0;
   new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(redraw, 80); }).observe(main);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redraw(); showTogether(); });
-  addEventListener("beforeprint", () => { document.documentElement.setAttribute("data-print", ""); redraw(); });
-  addEventListener("afterprint", () => { document.documentElement.removeAttribute("data-print"); redraw(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", anew);
+  addEventListener("beforeprint", () => { document.documentElement.setAttribute("data-print", ""); anew(); });
+  addEventListener("afterprint", () => { document.documentElement.removeAttribute("data-print"); anew(); });
 }
 
 if (R.symbols.length) begin();
