@@ -156,7 +156,7 @@ def test_a_day_alone_has_the_rows_of_the_same_day_in_a_run_of_three() -> None:
     assert {key[0] for key in three} == {"2025-06-30", "2025-07-01", "2025-07-02"}
 
 
-@pytest.mark.parametrize("bands", [(400, 500, 300, 310), (500, 600, 400, 445), (150, 300, 100, 120)])
+@pytest.mark.parametrize("bands", [(400, 500, 300, 310), (500, 600, 400, 445), (150, 300, 100, 120), (330, 330, 120, 200)])
 def test_a_run_that_starts_inside_the_session_keeps_its_rates_from_the_first_second(bands: tuple[int, int, int, int]) -> None:
     """Every book is shown for the first time then, on top of a row for every print."""
     universe = load_universe()

@@ -63,6 +63,13 @@ def test_floors_targets_and_ceilings_are_in_order_and_prints_fit_the_rows(rates:
     assert (budget[..., PRINT_CEILING] <= budget[..., BOOK_CEILING]).all()
 
 
+def test_the_least_prints_leave_each_venue_its_row_where_there_is_room() -> None:
+    """330 rows are 150 of venues and 180 of prints: enough for the least of them, not for the most. A symbol that has to print has a row for it."""
+    budget = hour(8, Rates(market_data_min_eps=330, market_data_max_eps=330, trades_min_eps=120, trades_max_eps=200))
+    assert (budget[..., PRINT_CEILING] <= budget[..., BOOK_CEILING] - len(UNIVERSE.venues)).all()
+    assert (budget[..., PRINT_FLOOR].sum(axis=1) >= 120).all()
+
+
 def bursts(budget: I32) -> tuple[float, float, float]:
     """Medians over symbols: seconds without a print, variance : mean of prints a second, branching ratio of 10 s in 15 min."""
     prints = budget[..., PRINT_TARGET]

@@ -278,9 +278,9 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
     out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
-    # A print brings a book row, and in profile spec each venue has a row of its own besides, where they fit.
+    # A print brings a book row, and in profile spec each venue has a row of its own besides, where the least prints leave room for them.
     room = np.maximum(out[..., BOOK_CEILING] - each, 0).astype(np.int64)
-    room = np.where((room.sum(axis=1) < band.print_high)[:, None], out[..., BOOK_CEILING], room)
+    room = np.where((room.sum(axis=1) < band.print_low)[:, None], out[..., BOOK_CEILING], room)
     dealt = np.zeros(share.shape, np.int64)
     total = np.zeros(len(share), np.int64)
     for kind, goal, by in (
