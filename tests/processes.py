@@ -53,7 +53,7 @@ class Forked:
             sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))  # noqa: SIM115
             before()
             flags = parse_flags(words)
-            if flags.is_cut:  # into shards
+            if flags.is_cut or flags.writer == "questdb":
                 code = guarded(lambda console, signals: simulate_and_write(*with_scenario(flags), console, signals))
             else:
                 code = guarded(lambda console, signals: run(make_plan(flags), console, signals, Market))
@@ -85,6 +85,11 @@ class Forked:
         os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         raise AssertionError("it does not end")
+
+    def kill(self) -> None:
+        """kill -9 of the command and its workers."""
+        os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
 def is_alive(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,15 +36,22 @@ def test_the_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> N
     names["test_readme_example"]()  # type: ignore[operator]
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def parsed(path: Path) -> tuple[ast.AST, ...]:
+    """A file's nodes, read once."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Modules that a file imports, dotted."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    found: set[str] = set()
+    for node in parsed(path):
         if isinstance(node, ast.ImportFrom):
             found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def ours(path: Path) -> set[str]:
@@ -136,7 +144,7 @@ BANNED = {"time.time", "datetime.now", "dt.datetime.now", "datetime.utcnow", "ra
 
 def test_banned_calls() -> None:
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in parsed(path):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in BANNED, f"{path}:{node.lineno}"

@@ -35,6 +35,13 @@ def files() -> frozenset[str]:
     )
 
 
+@cache
+def ends_of_files() -> frozenset[str]:
+    """Each file by its path, and by every later part of it."""
+    parts = [name.split("/") for name in files()]
+    return frozenset("/".join(path[n:]) for path in parts for n in range(len(path)))
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """(file, what it says to a reader)."""
     for name in sorted(files()):
@@ -59,8 +66,7 @@ def missing(name: str, text: str) -> list[str]:
     folder = Path(name).parent
     lost = []
     for cited in FILE.findall(text):
-        near = (cited, (folder / cited).as_posix())
-        if not any(c in files() or any(f.endswith(f"/{c}") for f in files()) for c in near) and not USERS.fullmatch(cited.rpartition("/")[2]):
+        if not {cited, (folder / cited).as_posix()} & ends_of_files() and not USERS.fullmatch(cited.rpartition("/")[2]):
             lost.append(cited)
     for module in (*MODULE.findall(text), *(m for m in RUN.findall(text) if m.partition(".")[0] not in OTHERS)):
         parts = module.split(".")

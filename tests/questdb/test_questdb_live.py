@@ -83,13 +83,20 @@ class Outcome(NamedTuple):
     acknowledged: int
 
 
+FORTY_LEVELS = (*SPEC_BACKFILL[4:], "--processes", "2", "--levels", "40", "--prices", "builtin")
+
+
+@pytest.fixture(scope="module")
+def digest_of_forty_levels() -> str:
+    return digest_of(command(*FORTY_LEVELS, "--writer", "null"))
+
+
 @pytest.mark.parametrize("protocol", ["http", "tcp"])
-def test_a_slow_database_makes_the_run_pause_and_loses_nothing(server: EmbeddedServer, pg: Any, suffix: str, protocol: str) -> None:
+def test_a_slow_database_makes_the_run_pause_and_loses_nothing(server: EmbeddedServer, suffix: str, protocol: str, digest_of_forty_levels: str) -> None:
     """40 levels and five views are more than the server can apply at once; the limits are low."""
-    flags = (*SPEC_BACKFILL[4:], "--processes", "2", "--levels", "40", "--prices", "builtin")
     limits = ("--suffix", suffix, "--pause_rows", "20_000", "--resume_rows", "5_000", "--protocol", protocol)
-    done = command(*at(server), *flags, *limits)
-    assert digest_of(done) == digest_of(command(*flags, "--writer", "null"))
+    done = command(*at(server), *FORTY_LEVELS, *limits)
+    assert digest_of(done) == digest_of_forty_levels
     pauses = int(done.stdout.split("Pauses for the database: ")[1].split(",")[0])
     assert pauses >= 1
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from simulator.records import EXTRA_TABLES, TABLES
-from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, kill, read_back, rows, small_server, start
+from tests.database import FIVE, RATES, SMALL, at, command, connect, digest_of, read_back, rows, small_server, start
+from tests.processes import Forked, load_kernels
 from writers.questdb import existing, schema
 from writers.questdb.cut_short import drop_cut_short
 from writers.questdb.server import EmbeddedServer
@@ -26,7 +27,7 @@ SLOWLY = ("--speed", "30")
 
 
 def test_killed_at_ten_random_moments_and_continued_each_time(
-    server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str]
+    server: EmbeddedServer, pg: Any, suffix: str, small: tuple[Path, str], tmp_path: Path
 ) -> None:
     """All tables, the extra ones too."""
     folder, digest = small
@@ -34,12 +35,13 @@ def test_killed_at_ten_random_moments_and_continued_each_time(
     place = (*at(server), "--suffix", suffix, *PLAIN, "--processes", "2", "--speed", "8")
     moments = random.Random(20251123)
     seen = {0}
+    load_kernels()
     for n in range(10):
         flags = (*run, *place) if n == 0 else (*place, "--incremental", "true")
-        running = start(*flags)
+        running = Forked(flags, tmp_path / str(n))
         wait_for_rows(pg, suffix, more_than=max(seen))
         time.sleep(moments.uniform(0.0, 0.8))
-        kill(running)
+        running.kill()
         existing.wait_applied(pg, [f"equities_{table}{suffix}" for table in TABLES])
         seen.add(count(pg, suffix))
     assert len(seen) == 11, "the moments were not all in the middle of the run"
