@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import resource
-import sys
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
@@ -18,13 +17,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from formats import Levels, Made, closing, contents, differences, hour, opening
-from peers import in_venv
+from peers import in_venv, python
 
 from scenarios.launcher.main import command_line
 from simulator import InputError
 from simulator.inputs.sessions import parse_ts
 from simulator.records import Phase
-from writers.nautilus.schema import product
+from writers.nautilus.kernel import fixed
 from writers.nautilus.sink import NautilusSink
 
 ADD, UPDATE, DELETE, CLEAR = 1, 2, 3, 4
@@ -198,8 +197,11 @@ def test_a_tick_below_a_cent_has_four_decimals(opening: Made, tmp_path: Path) ->
 def test_products_of_128_bits_are_exact() -> None:
     values = np.array([0, 1, 9_999, 2_073_800, 2**31 - 1, 2**32, 7_000_000_000, 2**40], np.int64)
     for factor in (10**12, 10**16, 10**5, 10**9):
-        words = product(values, factor)
+        words, low_words = np.empty((len(values), 2), np.uint64), np.empty((len(values), 1), np.uint64)
+        fixed(values, factor, words)
+        fixed(values, factor, low_words)
         assert [int(low) + (int(high) << 64) for low, high in words] == [int(value) * factor for value in values]
+        assert low_words[:, 0].tolist() == words[:, 0].tolist()
 
 
 @pytest.mark.parametrize("fault", ["an update as a delete", "a reused number", "a wrong endian", "a flag missing"])
@@ -287,9 +289,12 @@ def test_more_files_than_a_process_may_have_open_are_refused_and_what_it_may_hav
 
 @pytest.mark.hour
 def test_nautilus_itself_sees_our_books_in_an_hour(tmp_path: Path) -> None:
-    """``pytest -m hour tests/test_nautilus.py``: its ParquetDataCatalog and OrderBook at every book row, in the layout of what installs."""
+    """``pytest -m hour tests/test_nautilus.py``: its ParquetDataCatalog and OrderBook at every book row, in the layout of what installs.
+
+    ``PEERS_PYTHON=python3.12 pytest -m hour tests/test_nautilus.py`` has the newest version, and the newer layout.
+    """
     made = hour()
-    made.write(NautilusSink(tmp_path, layout="1.222" if sys.version_info >= (3, 12) else "1.221"))
+    made.write(NautilusSink(tmp_path, layout="1.222" if python()[1] >= (3, 12) else "1.221"))
     for symbol, venue in (("AAPL", "NASDAQ"), ("JPM", "NYSE"), ("NVDA", "ARCA")):
         books, trades = made.of(symbol, venue)
         rows: Any = made.tape["status"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from helpers import run, scenario
-from peers import in_venv
+from peers import in_venv, python
 
 from scenarios.launcher import main as command
 from simulator.inputs.config import AgentSpec, Rates
@@ -190,7 +190,7 @@ def follow_page_of_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Its commands, word by word, in this process: each alone has tests of its own."""
     monkeypatch.chdir(tmp_path)
     for line in "".join(page_of_formats("bash")).replace("\\\n", " ").splitlines():
-        if sys.version_info >= (3, 12):
+        if python()[1] >= (3, 12):
             line = line.replace("--layout 1.221", "")
         program, flag, module, *words = line.split("#")[0].split()
         assert (program, flag) == ("python", "-m")

@@ -30,6 +30,7 @@ from writers.feed.displayed import DisplayedFeed, load_kernel
 from writers.hftbacktest.sink import HftBacktestSink
 from writers.itch.sink import ItchSink
 from writers.lobster import LobsterSink
+from writers.nautilus.kernel import load_kernel as load_nautilus
 from writers.nautilus.sink import NautilusSink
 from writers.parquet import ParquetSink
 from writers.tables.arrow_files import ArrowSink
@@ -100,6 +101,7 @@ def main() -> int:
     given = parser.parse_args()
     load_kernel()
     load_databento()
+    load_nautilus()
     made = market(given.seconds)
     tape = made.tape()
     count = messages(made)

@@ -5,14 +5,15 @@ Everything that others define (columns, kinds, actions) comes as data: a compile
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simulator.book.jit import entry, kernel
 from simulator.records import I64
 
 # messages: int64[8, n]
 TS, BOOK, KIND, SIDE, PRICE, SIZE, PRINT, REF = range(8)
-# by kind of message: its actions (0: none), and whether a trade of it has no side
+# of ``Maps``
 NO_SIDE = 3
-# of levels, where each is
 BID_PRICE, ASK_PRICE, BID_SIZE, ASK_SIZE, BID_COUNT, ASK_COUNT = range(6)
 # state
 SEQUENCE, WAITING = range(2)
@@ -29,14 +30,27 @@ SEQUENCE_MASK = 0xFFFFFFFF
 @kernel
 def _copy_levels(levels: I64, places: I64, out: I64, m: int) -> None:
     """Levels [L, 6] behind the head of record ``m``; a level that there is not has no price."""
-    for i in range((out.shape[1] - HEAD_WORDS) // LEVEL_WORDS):
-        first = HEAD_WORDS + LEVEL_WORDS * i
-        bid = levels[i, places[BID_SIZE]]
-        ask = levels[i, places[ASK_SIZE]]
-        out[m, first] = levels[i, places[BID_PRICE]] * PRICE_SCALE if bid > 0 else NO_PRICE
-        out[m, first + 1] = levels[i, places[ASK_PRICE]] * PRICE_SCALE if ask > 0 else NO_PRICE
-        out[m, first + 2] = bid | ask << 32
-        out[m, first + 3] = levels[i, places[BID_COUNT]] | levels[i, places[ASK_COUNT]] << 32
+    row = out[m]
+    bid_price, ask_price, bid_size, ask_size, bid_count, ask_count = places[0], places[1], places[2], places[3], places[4], places[5]
+    first = HEAD_WORDS
+    for i in range((row.shape[0] - HEAD_WORDS) // LEVEL_WORDS):
+        level = levels[i]
+        bid = level[bid_size]
+        ask = level[ask_size]
+        row[first] = level[bid_price] * PRICE_SCALE if bid > 0 else NO_PRICE
+        row[first + 1] = level[ask_price] * PRICE_SCALE if ask > 0 else NO_PRICE
+        row[first + 2] = bid | ask << 32
+        row[first + 3] = level[bid_count] | level[ask_count] << 32
+        first += LEVEL_WORDS
+
+
+@kernel
+def _differ(levels: I64, others: I64, count: int) -> bool:
+    for i in range(count):
+        for c in range(6):
+            if levels[i, c] != others[i, c]:
+                return True
+    return False
 
 
 @kernel
@@ -48,20 +62,42 @@ def _place(levels: I64, count: int, price_at: int, size_at: int, price: int) -> 
     return -1
 
 
-@entry
-def write_records(messages: I64, actions: I64, levels: I64, places: I64, heads: I64, before: I64, state: I64, out: I64) -> int:
-    """Fill ``out`` [m, words] with what a schema shows of one venue; returns the records there. Modifies before, state and out.
+class Maps(NamedTuple):
+    """What others define."""
 
-    ``heads`` [books]: the first word of each book's records, 0 of those of other venues. ``before`` [books, L, 6]: levels after each
-    book's last message, ``levels`` [n, L, 6] those after each message. The words say the schema: 7 are mbo, 6 trades, others have levels.
+    actions: I64
+    """[kinds, 4]: by kind of message its actions, 0 behind them, and whether a trade of it has no side."""
+    places: I64
+    """[6]: of levels, where each of ``BID_PRICE`` ... ``ASK_COUNT`` is."""
+
+
+class Books(NamedTuple):
+    """Of the books of a feed."""
+
+    heads: I64
+    """[books]: the first word of each book's records, 0 of those of other venues."""
+    before: I64
+    """[books, L, 6]: levels after each book's last message."""
+    last_of: I64
+    """[books]: scratch; of each book the last of the messages at hand that changed its levels."""
+
+
+@entry
+def write_records(messages: I64, maps: Maps, levels: I64, books: Books, state: I64, out: I64) -> int:
+    """Fill ``out`` [m, words] with what a schema shows of one venue; returns the records there. Modifies books, state and out.
+
+    ``levels`` [n, L, 6]: those after each message. The words say the schema: 7 are mbo, 6 trades, others have levels.
     A record's flag LAST hangs on the next one: the last record waits in ``out`` for the next call.
     """
+    actions, places = maps
+    heads, before, last_of = books
     words = out.shape[1]
     is_mbo = words == MBO_WORDS
     count = 0 if is_mbo else (words - HEAD_WORDS) // LEVEL_WORDS
     flags_at = 4 if is_mbo else 3
     flag = LAST << 32 if is_mbo else LAST << 48
     m = state[WAITING]
+    last_of[:] = -1
     for n in range(messages.shape[1]):
         book = messages[BOOK, n]
         head = heads[book]
@@ -73,14 +109,9 @@ def write_records(messages: I64, actions: I64, levels: I64, places: I64, heads: 
             continue
         kind = messages[KIND, n]
         ts = messages[TS, n]
-        changed = False
-        for i in range(count):
-            for c in range(6):
-                if levels[n, i, c] != before[book, i, c]:
-                    changed = True
-                    break
-            if changed:
-                break
+        after = levels[n]
+        prior = levels[last_of[book]] if last_of[book] >= 0 else before[book]
+        changed = _differ(after, prior, count)
         for step in range(NO_SIDE):
             action = actions[kind, step]
             if action == 0:
@@ -113,15 +144,19 @@ def write_records(messages: I64, actions: I64, levels: I64, places: I64, heads: 
                     size_at = places[ASK_SIZE] if is_ask else places[BID_SIZE]
                     depth = -1
                     if not trades:
-                        depth = _place(levels[n], count, price_at, size_at, price)
+                        depth = _place(after, count, price_at, size_at, price)
                     if depth < 0:
-                        depth = max(_place(before[book], count, price_at, size_at, price), 0)
-                    _copy_levels(before[book] if trades else levels[n], places, out, m)
+                        depth = max(_place(prior, count, price_at, size_at, price), 0)
+                    _copy_levels(prior if trades else after, places, out, m)
                 out[m, 3] = size | action << 32 | side << 40 | depth << 56
                 out[m, 4] = ts
                 out[m, 5] = sequence
             m += 1
         if changed:
+            last_of[book] = n
+    for book in range(len(last_of)):
+        n = last_of[book]
+        if n >= 0:
             for i in range(count):
                 for c in range(6):
                     before[book, i, c] = levels[n, i, c]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simulator.records import I64
-from writers.databento.kernel import LAST, MBO_WORDS, WAITING, write_records
+from writers.databento.kernel import LAST, MBO_WORDS, WAITING, Books, Maps, write_records
 from writers.feed import kernel as k
 
 HEAD = [("length", "u1"), ("rtype", "u1"), ("publisher_id", "<u2"), ("instrument_id", "<u4"), ("ts_event", "<u8")]
@@ -37,7 +37,7 @@ _ACTIONS = np.array(
     [[*map(ord, actions.ljust(3, "\0")), kind == k.CROSSED] for kind, actions in enumerate(ACTIONS)], np.int64
 )  # fmt: skip
 _COLUMNS = (k.TS, k.BOOK, k.KIND, k.SIDE, k.PRICE, k.SIZE, k.PRINT, k.REF)
-_PLACES = np.array([k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE, k.BID_COUNT, k.ASK_COUNT], np.int64)
+_MAPS = Maps(_ACTIONS, np.array([k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE, k.BID_COUNT, k.ASK_COUNT], np.int64))
 RECORDS_A_MESSAGE = max(map(len, ACTIONS))
 
 
@@ -53,8 +53,11 @@ class Records:
         """``instruments`` and ``wanted`` [books]: the number of each, and whether it is of this venue. ``levels``: the messages'."""
         size = DTYPES[schema].itemsize
         head = size // 4 | RTYPES[schema] << 8 | publisher << 16
-        self._heads = np.where(wanted, instruments << 32 | head, 0).astype(np.int64)
-        self._before = np.zeros((len(instruments), levels, 6), np.int64)
+        self._books = Books(
+            heads=np.where(wanted, instruments << 32 | head, 0).astype(np.int64),
+            before=np.zeros((len(instruments), levels, 6), np.int64),
+            last_of=np.zeros(len(instruments), np.int64),
+        )
         self._state = np.zeros(2, np.int64)
         self._words = size // 8
         self._out = np.zeros((1, self._words), np.int64)
@@ -69,7 +72,7 @@ class Records:
         if room > len(self._out):
             first, self._out = self._out[0], np.empty((room, self._words), np.int64)  # empty: only what is used takes memory
             self._out[0] = first
-        count = write_records(messages, _ACTIONS, levels, _PLACES, self._heads, self._before, self._state, self._out)
+        count = write_records(messages, _MAPS, levels, self._books, self._state, self._out)
         self._state[WAITING] = int(count > 0)
         self._last = max(count - 1, 0)
         return self._out[: self._last]

@@ -162,20 +162,22 @@ def _message(out: I64, n: int, kind: int, ref: int, price: int, size: int, left:
 @kernel
 def _copy_levels(state: State, b: int, top: I64, n: int) -> None:
     """The best levels of book ``b`` as of now into row ``n``; what is not filled is 0."""
+    row = top[n]
+    count = row.shape[0]
     for side in range(2):
         level = state.levels[b, side]
         filled = state.books[b, BIDS + side]
         first = BID_PRICE if side == 0 else ASK_PRICE
-        for k in range(top.shape[1]):
+        sign = 1 if side == 0 else -1
+        shown = min(filled, count)
+        for k in range(shown):
             place = filled - 1 - k
-            if place >= 0:
-                top[n, k, first] = level[LEVEL_PRICE, place] if side == 0 else -level[LEVEL_PRICE, place]
-                top[n, k, first + 1] = level[LEVEL_SIZE, place]
-                top[n, k, first + 2] = level[LEVEL_COUNT, place]
-            else:
-                top[n, k, first] = 0
-                top[n, k, first + 1] = 0
-                top[n, k, first + 2] = 0
+            row[k, first] = sign * level[LEVEL_PRICE, place]
+            row[k, first + 1] = level[LEVEL_SIZE, place]
+            row[k, first + 2] = level[LEVEL_COUNT, place]
+        for k in range(shown, count):
+            for c in range(first, first + 3):
+                row[k, c] = 0
 
 
 @kernel

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from simulator.notices import StatusReason
 from simulator.records import I64, PRICE_UNITS_PER_USD, Phase
 from writers.feed.notices import StatusTold
+from writers.nautilus.kernel import VALUES, fixed, fixed_levels
 
 DEPTH = 10
 PRECISIONS = {"high": (16, 10**16), "standard": (8, 10**9)}
@@ -74,15 +75,14 @@ class Encoder:
 
     def depths(self, rows: I64, levels: I64) -> Any:
         """``levels`` [n, 60]: of each of ten levels ask price, shares and orders, then the bid's; 0 where there is none."""
+        words = np.empty((VALUES, DEPTH, len(levels), self._bytes // 8), "<u8")
+        counts = np.empty((2, DEPTH, len(levels)), np.uint32)
+        fixed_levels(levels, self._scale // PRICE_UNITS_PER_USD, self._scale, words, counts)
         columns: dict[str, Any] = {}
-        numbers = levels.reshape(-1, DEPTH, 6).transpose(2, 1, 0)
-        for name, place, factor in (
-            ("bid_price", 3, self._scale // PRICE_UNITS_PER_USD), ("ask_price", 0, self._scale // PRICE_UNITS_PER_USD),
-            ("bid_size", 4, self._scale), ("ask_size", 1, self._scale), ("bid_count", 5, 0), ("ask_count", 2, 0),
-        ):  # fmt: skip
-            made = self._fixed(numbers[place].reshape(-1), factor) if factor else numbers[place].reshape(-1).astype(np.uint32)
-            for level in range(DEPTH):
-                columns[f"{name}_{level}"] = made[level * len(levels) : (level + 1) * len(levels)]
+        for name, made in zip(("bid_price", "ask_price", "bid_size", "ask_size"), words, strict=True):
+            columns |= {f"{name}_{level}": self._binary(column) for level, column in enumerate(made)}
+        for name, numbers in zip(("bid_count", "ask_count"), counts, strict=True):
+            columns |= {f"{name}_{level}": column for level, column in enumerate(numbers)}
         sequence, ts = rows
         return self._table(
             {**columns, "flags": np.zeros(len(ts), np.uint8), "sequence": sequence.astype(np.uint64), **_times(ts)}
@@ -97,33 +97,18 @@ class Encoder:
 
     def _fixed(self, values: I64, factor: int) -> Any:
         """``values`` times ``factor`` in so many bytes; neither is negative."""
-        words = product(values, factor)
-        content = words if self._bytes == 16 else np.ascontiguousarray(words[:, 0])
-        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(self._bytes), len(values), [None, pa.py_buffer(content)])
+        words = np.empty((len(values), self._bytes // 8), "<u8")
+        fixed(values, factor, words)
+        return self._binary(words)
+
+    def _binary(self, words: Any) -> Any:
+        """uint64[n, 1 or 2] as they are."""
+        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(self._bytes), len(words), [None, pa.py_buffer(words)])
 
     def _table(self, columns: dict[str, Any]) -> Any:
         arrays = [pa.array(column) if isinstance(column, np.ndarray) else column for column in columns.values()]
         fields = [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)]
         return pa.Table.from_arrays(arrays, schema=pa.schema(fields, self._metadata))
-
-
-def product(values: I64, factor: int) -> Any:
-    """uint64[n, 2]: the low and the high word of each value times ``factor``, below 2^64 both."""
-    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
-    a = values.astype(np.uint64)
-    f_low, f_high = np.uint64(factor & 0xFFFFFFFF), np.uint64(factor >> 32)
-    if not (a >> half).any():  # what prices and shares are but for the dearest ones
-        words = np.empty((len(a), 2), "<u8")
-        words[:, 0] = a * np.uint64(factor)
-        words[:, 1] = (a * f_high + (a * f_low >> half)) >> half
-        return words
-    low, high = a & mask, a >> half
-    first, second, third = low * f_low, low * f_high, high * f_low
-    carry = (first >> half) + (second & mask) + (third & mask)
-    words = np.empty((len(a), 2), "<u8")
-    words[:, 0] = a * np.uint64(factor)
-    words[:, 1] = high * f_high + (second >> half) + (third >> half) + (carry >> half)
-    return words
 
 
 def equity(symbol: str, instrument: str, tick_units: int, price_precision: int, ts_ns: int, *, is_old: bool) -> Any:

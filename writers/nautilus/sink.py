@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from writers.feed.displayed import Messages
 from writers.feed.notices import StatusTold, Told
 from writers.feed.sink import FeedSink
 from writers.nautilus.files import ClassFile, Waiting, write_small
+from writers.nautilus.kernel import changed_levels
 from writers.nautilus.schema import (
     ADD,
     CLEAR,
@@ -85,6 +86,7 @@ class NautilusSink(FeedSink):
         self._span_ns = (day.start_ns, day.end_ns)
         self._date = f"{day.date:%Y%m%d}"
         self._levels = np.zeros((len(self.books), DEPTH, 6), np.int64)
+        self._level_type = np.int64 if self._scales.max() > 1 else np.int32  # of a dear symbol prices may need more than four bytes
         self._counts = np.zeros(len(self.books), np.int64)
         self._begun: dict[int, None] = {}
         self._carried = None
@@ -106,25 +108,18 @@ class NautilusSink(FeedSink):
         books, ts = columns[k.BOOK][order], columns[k.TS][order]
         last = np.append(np.flatnonzero(books[1:] != books[:-1]), len(books) - 1)
         waits = ts == np.repeat(ts[last], np.diff(last, prepend=-1))
-        taken = self._carried
-
-        def levels(rows: I64) -> I64:
-            """Those after some messages, without a copy of all."""
-            before = 0 if taken is None else len(taken)
-            found = messages.levels[np.maximum(rows - before, 0)]
-            early = np.flatnonzero(rows < before)
-            if taken is not None and len(early):
-                found[early] = taken.levels[rows[early]]
-            return found
-
+        taken = self._carried.levels if self._carried is not None else messages.levels[:0]
         whole, kept = order[~waits], order[waits]
-        self._carried = Messages(columns[:, kept], levels(kept))
-        self._write(columns[:, whole], lambda rows: levels(whole[rows]))
+        is_old = kept < len(taken)
+        after = np.empty((len(kept), DEPTH, 6), np.int64)
+        after[is_old], after[~is_old] = taken[kept[is_old]], messages.levels[kept[~is_old] - len(taken)]
+        self._write(columns[:, whole], whole, taken, messages.levels)
+        self._carried = Messages(columns[:, kept], after)
 
     def finish_day(self) -> None:
         if self._carried is not None:
             carried = self._carried
-            self._write(carried.columns, lambda rows: carried.levels[rows])
+            self._write(carried.columns, np.arange(len(carried)), carried.levels, carried.levels[:0])
             self._carried = None
         for book in sorted({*self._begun, *self._statuses}):
             self._write_instrument(book)
@@ -150,8 +145,8 @@ class NautilusSink(FeedSink):
             self._waiting.close()
             self._waiting = None
 
-    def _write(self, columns: I64, levels: Callable[[I64], I64]) -> None:
-        """Whole instants, by book and in time order within each; ``levels`` gives those after some of these messages."""
+    def _write(self, columns: I64, places: I64, carried: I64, levels: I64) -> None:
+        """Whole instants, by book and in time order within each; ``places`` [n]: of those after each in ``carried``, then ``levels``."""
         if not columns.shape[1]:
             return
         books, ts, kinds = columns[k.BOOK], columns[k.TS], columns[k.KIND]
@@ -180,21 +175,14 @@ class NautilusSink(FeedSink):
         self._give("trade_tick", books[trades], rows)
 
         shown = np.flatnonzero(whole)
-        after = levels(shown)
-        before = np.empty_like(after)
-        before[1:] = after[:-1]
-        of = books[shown]
-        first = np.append(True, of[1:] != of[:-1])
-        before[first] = self._levels[of[first]]
-        final = np.append(np.flatnonzero(first)[1:], len(of)) - 1
-        self._levels[of[final]] = after[final]
-        changed = (after != before).any(axis=(1, 2))
-        rows = np.stack((sequence[shown], ts[shown]))[:, changed]
-        self._give("order_book_depths", of[changed], rows, after[changed].reshape(-1, DEPTH * 6))
-        best = [after[:, 0, place] for place in (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)]
-        places = (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)
-        quoted = (after[:, 0, places] != before[:, 0, places]).any(axis=1) & (best[2] > 0) & (best[3] > 0)
-        self._give("quote_tick", of[quoted], np.stack((*best, ts[shown]))[:, quoted])
+        of, times = books[shown], np.stack((sequence[shown], ts[shown]))
+        after = np.empty((len(shown), DEPTH * 6), self._level_type)
+        chosen, quoted = np.empty((2, len(shown)), np.int64)
+        changes, quotes = changed_levels(places[shown], of, carried, levels, self._levels, after, chosen, quoted)
+        chosen, quoted = chosen[:changes], quoted[:quotes]
+        self._give("order_book_depths", of[chosen], times[:, chosen], after[:changes])
+        best = after[np.searchsorted(chosen, quoted)][:, (k.BID_PRICE, k.ASK_PRICE, k.BID_SIZE, k.ASK_SIZE)]
+        self._give("quote_tick", of[quoted], np.concatenate((best.T.astype(np.int64), times[1:, quoted])))
 
     def _give(self, kind: str, books: I64, rows: I64, *levels: Any) -> None:
         """Hand each book's rows, which stand together, to its file."""
@@ -210,8 +198,8 @@ class NautilusSink(FeedSink):
                 encoder = Encoder(self._instrument(book), self._price_precision(book), self._precision, self._date)
                 assert self._waiting is not None
                 parts: list[tuple[int, Any]] = [(len(CLASSES[kind]), np.int64)]
-                if levels:  # of a dear symbol prices may need more than four bytes
-                    parts.append((DEPTH * 6, np.int64 if self._scales[self.books[book][0]] > 1 else np.int32))
+                if levels:
+                    parts.append((DEPTH * 6, self._level_type))
                 file = ClassFile(folder, encoder.of[kind], self._waiting, parts, self._span_ns)
                 self._files[kind, book] = file
             file.write(rows[:, first:last], *(part[first:last] for part in levels))
