@@ -15,6 +15,7 @@ from scenarios.launcher.recorded import Recorded, recorded_in_database
 from simulator.errors import InputError, explain
 from simulator.inputs.config import AgentSpec, Rates, Scenario
 from simulator.inputs.manifest import MANIFEST, read_manifest
+from simulator.inputs.old_records import OLD_SOURCES
 from simulator.inputs.reference_prices import PriceTable
 from simulator.inputs.run_record import RunRecord, changed_sources, python_files, record_run, version_notes
 from simulator.inputs.sessions import parse_ts
@@ -61,7 +62,7 @@ def folder_run(folder: Path) -> Recorded | None:
     except (OSError, ValueError) as error:
         raise InputError(explain("--out", str(folder), f"it cannot be read: {error}", "Choose another folder.")) from None
     manifest = read_manifest(folder)
-    if "sources" not in manifest.record.versions:
+    if manifest.record.versions.get("sources") == OLD_SOURCES:
         limit = "version 0.1 wrote it, whose files may hold a part of their hour"
         raise InputError(explain("--incremental true with --out", str(folder), limit, f"Make it again: --repeat {folder} --out ANOTHER"))
     if manifest.record.mode == "real-time":

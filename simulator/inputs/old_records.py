@@ -20,6 +20,8 @@ BUILTIN_DATE = "2025-06-30"
 """Of the prices that 0.1 had in its own table."""
 MAX_ORDERS, PRICE_WINDOW, HISTORY = 2048, 16384, 4096
 """What 0.1 had where no scenario file said otherwise; its manifests do not keep them."""
+OLD_SOURCES = "of 0.1"
+"""In the versions of a record that is made of a manifest of 0.1, which did not hold its program's files."""
 
 
 class _Old(BaseModel):
@@ -95,7 +97,8 @@ def from_version_1(text: bytes | str, where: str) -> dict[str, Any]:
     rates = ("market_data_min_eps", "market_data_max_eps", "trades_min_eps", "trades_max_eps")
     fees = Fees()
     record = {
-        "versions": old.versions, "mode": old.mode, "start_ts": kept.start_ts, "end_ts": kept.end_ts, "seed": kept.seed,
+        "versions": {"sources": OLD_SOURCES, **old.versions}, "mode": old.mode,
+        "start_ts": kept.start_ts, "end_ts": kept.end_ts, "seed": kept.seed,
         "levels": kept.levels, "rates": {name: getattr(kept, name) for name in rates},
         "total_market_data_events": old.total_market_data_events, "session_pacing": kept.session_pacing,
         "offsession_trades": kept.offsession_trades, "offhours_quotes": old.mode == "real-time",

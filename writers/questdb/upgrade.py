@@ -21,12 +21,15 @@ WORDS: tuple[tuple[str, type[IntEnum], str], ...] = (("order_type", OrderType, "
 
 
 def upgrade_statements(table: str, has: Mapping[str, str], want: Mapping[str, str]) -> list[str]:
-    """SQL that gives an ``orders`` table of 0.1 the columns of today, values and all; nothing if it is another. By name: type."""
+    """SQL that gives an ``orders`` table of 0.1 the columns of today, values and all; nothing if it is another. By name: type.
+
+    A statement a column: a table with a log of transactions takes no more at once.
+    """
     lost = has.keys() - want.keys()
     if lost != OLD or any(has[name] != want[name] for name in has if name in want):
         return []
     added = {name: kind for name, kind in want.items() if name not in has}
-    statements = [f"ALTER TABLE {table} ADD COLUMN {', '.join(f'{name} {kind}' for name, kind in added.items())};"] if added else []
+    statements = [f"ALTER TABLE {table} ADD COLUMN {name} {kind};" for name, kind in added.items()]
     for name, old, kinds in HELD:
         if name in added:
             words = ", ".join(f"'{kind}'" for kind in kinds)
@@ -35,4 +38,4 @@ def upgrade_statements(table: str, has: Mapping[str, str], want: Mapping[str, st
         if name in added:
             cases = " ".join(f"WHEN {int(kind)} THEN '{kind.name}'" for kind in words_of)
             statements.append(f"UPDATE {table} SET {name} = CASE b {cases} END WHERE kind = '{event}';")
-    return [*statements, f"ALTER TABLE {table} DROP COLUMN a, b;"]
+    return [*statements, *(f"ALTER TABLE {table} DROP COLUMN {name};" for name in sorted(OLD))]
