@@ -14,7 +14,7 @@ from simulator.live.past import STEPS_S, WIDE, Columns, Recent, Ring, step_for
 from simulator.live.server import LiveServer
 from simulator.market import Market
 from simulator.notices import StatusReason
-from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, MarketDataBatch, TradeBatch, slice_batch
+from simulator.records import NS_PER_MS, NS_PER_S, Cond, CrossKind, MarketDataBatch, TradeBatch, slice_batch
 from tests.helpers import scenario
 from tests.test_live import Viewer
 
@@ -109,6 +109,9 @@ def test_whoever_comes_late_sees_what_was(monkeypatch: pytest.MonkeyPatch) -> No
     mine = trades.symbol == number
     times_ms = [ts_ns / NS_PER_MS for ts_ns in trades.ts_ns[mine].tolist()]
     assert [tuple(row[:3]) for row in prints] == list(zip(times_ms, trades.price[mine].tolist(), trades.size[mine].tolist(), strict=True))
+    sides = ["X" if cond != Cond.TRADE else "BS"[side] for cond, side in zip(trades.cond[mine].tolist(), trades.side[mine].tolist(), strict=True)]
+    assert [row[3] for row in prints] == sides
+    assert sides.count("X") == 1
     monkeypatch.setattr("simulator.live.past.FINE_S", 2)
     quick = Recent(market.venues, chosen.levels)
     early = books.ts_ns < chosen.start_ns + 3 * NS_PER_S

@@ -117,6 +117,21 @@ def test_refused_queries_are_counted_and_shown_as_text(monkeypatch: pytest.Monke
     assert "<script" not in page
 
 
+def test_the_page_has_a_scale_that_the_bars_keep_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a logarithmic scale from a tenth of a millisecond to the longest wait."""
+    waits = [Waits(seconds=[0.001, 0.01, 0.1, 1.0], rows=4), Waits(), Waits(seconds=[0.0000001], rows=1)]
+    asks = [ask("12_nbbo_locked_or_crossed"), ask("28_markouts"), ask("16_bars_of_time")]
+    page = as_html(Load(asks=asks, waits=waits, took_s=1.0, ended_early=False), [])
+    ticks = {text: float(x) for x, text in re.findall(r'<text x="([\d.]+)" y="11"[^>]*>([\d.,]+)</text>', page)}
+    assert list(ticks) == ["0.1", "1", "10", "100", "1,000"]
+    assert (ticks["0.1"], ticks["1,000"]) == (0.0, 220.0)
+    bars = [(float(x), float(width)) for x, width in re.findall(r'<rect class="c1" x="([\d.]+)" y="3" width="([\d.]+)"', page)]
+    assert bars[0][0] == ticks["10"]  # the median, by nearest rank
+    assert sum(bars[0]) == pytest.approx(ticks["1,000"])
+    assert bars[1:] == [(0.0, 2.0)]
+    assert "nan" not in page
+
+
 def test_a_lost_server_ends_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SinkError, match=r"there:8812 does not answer any more: server closed the connection\. Its log"):
         clients(monkeypatch, [ask("28_markouts")], [Line(), Line(answers=5)]).run(60.0, None, lambda: False)

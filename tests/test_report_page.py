@@ -11,6 +11,9 @@ import pytest
 from browser import WIDTHS, find_browser, has_axe, keep_picture, launched, open_page, serious_findings
 from in_process import command
 
+from scenarios.launcher.queries import read_queries
+from scenarios.launcher.query_load import Ask, Load, Waits
+from scenarios.launcher.query_page import as_html
 from simulator.analysis.report.build import report_of
 from tests.helpers import run, scenario
 from tests.test_report import EVIL, data_of, evil_parts
@@ -129,6 +132,18 @@ def test_markup_in_names_is_text(browser: Any, tmp_path: Path) -> None:
         assert EVIL in page.inner_text("header")
         assert page.locator("#symbol option").first.text_content() == EVIL
         assert page.locator("img").count() == 0
+        assert not said
+
+
+def test_a_query_load_s_page_can_be_read_at_any_width(browser: Any, tmp_path: Path) -> None:
+    asks = [Ask(query=query, views=True) for query in read_queries()]
+    waits = [Waits(seconds=[0.001 * n, 0.02 * n], rows=10 * n) for n in range(1, len(asks) + 1)]
+    path = tmp_path / "load.html"
+    path.write_text(as_html(Load(asks=asks, waits=waits, took_s=60.0, ended_early=False), ["2 clients"]))
+    with open_page(browser, path.as_uri(), width=min(WIDTHS)) as (page, said):
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        keep_picture(page, "query-load")
+        assert (serious_findings(page) if has_axe() else []) == []
         assert not said
 
 

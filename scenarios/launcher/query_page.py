@@ -15,6 +15,7 @@ from scenarios.launcher.tables import print_table, say
 HEADER = ("query", "reads", "runs", "rows/s", "p50 ms", "p95 ms", "p99 ms")
 WIDTH = 220
 """Of a drawing."""
+LEAST_MS = 0.1
 
 
 def print_load(console: Console, load: Load, facts: Sequence[str]) -> None:
@@ -40,7 +41,7 @@ def faults(load: Load) -> list[str]:
 def as_html(load: Load, facts: Sequence[str]) -> str:
     """The whole page."""
     style = (files("simulator.analysis.scorecard") / "page.css").read_text(encoding="utf-8")
-    most = max((value for waits in load.waits if not math.isnan(value := waits.percentile_ms(0.99))), default=1.0)
+    most = max(max((value for waits in load.waits if not math.isnan(value := waits.percentile_ms(0.99))), default=1.0), 10.0)
     head = "".join(f'<th scope="col" class="n">{escape(name)}</th>' for name in HEADER[2:])
     rows = "".join(_row(ask, waits, most) for ask, waits in zip(load.asks, load.waits, strict=True))
     notes = "".join(f"<p>{escape(fact)}</p>" for fact in (*facts, *faults(load)))
@@ -50,8 +51,9 @@ def as_html(load: Load, facts: Sequence[str]) -> str:
         f"<h1>Query load</h1>{notes}"
         "<p><small>A bar goes from the median to the 99th percentile, its mark is the 95th; on a logarithmic scale. rows/s: rows of "
         "answers by the seconds that clients waited for them. Reads: from views, or from the tables that they are made of.</small></p>"
-        f'<div class="wide"><table><thead><tr><th scope="col">query</th><th scope="col">reads</th>{head}'
-        '<th scope="col">waits</th></tr></thead>'
+        '<div class="wide" tabindex="0" role="region" aria-label="Queries"><table><thead><tr><th scope="col">query</th>'
+        f'<th scope="col">reads</th>{head}'
+        f'<th scope="col">waits, ms{_scale(most)}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></main></body></html>\n"
     )
 
@@ -63,17 +65,33 @@ def _row(ask: Ask, waits: Waits, most: float) -> str:
     return f'<tr><th scope="row">{escape(name)}{about}</th><td>{escape(reads)}</td>{cells}<td>{_bar(waits, most)}</td></tr>'
 
 
+def _decades(most: float) -> list[float]:
+    """Of milliseconds, up to the longest wait."""
+    return [10.0**n for n in range(-1, math.floor(math.log10(most)) + 1)]
+
+
+def _place(ms: float, most: float) -> float:
+    return WIDTH * math.log10(max(ms, LEAST_MS) / LEAST_MS) / math.log10(most / LEAST_MS)
+
+
+def _scale(most: float) -> str:
+    """What the lines below stand for."""
+    texts = "".join(f'<text x="{_place(ms, most):.1f}" y="11" font-size="11" fill="currentColor">{ms:,.6g}</text>' for ms in _decades(most))
+    return (
+        f'<svg viewBox="0 0 {WIDTH + 40} 14" style="display:block;width:{WIDTH + 40}px;max-width:none;font-weight:400" aria-hidden="true">'
+        f"{texts}</svg>"
+    )
+
+
 def _bar(waits: Waits, most: float) -> str:
     """Decoration: the numbers stand beside it."""
     if not waits.seconds:
         return ""
 
-    def place(share: float) -> float:
-        return WIDTH * math.log10(max(waits.percentile_ms(share), 0.1) / 0.1) / max(math.log10(max(most, 1.0) / 0.1), 1e-9)
-
-    start, mark, end = place(0.5), place(0.95), place(0.99)
+    start, mark, end = (_place(waits.percentile_ms(share), most) for share in (0.5, 0.95, 0.99))
+    lines = "".join(f'<rect class="c3" x="{_place(ms, most):.1f}" y="0" width="1" height="14" opacity="0.4"/>' for ms in _decades(most))
     return (
-        f'<svg viewBox="0 0 {WIDTH + 4} 14" style="width:{WIDTH + 4}px;max-width:none" aria-hidden="true">'
+        f'<svg viewBox="0 0 {WIDTH + 4} 14" style="width:{WIDTH + 4}px;max-width:none" aria-hidden="true">{lines}'
         f'<rect class="c1" x="{start:.1f}" y="3" width="{max(end - start, 2):.1f}" height="8"/>'
         f'<rect class="c2" x="{mark:.1f}" y="1" width="2" height="12"/></svg>'
     )

@@ -21,6 +21,8 @@ EVERY_S = 0.1
 LEVELS_MIN, LEVELS_MAX = 3, 8
 """Of a side, as the terminal's height has room."""
 AGENTS = 4
+MARKS = {"B": ("▲", "cyan"), "S": ("▽", "yellow"), "X": ("○", "bold")}
+"""Of prints: bought, sold, crossed; and their style."""
 BAR, NARROW_BAR = 14, 7
 WIDE, NARROW = 100, 72
 """Columns."""
@@ -187,8 +189,8 @@ def _tape(frame: dict[str, Any], prints: int) -> Table:
     for justify in ("right", "right", "left", "left"):
         table.add_column(justify=justify, no_wrap=True)
     for _, price, size, side, venue in frame["tape"][-prints:][::-1]:
-        text = Text(f"{price:,.{_digits(frame)}f}", style="cyan" if side == "B" else "yellow")
-        table.add_row(text, f"{size:,}", "▲" if side == "B" else "▽", venue)
+        mark, style = MARKS[side]
+        table.add_row(Text(f"{price:,.{_digits(frame)}f}", style=style), f"{size:,}", mark, venue)
     if not frame["tape"]:
         table.add_row("no prints yet", "", "", "")
     return table

@@ -14,7 +14,7 @@ from simulator.clock import Clock
 from simulator.exchange.order_books import Exchange
 from simulator.flow import NEVER_NS
 from simulator.inputs.sessions import new_york
-from simulator.live.past import LEVELS, Recent
+from simulator.live.past import LEVELS, SIDES, Recent
 from simulator.records import (
     NS_PER_MINUTE,
     NS_PER_MS,
@@ -66,9 +66,9 @@ class Camera:
             self._recent.take_prints(batch)
 
     def _tape(self, number: int, scale: int) -> list[list[Any]]:
-        """The symbol's, the oldest first: [ms, USD, shares, side, venue]."""
+        """The symbol's, the oldest first: [ms, USD, shares, side (X: a cross), venue]."""
         return [
-            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, "BS"[side], self._venues[venue]]
+            [ts_ns / NS_PER_MS, price * scale / PRICE_UNITS_PER_USD, size, SIDES[side], self._venues[venue]]
             for ts_ns, venue, price, size, side in self._recent.tape(number, PRINTS)
         ]
 

@@ -8,7 +8,7 @@ function upper(text) { return text.replace(/^./, (c) => c.toUpperCase()); }
 function drawCross(cross) {
   const told = (cross && cross.told) || [], has = told.some((line) => line.paired || line.imbalance);
   $("cross").textContent = cross ? `${WORDS[cross.kind]} in ${seconds(cross.seconds)}${has ? `, at ${price(cross.price || cross.reference)} by now` : ""}` : "";
-  $("auction-said").textContent = !cross ? "There is none in this run." : has ? `${upper(WORDS[cross.kind])} at ${cross.venue} in ${seconds(cross.seconds)}: what would come of it.` : told.length ? `Nothing waits for ${WORDS[cross.kind]} at ${cross.venue} yet.` : `${upper(WORDS[cross.kind])} at ${cross.venue} is in ${seconds(cross.seconds)}; its imbalance is shown in the last ten minutes.`;
+  $("auction-said").textContent = !cross ? "There is none to come in this run." : has ? `${upper(WORDS[cross.kind])} at ${cross.venue} in ${seconds(cross.seconds)}: what would come of it.` : told.length ? `Nothing waits for ${WORDS[cross.kind]} at ${cross.venue} yet.` : `${upper(WORDS[cross.kind])} at ${cross.venue} is in ${seconds(cross.seconds)}; its imbalance is shown in the last ten minutes.`;
   $("auction").hidden = !has;
   body("auction").replaceChildren(...(has ? told : []).map((line) => row(cell(local(line.ms).slice(0, 8)), cell(shares(line.paired)), surplus(line), cell(price(line.price), "best"), cell(price(line.reference)), cell(price(line.far)))));
 }

@@ -91,7 +91,9 @@ function drawHeat(canvas, past, tick, venue, venues, clock, fills) {
   for (const column of columns) for (const [ms, price, size, side, at] of column.prints) {
     if (venue && at !== venue) continue;
     const r = Math.min(2 + Math.log2(1 + size / 100), 8) * small, up = side === "B" ? 1 : -1, px = x(ms / 1000), py = y(price / UNITS);
-    context.beginPath(); context.moveTo(px - r, py + up * r); context.lineTo(px, py - up * r); context.lineTo(px + r, py + up * r); context.closePath();
+    context.beginPath();
+    if (side === "X") { context.arc(px, py, 5, 0, 7); context.lineWidth = 2; context.stroke(); context.lineWidth = 1; continue; }
+    context.moveTo(px - r, py + up * r); context.lineTo(px, py - up * r); context.lineTo(px + r, py + up * r); context.closePath();
     if (up > 0) context.fill(); else context.stroke();
   }
   context.globalAlpha = 1;

@@ -36,7 +36,7 @@ function say(text, over) { $("said").textContent = text; $("said").className = o
 function seconds(s) { const m = Math.floor(s / 60), h = Math.floor(m / 60); return h ? `${h} h ${String(m % 60).padStart(2, "0")} min` : m ? `${m} min ${String(Math.floor(s % 60)).padStart(2, "0")} s` : `${s.toFixed(1)} s`; }
 
 function price(v) { return v ? v.toFixed(digits(frame.tick)) : "–"; }
-function side(code) { return code === "B" ? cell("▲ buy", "up") : code === "S" ? cell("▽ sell", "down") : cell("–"); }
+function side(code) { return code === "B" ? cell("▲ buy", "up") : code === "S" ? cell("▽ sell", "down") : cell(code === "X" ? "○ cross" : "–"); }
 
 function draw() {
   due = false;
@@ -51,7 +51,7 @@ function draw() {
   body("quotes").replaceChildren(...frame.venues.map((v, n) => { const b = v.bids[0] || [0, 0], a = v.asks[0] || [0, 0]; return row(named(v.name, n), cell(shares(b[1])), cell(price(b[0]), b[0] && b[0] === frame.nbbo[0] ? "best up" : ""), cell(price(a[0]), a[0] && a[0] === frame.nbbo[2] ? "best down" : ""), cell(shares(a[1]))); }),
     row(cell("Best of all"), cell(shares(frame.nbbo[1])), cell(price(frame.nbbo[0]), "best up"), cell(price(frame.nbbo[2]), "best down"), cell(shares(frame.nbbo[3]))));
   const tape = frame.tape.filter((t) => !chosen.venue || t[4] === chosen.venue).slice(-30).reverse();
-  body("tape").replaceChildren(...(tape.length ? [] : [row(cell("none yet"), cell(""), cell(""), cell(""), cell(""))]), ...tape.map(([ms, p, n, code, venue]) => row(cell(moment(ms)), cell(price(p), code === "B" ? "up" : "down"), cell(shares(n)), side(code), cell(venue))));
+  body("tape").replaceChildren(...(tape.length ? [] : [row(cell("none yet"), cell(""), cell(""), cell(""), cell(""))]), ...tape.map(([ms, p, n, code, venue]) => row(cell(moment(ms)), cell(price(p), { B: "up", S: "down", X: "best" }[code]), cell(shares(n)), side(code), cell(venue))));
   $("halts").textContent = frame.halts.length ? `Halted: ${frame.halts.map(([symbol, why, until]) => `${symbol} (${why}) ${until === null ? "for the rest of the day" : `until ${local(until).slice(0, 8)}`}`).join(", ")}` : "";
   drawCross(frame.cross);
   drawCrosses(choose);

@@ -1,7 +1,8 @@
 """The last minutes of a market: what is kept of its rows while they pass, and the columns of a heatmap that are made of it.
 
 A column is ``[second, books, prints]``: the second since the epoch in which it begins, the books that moved in it as
-``[venue, bid prices, bid sizes, ask prices, ask sizes]`` after their last move, and prints as ``[ms, price, size, side, venue]``.
+``[venue, bid prices, bid sizes, ask prices, ask sizes]`` after their last move, and prints as ``[ms, price, size, side, venue]``, the
+side B or S as the taker's, X for a cross, which has none.
 Prices are in 0.0001 USD; a book that did not move stands as it stood before.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.records import I64, NS_PER_MS, NS_PER_S, MarketDataBatch, TradeBatch
+from simulator.records import I64, NS_PER_MS, NS_PER_S, Cond, MarketDataBatch, TradeBatch
 
 LEVELS = 10
 """Of each side that are kept."""
@@ -22,6 +23,7 @@ BOOKS_KEPT, PRINTS_KEPT = 65_536, 32_768
 """Rows of a worker; of one of two at the default rates, six minutes of them and more."""
 FINE_S = 15
 """A viewer who sees a frame after so many seconds or less has columns of a second each."""
+SIDES, CROSSED = "BSX", 2
 TAPE_REACH = 1_024
 """Prints that are looked through at first for a symbol's newest ones."""
 SECONDS_MAX = 3_600
@@ -101,10 +103,11 @@ class Recent:
         self._books.write(batch.ts_ns, batch.symbol, batch.venue, batch.quotes[:, :, : self._depth])
 
     def take_prints(self, batch: TradeBatch) -> None:
-        self._prints.write(batch.ts_ns, batch.symbol, batch.venue, batch.price, batch.size, batch.side)
+        side = np.where(batch.cond == Cond.TRADE, batch.side, CROSSED)
+        self._prints.write(batch.ts_ns, batch.symbol, batch.venue, batch.price, batch.size, side)
 
     def tape(self, symbol: int, count: int) -> list[tuple[int, int, int, int, int]]:
-        """The symbol's newest prints, the oldest first: time, venue, price as it came, shares, side."""
+        """The symbol's newest prints, the oldest first: time, venue, price as it came, shares, place of the side in ``SIDES``."""
         reach = TAPE_REACH
         while True:  # most often the last few will do
             places, ts_ns = self._prints.last(reach)
@@ -151,7 +154,7 @@ class Recent:
         mine = np.flatnonzero(self._prints.columns[0][places] == symbol)
         rows = zip(ts_ns[mine].tolist(), *(column[places[mine]].tolist() for column in self._prints.columns[1:]), strict=True)
         for second, (ns, venue, price, size, side) in zip(begins(ts_ns[mine] // NS_PER_S).tolist(), rows, strict=True):
-            row = [ns / NS_PER_MS, price * scale, size, "BS"[side], self._venues[venue]]
+            row = [ns / NS_PER_MS, price * scale, size, SIDES[side], self._venues[venue]]
             found.setdefault(second, [second, [], []])[2].append(row)
         found.setdefault(now_s, [now_s, [], []])
         return given_s < oldest_s, [found[second] for second in sorted(found)]

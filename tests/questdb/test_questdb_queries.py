@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,21 @@ class Asked:
     files: duckdb.DuckDBPyConnection
     folder: Path
     """Of the first run."""
+    suffix: str
 
 
 @pytest.fixture(scope="module")
 def asked(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    home = tmp_path_factory.mktemp("asked")
-    (home / "open.yaml").write_text(OPEN)
+    with written(server, tmp_path_factory.mktemp("asked"), OPEN, SUFFIX) as found:
+        yield found
+
+
+@contextmanager
+def written(server: EmbeddedServer, home: Path, scenario: str, suffix: str) -> Iterator[Asked]:
+    """The scenario and the close, into the server and into files."""
+    (home / "open.yaml").write_text(scenario)
     for name, flags in (("open", ("--scenario", str(home / "open.yaml"))), ("close", CLOSE)):
-        for where in (("--out", str(home / name)), (*at(server), "--suffix", SUFFIX)):
+        for where in (("--out", str(home / name)), (*at(server), "--suffix", suffix)):
             done = command(*flags, *COMMON, *where)
             assert done.returncode == 0, done.stderr[-2000:]
     with connect(server) as pg, duckdb.connect() as files:
@@ -64,7 +72,7 @@ def asked(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> I
         both = rf"['{home}/open/\1/**/*.parquet', '{home}/close/\1/**/*.parquet']"
         for statement in re.sub(r"'out/(\w+)/\*\*/\*\.parquet'", both, setup).split(";\n"):
             files.execute(statement).fetchall() if statement.strip() else None
-        yield Asked(pg=pg, server=server, files=files, folder=home / "open")
+        yield Asked(pg=pg, server=server, files=files, folder=home / "open", suffix=suffix)
 
 
 def answer(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -95,19 +103,32 @@ def faults(query: Query, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 
 
 def test_every_query_answers_as_duckdb_does(asked: Asked) -> None:
+    check_every_query(asked)
+
+
+@pytest.mark.hour
+def test_every_query_and_panel_answers_after_an_hour(server: EmbeddedServer, tmp_path: Path) -> None:
+    """The same after the session's first hour."""
+    with written(server, tmp_path, OPEN.replace("T13:36:10Z", "T14:30:00Z"), "_hour") as asked:
+        check_every_query(asked)
+        for file in DASHBOARDS:
+            assert panel_faults(asked, json.loads(file.read_text())) == [], file.name
+
+
+def check_every_query(asked: Asked) -> None:
     queries, others = read_queries(), {query.name: query for query in read_queries(dialect="duckdb")}
     assert len(queries) == 40
     assert set(others) == {query.name for query in queries}
     found = []
     for query in queries:
-        columns, rows = answer(asked.pg, query.text(SUFFIX))
+        columns, rows = answer(asked.pg, query.text(asked.suffix))
         other = others[query.name]
         other_columns, other_rows = answer(asked.files, other.sql)
         found += faults(query, columns, rows, other_rows)
         if (tuple(other_columns), other.about, other.shape) != (query.columns, query.about, query.shape):
             found.append(f"{query.name}: DuckDB's file says something else")
         if query.views:  # from the tables alone they say the same
-            found += faults(query, *answer(asked.pg, query.text(SUFFIX, views=False)), rows)
+            found += faults(query, *answer(asked.pg, query.text(asked.suffix, views=False)), rows)
     assert found == []
     assert sum(bool(query.views) for query in queries) >= 5
 
@@ -151,27 +172,27 @@ KINDS = {16: "BOOL", 701: "FLOAT8", 1043: "VARCHAR", 1114: "TIMESTAMP"}
 """PostgreSQL's numbers of the types that Grafana's plugin converts, and of text."""
 
 
-def as_sent(sql: str) -> str:
+def as_sent(sql: str, suffix: str) -> str:
     """What Grafana and its plugin make of a panel's SQL: a window around the rows, AAPL, three venues."""
     start_us, end_us = 1751376570000000, 1751400060000000
     sql = re.sub(
         r"\$__timeFilter\(([\w.]+)\)", rf"\1 >= cast({start_us} as timestamp) AND \1 <= cast({end_us} as timestamp)", sql
     )
     for name, value in (
-        ("$__sampleByInterval", "10s"), ("${suffix}", SUFFIX), ("${symbol:sqlstring}", "'AAPL'"), ("${venue:sqlstring}", "'NASDAQ','NYSE','ARCA'"),
+        ("$__sampleByInterval", "10s"), ("${suffix}", suffix), ("${symbol:sqlstring}", "'AAPL'"), ("${venue:sqlstring}", "'NASDAQ','NYSE','ARCA'"),
     ):  # fmt: skip
         sql = sql.replace(name, value)
     return sql
 
 
-def panel_faults(pg: Any, made: dict[str, Any]) -> list[str]:
+def panel_faults(asked: Asked, made: dict[str, Any]) -> list[str]:
     """What is wrong with a dashboard's panels and variables."""
     found = []
     asks = [(panel["title"], panel["targets"][0]["rawSql"], panel["targets"][0]["format"]) for panel in made["panels"]]
     asks += [(each["name"], each["query"], 1) for each in made["templating"]["list"] if each["type"] == "query"]
     for title, sql, form in asks:
         try:
-            answered = pg.execute(as_sent(sql))
+            answered = asked.pg.execute(as_sent(sql, asked.suffix))
         except psycopg.DatabaseError as error:
             found.append(f"{title}: {error}")
             continue
@@ -185,7 +206,7 @@ def panel_faults(pg: Any, made: dict[str, Any]) -> list[str]:
 
 def test_every_panel_and_variable_of_the_dashboards_answers(asked: Asked) -> None:
     for file in DASHBOARDS:
-        assert panel_faults(asked.pg, json.loads(file.read_text())) == [], file.name
+        assert panel_faults(asked, json.loads(file.read_text())) == [], file.name
 
 
 def test_a_dashboard_with_a_column_or_table_that_is_not_there_is_found(asked: Asked) -> None:
@@ -199,7 +220,7 @@ def test_a_dashboard_with_a_column_or_table_that_is_not_there_is_found(asked: As
         ("cond FROM equities_trades${suffix} WHERE", "cond FROM equities_trades${suffix} WHERE price < 0 AND", "Tape: no rows"),
     ):
         assert old in text
-        found = panel_faults(asked.pg, json.loads(text.replace(old, new)))
+        found = panel_faults(asked, json.loads(text.replace(old, new)))
         assert [each for each in found if each.startswith(said)], (said, found)
 
 

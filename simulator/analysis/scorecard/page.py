@@ -48,7 +48,8 @@ def _section(check: Check) -> str:
         plot = f"<div><p><b>{escape(check.plot.title)}</b></p>{draw(check.plot)}{note}</div>"
     return (
         f'<section id="{check.key}"><h2>{check.key} {escape(check.title)}: '
-        f'<span class="{CLASSES[check.verdict]}">{check.verdict}</span></h2><div class="both"><div class="wide"><table>'
+        f'<span class="{CLASSES[check.verdict]}">{check.verdict}</span></h2><div class="both">'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{check.key}: table"><table>'
         '<thead><tr><th>What</th><th class="n">Value</th><th>Band</th><th>Verdict</th></tr></thead>'
         f"{rows}</table>{also}</div>{plot}</div></section>"
     )
