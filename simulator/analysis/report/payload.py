@@ -78,13 +78,14 @@ def document(sketched: Sketched, windows: Sequence[Window], agents: Sequence[Age
             [row[0] / NS_PER_MS, row[1], row[2], row[3] / PRICE_UNITS_PER_USD, row[4], Cond(row[5]).name]
             for row in sketched.crosses.tolist()
         ],
-        "halts": _halts(sketched), "imbalances": _imbalances(sketched), "correlation": _together(sketched),
+        "halts": _halts(sketched), "tells_halts": "status" in sketched.notices,
+        "imbalances": _imbalances(sketched), "correlation": _together(sketched),
         "windows": [_window(window) for window in windows], "agents": [_agent(agent) for agent in agents], "horizons_s": HORIZONS_S,
     }  # fmt: skip
 
 
 def _overview(sketched: Sketched, k: int) -> dict[str, Any]:
-    """A symbol in a line: prices in 0.0001 USD, per cent of its shares in crosses, spread in 0.01 USD, its last prints from 0 to 100."""
+    """A symbol in a line: prices in 0.0001 USD, per cent of its shares in crosses, spread in 0.01 USD, a line from 0 to 100."""
     prices = sketched.prices[:, k]
     traded = prices[prices[:, 3] > 0]
     first, high, low, last = 0, 0, 0, 0
@@ -92,9 +93,10 @@ def _overview(sketched: Sketched, k: int) -> dict[str, Any]:
         first, high, low, last = int(traded[0, 0]), int(traded[:, 1].max()), int(traded[:, 2].min()), int(traded[-1, 3])
     by_cond = sketched.shares[k].sum(axis=0)
     spread = sketched.spread[:, k]
-    places = np.unique(np.linspace(0, len(prices) - 1, OVERVIEW_POINTS).round().astype(np.int64)) if len(prices) else np.zeros(0, np.int64)
-    known = np.maximum.accumulate(np.where(prices[:, 3] > 0, np.arange(len(prices)), -1))[places]
-    line = [None if at < 0 else round(100 * (int(prices[at, 3]) - low) / max(high - low, 1)) for at in known.tolist()]
+    steps = np.flatnonzero(prices[:, 3] > 0)
+    known = np.maximum.accumulate(np.where(prices[:, 3] > 0, np.arange(len(prices)), 0))
+    places = np.linspace(steps[0], steps[-1], OVERVIEW_POINTS).round().astype(np.int64) if len(steps) else steps
+    line = [round(100 * (int(prices[at, 3]) - low) / max(high - low, 1)) for at in known[np.unique(places)].tolist()]
     return {
         "prices": [first, high, low, last], "shares": int(sketched.volume[:, k, 0].sum()), "prints": int(sketched.volume[:, k, 2].sum()),
         "crossed": round(100 * float(by_cond[Cond.OPEN :].sum() / by_cond.sum()), 2) if by_cond.any() else None,

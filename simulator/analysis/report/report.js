@@ -216,6 +216,7 @@ function showTogether() {
   const names = R.correlation.symbols, values = R.correlation.values, n = names.length, host = togetherHost;
   const known = values.some((row, i) => row.some((v, j) => i !== j && v !== null));
   if (!known) { togetherPart.hidden = true; return; }
+  const most = Math.max(...values.flatMap((row, i) => row.filter((v, j) => i !== j && v !== null).map(Math.abs)), 0.01);
   const tells = n <= 12, cell = tells ? 40 : 22, left = 64, size = left + n * cell + 4, svg = draw("svg", { viewBox: `0 0 ${size} ${n * cell + 50}`, role: "img", "aria-label": `Correlation of ${n} symbols; the numbers follow as a table.` });
   svg.style.maxWidth = `${Math.min(size * (tells ? 1 : 1.3), 1000)}px`;
   svg.style.width = "100%";
@@ -226,7 +227,7 @@ function showTogether() {
     names.forEach((other, j) => {
       const v = values[i][j];
       if (v === null) return;
-      const to = v >= 0 ? plus : minus, mixed = base.map((c, m) => Math.round(c + (to[m] - c) * Math.min(Math.abs(v), 1)));
+      const to = v >= 0 ? plus : minus, mixed = base.map((c, m) => Math.round(c + (to[m] - c) * Math.min(Math.abs(v) / most, 1)));
       const box = draw("rect", { x: left + j * cell, y: i * cell, width: cell - 1, height: cell - 1, fill: `rgb(${mixed.join(",")})` });
       box.append(draw("title", {}, `${name} and ${other}: ${v.toFixed(2)}`));
       svg.append(box);
@@ -235,5 +236,5 @@ function showTogether() {
   });
   const tableHost = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Correlation: table" });
   const details = make("details", { ontoggle: () => { if (details.open && !tableHost.firstChild) tableHost.append(tableOf(["Symbol", ...names], names.map((name, i) => [name, ...values[i].map((v) => (v === null ? "–" : v.toFixed(2)))]))); } }, make("summary", {}, "As a table"), tableHost);
-  host.replaceChildren(make("p", { class: "soft" }, "Orange: they move together; blue: against each other."), svg, details);
+  host.replaceChildren(make("p", { class: "soft" }, `Orange: they move together; blue: against each other; all of the colour is ${most.toFixed(2)} or more.`), svg, details);
 }

@@ -1,13 +1,13 @@
 // All symbols in one table, and the ways to the parts of the page.
 "use strict";
 const overview = { key: 0, down: false, table: null };
-const COLUMNS = [["Symbol", (r) => r.name], ["First", (r) => r.first, usd], ["Last", (r) => r.last, usd], ["Change", (r) => r.change, (v) => `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(2)} %`], ["Through the run", null], ["Low", (r) => r.low, usd], ["High", (r) => r.high, usd],
-  ["Shares", (r) => r.shares, short], ["Prints", (r) => r.prints, short], ["In crosses", (r) => r.crossed, (v) => `${v.toFixed(1)} %`], ["Spread, 0.01 USD", (r) => r.spread, (v) => v.toFixed(2)], ["Halts", (r) => r.halts, String]];
+const COLUMNS = [["Symbol", (r) => r.name], ["First", (r) => r.first, usd], ["Last", (r) => r.last, usd], ["Change", (r) => r.change, (v) => `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(2)} %`], ["First to last print", null], ["Low", (r) => r.low, usd], ["High", (r) => r.high, usd],
+  ["Shares", (r) => r.shares, short], ["Prints", (r) => r.prints, short], ["In crosses", (r) => r.crossed, (v) => `${v.toFixed(1)} %`], ["Spread, 0.01 USD", (r) => r.spread, (v) => v.toFixed(2)], ...(R.tells_halts ? [["Halts", (r) => r.halts, String]] : [])];
 
 function spark(points) {
   const svg = draw("svg", { viewBox: "0 0 100 22", width: 100, height: 22, "aria-hidden": "true" });
   let path = "";
-  points.forEach((v, i) => { if (v !== null) path += `${path ? "L" : "M"}${(i * 100 / Math.max(points.length - 1, 1)).toFixed(1)} ${(20 - v * 0.18).toFixed(1)}`; });
+  points.forEach((v, i) => { path += `${path ? "L" : "M"}${(i * 100 / Math.max(points.length - 1, 1)).toFixed(1)} ${(20 - v * 0.18).toFixed(1)}`; });
   svg.append(draw("path", { class: "line c1", d: path }));
   return svg;
 }
