@@ -424,7 +424,8 @@ class Market(MarketRows, MarketOutcome):
             kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
             if kind == NOTIFY_QUOTE:
                 self._subscriptions.notify(QUOTES, b, ts_ns)
-                self._subscriptions.notify(SIPS, b, ts_ns)
+                if self._subscriptions.hears_sips:
+                    self._subscriptions.notify(SIPS, b, ts_ns)
             elif kind == NOTIFY_TRADE:
                 self._subscriptions.notify(TRADES, b, ts_ns)
             elif kind == NOTIFY_EXPIRE:

@@ -103,9 +103,16 @@ def test_a_participant_has_its_part_of_the_volume_within_a_percent() -> None:
     market = run(scenario(BASE, "2025-07-01T14:04:00Z", names=("AAPL",), agents=(parent,), rates=busy))
     prints = market.tape()["trades"]
     assert isinstance(prints, TradeBatch)
-    own, whole = market.agents()["pov"].shares, int(prints.size.sum())
+    result = market.agents()["pov"]
+    own, whole = result.shares, int(prints.size.sum())
     assert own == pytest.approx(0.1 * whole, rel=0.01)
     assert whole > 1_000_000
+    fills = result.pandas("fills")
+    seconds = market.scenario.start_ns + np.arange(60, 241) * 10**9
+    volumes = prints.size.cumsum()[np.searchsorted(prints.ts_ns, seconds) - 1]
+    shares = fills["size"].to_numpy().cumsum()[np.searchsorted(fills.timestamp_ns.astype("int64"), seconds) - 1] / volumes
+    assert shares.max() <= 0.1, "it leads"
+    assert shares.mean() > 0.099, "it lags for long"
 
 
 def test_the_maker_is_the_papers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 import sys
@@ -12,7 +13,9 @@ import pytest
 from helpers import run, scenario
 from peers import in_venv, python
 
+import simulator.agents
 from scenarios.launcher import main as command
+from simulator.agents.execution import Execution
 from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.scenario_keys import ScenarioKeys
 from simulator.inputs.strict_yaml import parse_yaml
@@ -59,6 +62,22 @@ def test_a_scenarios_commands_show_what_its_page_says(
         assert capsys.readouterr().out
 
 
+def test_the_agents_page_has_the_arguments_of_the_agents_to_use() -> None:
+    text = (ROOT / "docs" / "agents.md").read_text().split("## Agents to use and to copy")[1]
+    common = dict(re.findall(r"`(\w+)=([\d_]+)`", text.split("| agent")[0]))
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE)
+    assert {name for name, _ in rows} == {"TWAP", "VWAP", "POV", "ImplementationShortfall", "AvellanedaStoikov"}
+    for name, arguments in rows:
+        made = getattr(simulator.agents, name)
+        signatures = [inspect.signature(of) for of in (made, Execution)[: 1 + issubclass(made, Execution)]]
+        known = {n: p.default for s in signatures for n, p in s.parameters.items() if p.kind is not p.VAR_KEYWORD}
+        said = dict(re.findall(r"(\w+)(?:=([^ ,|]+))?", re.sub(r"\.\.\.", "0", arguments))) | (common if issubclass(made, Execution) else {})
+        assert set(said) == set(known), name
+        for argument, default in said.items():
+            if argument != "curve":
+                assert known[argument] == (float(default) if default else inspect.Parameter.empty), (name, argument)
+
+
 def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word by word: the file, the scenario, the commands, then each piece of Python."""
     text = (ROOT / "docs" / "agents.md").read_text()
@@ -72,9 +91,14 @@ def test_the_agents_page_can_be_followed(tmp_path: Path, monkeypatch: pytest.Mon
     said = capsys.readouterr().out
     assert "my_agent:narrow" in said
     assert {p.name for p in (tmp_path / "narrow" / "agents" / "narrow").iterdir()} == {f"{table}.parquet" for table in RESULT_TABLES}
+    names: dict[str, Any] = {}
     for code in (library, impact):
-        exec(compile(code, "agents.md", "exec"), {})
+        exec(compile(code, "agents.md", "exec"), names)
     assert "shares_without" in capsys.readouterr().out
+    frames = re.findall(r'^\| `((?:result|market)\.pandas\("\w+"\))` \|(.*)\|$', text, re.MULTILINE)
+    assert len(frames) == 5
+    for frame, said_columns in frames:
+        assert list(eval(frame, names).columns) == re.findall(r"`(\w+)`", said_columns), frame
     for name in ("shows_all_calls", "watches_everything", "patient", "tells_apart", "Narrow"):
         arguments = "with: {symbol: AAPL}" if name == "Narrow" else ""
         scenario = (tmp_path / "narrow.yaml").read_text().replace("my_agent:narrow", f"my_agent:{name}").replace("with: {symbol: AAPL}", arguments)

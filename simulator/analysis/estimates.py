@@ -27,6 +27,9 @@ class Estimate(NamedTuple):
     """Ends of the interval that has the mean with the given confidence, if the numbers are independent and near normal."""
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}), n = {self.n}"
+
 
 def estimate(values: Iterable[float], confidence: float = CONFIDENCE) -> Estimate:
     """The mean of independent numbers with its interval (Student 1908). NaN and infinite ones are left out, and ``n`` says so.

@@ -74,11 +74,15 @@ class RecentStates:
 
     def quote_at(self, b: int, ts_ns: int) -> tuple[int, int, int, int, int]:
         """Stamp, bid in ticks, its shares, ask in ticks, its shares as of ``ts_ns``; a side that shows nothing is 0."""
-        r = self.row_at(b, ts_ns)
-        if r < 0:
-            return NO_QUOTE
-        best, units = self._ring_best, self._facts[b, TAPE_TICK]
-        return self._ring_ts[b, r], best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]
+        stamps, facts = self._ring_ts, self._facts
+        count = facts[b, RING_ROWS]
+        r = (count - 1) % stamps.shape[1]  # type: ignore[index]
+        if not count or stamps[b, r] > ts_ns:  # NOTE: mostly it is the newest, which row_at would find first; for speed
+            r = self.row_at(b, ts_ns)
+            if r < 0:
+                return NO_QUOTE
+        best, units = self._ring_best, facts[b, TAPE_TICK]
+        return stamps[b, r], best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]
 
     def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
         """(price in ticks, shares) of the best displayed levels as of ``ts_ns``."""

@@ -57,6 +57,11 @@ class Subscriptions:
             del self._listening[kind, index]
             self._use(kind, index, -1)
 
+    @property
+    def hears_sips(self) -> bool:
+        """Whether anybody is to be told of SIPS."""
+        return bool(self._waiting[SIPS])
+
     def notify(self, kind: int, index: int, ts_ns: int) -> None:
         """Tell all who wait for it."""
         if self._listening:
