@@ -168,3 +168,7 @@ def test_wrong_words_say_what_is_allowed(home: Path, out: Path) -> None:
     with pytest.raises(InputError, match="memory://"):
         delta.options("memory://x")
     assert delta.options("s3://x", {"AWS_ENDPOINT_URL": "https://here"}) == {"AWS_ENDPOINT_URL": "https://here"}
+    azure = {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=me;AccountKey=a+b==;BlobEndpoint=http://here/me;"}
+    assert delta.options("abfs://x/y", azure) == {
+        "AZURE_STORAGE_ACCOUNT_NAME": "me", "AZURE_STORAGE_ACCOUNT_KEY": "a+b==", "AZURE_STORAGE_ENDPOINT": "http://here/me", "AZURE_ALLOW_HTTP": "true",
+    }  # fmt: skip

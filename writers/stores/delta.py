@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from simulator.errors import InputError, SinkError, explain
-from writers.stores.store import pause_s
+from writers.stores.store import AZURE, pause_s
 
 LOG = "_delta_log"
 PARTITIONS = ("date", "hour")
 VERSION = 1
 """Of a shard's transaction: the only one."""
-SPEAKS = ("s3", "gs", "gcs", "abfs", "abfss")
+SPEAKS = ("s3", "gs", "gcs", *AZURE)
 TRIES = 30
 WAIT_S = 0.1
 """Before the second try of a commit that others were quicker with; longer each time, with a random part."""
@@ -153,7 +153,17 @@ class DeltaTable:
         raise AssertionError
 
 
-FORBIDDEN = ("AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "403")
+FORBIDDEN = (
+    "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "ContainerNotFound", "AuthenticationFailed",
+    "403",
+)  # fmt: skip
+
+
+OF_AZURE = {
+    "AccountName": "AZURE_STORAGE_ACCOUNT_NAME", "AccountKey": "AZURE_STORAGE_ACCOUNT_KEY", "BlobEndpoint": "AZURE_STORAGE_ENDPOINT",
+    "SharedAccessSignature": "AZURE_STORAGE_SAS_TOKEN",
+}  # fmt: skip
+"""Of a connection string: as delta-rs calls it."""
 
 
 def options(where: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -165,6 +175,11 @@ def options(where: str, environment: Mapping[str, str] = os.environ) -> dict[str
         limit = f"must be a folder or one of {', '.join(f'{name}://' for name in SPEAKS)} with --table_format delta"
         raise InputError(explain("--out", where, limit, "Leave out --table_format, or name another store."))
     found: dict[str, str] = {}
+    if parts.scheme in AZURE:  # it knows the other variables of Azure's own tools, but not this one
+        words = (word.partition("=") for word in environment.get("AZURE_STORAGE_CONNECTION_STRING", "").split(";"))
+        found = {OF_AZURE[key]: value for key, _, value in words if key in OF_AZURE}
+        if found.get("AZURE_STORAGE_ENDPOINT", "").startswith("http:"):
+            found["AZURE_ALLOW_HTTP"] = "true"
     if parts.scheme == "s3":
         end = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
         if end is not None:

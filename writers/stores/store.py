@@ -1,8 +1,10 @@
 """A store keeps whole objects by name. Nothing in it is ever half there: an object appears with its last byte, and under no other name
 first, so that nothing needs to be renamed. Writing the same name again replaces the object, and does no harm.
 
-``open_store`` takes a folder, or an address: ``s3://``, ``gs://`` and ``abfs://`` by pyarrow's own file systems, ``memory://`` and every
+``open_store`` takes a folder, or an address: ``s3://`` and ``gs://`` by pyarrow's own file systems, ``abfs://``, ``memory://`` and every
 other protocol by fsspec. Secrets come from where those libraries look for them (environment, files, the machine's role), not from here.
+
+Azure goes by fsspec (adlfs), since pyarrow empties an object there before it writes it, and leaves one behind for a folder.
 """
 
 from __future__ import annotations
@@ -11,25 +13,27 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from simulator.errors import InputError, SinkError, explain
 from writers.stores.scratch import Scratch
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
-OWN = ("s3", "gs", "gcs", "abfs", "abfss")
-"""Protocols that pyarrow speaks itself."""
+OWN = ("s3", "gs", "gcs")
+"""Protocols that pyarrow speaks itself, and by which an object appears whole."""
+AZURE = ("abfs", "abfss", "az")
 TRIES = 7
 WAIT_S = 0.1
 """Before the second try; doubled each time, with a random part, so that many machines do not come back at once."""
 CHUNK = 4 * 2**20
+GOOGLES_PATIENCE_S = 30
+"""Google's library tries again for a quarter of an hour before it says anything; we try again ourselves."""
 T = TypeVar("T")
 
 
@@ -79,37 +83,59 @@ def open_store(out: str) -> Store:
     if not is_address(out):
         return FolderStore(Path(out))
     parts = urlsplit(out)
+    if parts.scheme == "file":
+        return FolderStore(Path(unquote(parts.path)))
     try:
-        if parts.scheme in OWN:
-            files, top = _own(out, parts.scheme)
-        else:
-            files, top = _of_fsspec(out)
+        return _own(out, parts.scheme) if parts.scheme in OWN else _of_fsspec(out)
     except ImportError as error:
-        raise InputError(explain("--out", out, f"a library is missing: {error}", "pip install fsspec and what it names.")) from error
+        remedy = f"pip install {EXTRA if parts.scheme in AZURE else 'fsspec and what it names'}."
+        raise InputError(explain("--out", out, f"a library is missing: {error}", remedy)) from error
     except (OSError, ValueError) as error:
-        raise InputError(explain("--out", out, f"it is no address of a store: {error}", "For example s3://bucket/folder.")) from error
-    return ObjectStore(out, files, top.rstrip("/"))
+        remedy = "For example s3://bucket/folder. docs/scale.md says where a store's credentials are looked for."
+        raise InputError(explain("--out", out, f"it is no address of a store: {error}", remedy)) from error
 
 
-def _own(out: str, scheme: str) -> tuple[Any, str]:
-    from pyarrow import fs
-
-    address = "gs" + out[3:] if scheme == "gcs" else out
-    if scheme == "s3" and "endpoint_override" not in dict(parse_qsl(urlsplit(out).query)):
-        end = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        if end:  # as the SDKs of Amazon have it; pyarrow wants it in the address
-            found = urlsplit(end)
-            address += f"{'&' if urlsplit(out).query else '?'}scheme={found.scheme}&endpoint_override={found.netloc}"
-    files, top = fs.FileSystem.from_uri(address)
-    return files, top
+EXTRA = "'.[azure]'"
 
 
-def _of_fsspec(out: str) -> tuple[Any, str]:
+def address_of(out: str, environment: Mapping[str, str] = os.environ) -> str:
+    """An address as pyarrow wants it, with the end points that the SDKs of Amazon and Google take from the environment."""
+    parts = urlsplit(out)
+    given = dict(parse_qsl(parts.query))
+    more: dict[str, str] = {}
+    scheme, place = "gs" if parts.scheme == "gcs" else parts.scheme, parts.netloc
+    end = ""
+    if scheme == "s3":
+        end = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
+    elif scheme == "gs":
+        more["retry_limit_seconds"] = str(GOOGLES_PATIENCE_S)
+        end = environment.get("STORAGE_EMULATOR_HOST") or ""
+        if end and "endpoint_override" not in given and "@" not in place:
+            place = f"anonymous@{place}"  # an emulator knows no credentials
+    if end and "endpoint_override" not in given:
+        found = urlsplit(end if "://" in end else f"http://{end}")
+        more |= {"scheme": found.scheme, "endpoint_override": found.netloc}
+    return urlunsplit((scheme, place, parts.path, urlencode(more | given), ""))
+
+
+def _own(out: str, scheme: str) -> ObjectStore:
+    from pyarrow import ArrowException, fs
+
+    files, top = fs.FileSystem.from_uri(address_of(out))
+
+    def keep(path: str, content: bytes) -> None:
+        with files.open_output_stream(path) as target:  # what closes it completes the object, an exception too: so it is one write
+            target.write(content)
+
+    return ObjectStore(out, files, top.rstrip("/"), keep, (OSError, ArrowException))
+
+
+def _of_fsspec(out: str) -> ObjectStore:
     import fsspec
     from pyarrow import fs
 
-    files, top = fsspec.core.url_to_fs(out)
-    return fs.PyFileSystem(fs.FSSpecHandler(files)), top
+    files, top = fsspec.core.url_to_fs(out, use_listings_cache=False, skip_instance_cache=True)  # others write there, too
+    return ObjectStore(out, fs.PyFileSystem(fs.FSSpecHandler(files)), top.rstrip("/"), files.pipe_file, (Exception,))
 
 
 class FolderStore:
@@ -178,28 +204,29 @@ SCRATCH = ".shards"
 
 @dataclass(slots=True)
 class ObjectStore:
-    """Any file system of pyarrow: an upload that is not completed leaves no object."""
+    """Any file system of pyarrow or fsspec. A file of a shard is held in memory while it is sent: an hour of a group, some 25 MB."""
 
     where: str
     files: Any
     top: str
+    keep: Callable[[str, bytes], object]
+    """Keeps all of an object under a path, or nothing."""
+    errors: tuple[type[Exception], ...]
+    """What its library raises: fsspec's raise whatever theirs do."""
     tries: int = TRIES
-    wait_s: float = WAIT_S
+    wait_s: float = field(default_factory=lambda: WAIT_S)
     scratch: Scratch = field(default_factory=lambda: Scratch(Path(tempfile.gettempdir()) / "equities-market-simulator-shards"))
 
     def put_file(self, path: Path, key: str) -> None:
-        def send() -> None:
-            with path.open("rb") as source, self.files.open_output_stream(self._path(key)) as target:
-                shutil.copyfileobj(source, target, CHUNK)
-
-        self._try(key, send)
+        try:
+            content = path.read_bytes()  # before anything is sent: what is not read to its end must not be there half
+        except OSError as error:
+            remedy = "Start the command again: what is there stays."
+            raise SinkError(f"{path}: a file of a shard cannot be read: {error.strerror or error}. {remedy}") from error
+        self.put(content, key)
 
     def put(self, content: bytes, key: str) -> None:
-        def send() -> None:
-            with self.files.open_output_stream(self._path(key)) as target:
-                target.write(content)
-
-        self._try(key, send)
+        self._try(key, lambda: self.keep(self._path(key), content))
 
     def get(self, key: str) -> bytes | None:
         def receive() -> bytes | None:
@@ -212,14 +239,9 @@ class ObjectStore:
         return self._try(key, receive)
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        size = self.size(key) or 0
-        for start in range(0, size, CHUNK):
-            yield self._try(key, lambda start=start: self._read(key, start, min(CHUNK, size - start)))  # type: ignore[misc]
-
-    def _read(self, key: str, start: int, length: int) -> bytes:
-        with self.files.open_input_file(self._path(key)) as source:
-            source.seek(start)
-            return bytes(source.read(length))
+        content = self.get(key)  # a range would be another request, and Google's library waits for what follows it, too
+        if content:
+            yield content
 
     def size(self, key: str) -> int | None:
         from pyarrow import fs
@@ -257,8 +279,11 @@ class ObjectStore:
         for n in range(self.tries):
             try:
                 return action()
-            except OSError as error:
-                said = " ".join(str(error).split())
+            except self.errors as error:
+                said = " ".join(str(error).split()) or type(error).__name__
+                if isinstance(error, FileNotFoundError):
+                    remedy = "Create the bucket or container, if it is that which is missing."
+                    raise SinkError(f"{self.where}/{key}: there is no such place: {said}. {remedy}") from error
                 if isinstance(error, PermissionError) or any(word in said for word in FORBIDDEN):
                     remedy = "Give these credentials the right to list, read, write and delete there, or name another store."
                     raise SinkError(f"{self.where}/{key}: the store refuses: {said}. {remedy}") from error
@@ -271,5 +296,6 @@ class ObjectStore:
 
 FORBIDDEN = (
     "AccessDenied", "ACCESS_DENIED", "access denied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket",
-    "NO_SUCH_BUCKET",
+    "NO_SUCH_BUCKET", "PERMISSION_DENIED", "UNAUTHENTICATED", "Could not create a OAuth2 access token", "AuthenticationFailed",
+    "AuthorizationFailure", "AuthorizationPermissionMismatch", "ContainerNotFound",
 )  # fmt: skip
