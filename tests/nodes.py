@@ -84,7 +84,7 @@ class Scheduler:
         from distributed import Scheduler as OfDask
 
         async def serve() -> None:
-            async with OfDask(host="127.0.0.1", port=port, dashboard=False) as scheduler:
+            async with OfDask(host="127.0.0.1", port=port, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
                 up.set()
                 await self._ends.wait()
                 await scheduler.close()

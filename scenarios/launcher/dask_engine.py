@@ -29,6 +29,9 @@ LOSSES = 100
 ROUNDS = 20
 """How often the cluster itself may be lost, its scheduler killed, while we wait for it to come back."""
 PATIENCE_S = 60.0
+START_S = 3600.0
+"""A worker of a local cluster that takes longer to be started again is given up. Dask does so after 15 s, which a busy machine takes, and
+starts no other in its place."""
 BACK_AFTER_S = 1.0
 EXTRA = "pip install '.[cluster]'"
 OWN = ("local", "slurm")
@@ -162,7 +165,10 @@ class Engine:
         import dask
 
         distributed = self._distributed
-        with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES, "distributed.comm.timeouts.connect": f"{PATIENCE_S:.0f}s"}):
+        settings = {"distributed.scheduler.allowed-failures": LOSSES, "distributed.comm.timeouts.connect": f"{PATIENCE_S:.0f}s"}
+        if self._address == "local":  # where Slurm's jobs are given up, others are submitted
+            settings["distributed.deploy.lost-worker-timeout"] = f"{START_S:.0f}s"
+        with dask.config.set(settings):
             if self._address not in OWN:
                 with distributed.Client(self._address, timeout=PATIENCE_S) as client:
                     yield client
@@ -177,7 +183,7 @@ class Engine:
         if self._address == "slurm":
             return slurm_cluster(workers)
         one_a_core = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.ERROR}
-        settings = {**one_a_core, "dashboard_address": _dashboard(), "host": "127.0.0.1", "local_directory": folder}
+        settings = {**one_a_core, "scheduler_kwargs": _http("127.0.0.1:0"), "host": "127.0.0.1", "local_directory": folder}
         try:
             return self._distributed.LocalCluster(**settings)
         except RuntimeError as error:  # a worker was killed before it had begun
@@ -202,7 +208,7 @@ def slurm_cluster(jobs: int) -> Any:
     settings = {
         "cores": cores, "processes": dask.config.get("jobqueue.slurm.processes") or cores,
         "memory": dask.config.get("jobqueue.slurm.memory") or JOB_MEMORY,
-        "scheduler_options": {"dashboard_address": _dashboard(), **(dask.config.get("jobqueue.slurm.scheduler-options", None) or {})},
+        "scheduler_options": {**_http(":0"), **(dask.config.get("jobqueue.slurm.scheduler-options", None) or {})},
     }  # fmt: skip
     if shutil.which("sbatch") is None:
         limit = "jobs cannot be submitted here: there is no sbatch"
@@ -228,6 +234,7 @@ def _try_out(script: str) -> None:
         raise InputError(explain("--cluster", "slurm", limit, "Correct jobqueue.slurm in Dask's configuration (docs/scale.md)."))
 
 
-def _dashboard() -> str | None:
-    """Of a cluster of our own: where the environment says, or none."""
-    return os.environ.get("DASK_DASHBOARD_ADDRESS")
+def _http(free: str) -> dict[str, Any]:
+    """Of the scheduler of a cluster of our own: a dashboard where the environment says, else none, and a port that nobody has."""
+    address = os.environ.get("DASK_DASHBOARD_ADDRESS")
+    return {"dashboard": True, "dashboard_address": address} if address else {"dashboard": False, "dashboard_address": free}
