@@ -1,6 +1,7 @@
 """What a shard costs: a group of a universe of 30, 100, 500 and 2,000 symbols, at the same total rate and at the same rate per symbol.
 
     python tests/bench/shards.py [MINUTES]          # of the session, one group each, as Parquet into a folder; a process each
+    python tests/bench/shards.py processes [MINUTES]         # four shards by one process and by two, in processor time and on the clock
     python tests/bench/shards.py overhead [SHARDS [PAIRS]]   # what a local Dask cluster costs beside two plain processes
 
 Processor time of the simulation and of writing, without the start; the most memory is the process's.
@@ -65,6 +66,29 @@ def costs(minutes: str) -> None:
             print(f"  {count:>5}: " + "  ".join(f"{name} {value:,.2f}" if value < 100 else f"{name} {value:,.0f}" for name, value in found.items()), flush=True)
 
 
+def processes(minutes: float) -> None:
+    """Rows a second of the command, without its start: what the same command takes when nothing is left to do is taken off."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        end = f"2025-07-01T15:{int(minutes):02}:{int(minutes % 1 * 60):02}Z"
+        (home / "mine.yaml").write_text(
+            f"universe: {{generate: 120, seed: 1}}\nstart_ts: 2025-07-01T15:00:00Z\nend_ts: {end}\nrates: {{for_symbols: 30}}\n"
+        )
+        for count in (1, 2):
+            base = [sys.executable, "-m", "scenarios.full_day", "--scenario", str(home / "mine.yaml"), "--out", str(home / f"by{count}"), "--shard"]
+            lines = [[*base, f"{k}/{count}"] for k in range(1, count + 1)]
+            took = []
+            for _ in range(2):
+                wall_s = time.perf_counter()
+                took.append((cpu_s(lines), time.perf_counter() - wall_s))
+            rows = sum(sum(json.loads(path.read_text())["rows"].values()) for path in (home / f"by{count}" / "_done").glob("2*.json"))
+            of_cpu_s, of_wall_s = (done - nothing for done, nothing in zip(*took, strict=True))
+            print(
+                f"{count} process{'es' if count > 1 else ''}: {rows:,} rows; {of_cpu_s:.2f} CPU s, {rows / of_cpu_s:,.0f} rows a CPU s; "
+                f"{of_wall_s:.2f} s on the clock, {rows / of_wall_s:,.0f} rows a second", flush=True,
+            )  # fmt: skip
+
+
 def overhead(shards: int, pairs: int) -> None:
     """What Dask's start, scheduler and messages take beside the shards: differences of processor time, pair by pair, of commands whose
     shards do next to nothing, with a 95 % interval of their mean (Student's t); and what part that is of shards of a minute each."""
@@ -103,6 +127,9 @@ if __name__ == "__main__":
     if words[:1] == ["one"]:
         sys.path.insert(0, str(ROOT))
         print(json.dumps(one(int(words[1]), words[2] == "1", float(words[3]))))
+    elif words[:1] == ["processes"]:
+        sys.path.insert(0, str(ROOT))
+        processes(float(words[1]) if len(words) > 1 else 20.0)
     elif words[:1] == ["overhead"]:
         sys.path.insert(0, str(ROOT))
         overhead(*[int(word) for word in (*words[1:], *("12", "5")[len(words) - 1 :])])

@@ -8,6 +8,7 @@ files, bytes and counts of plain shards in one process, and leave nothing else. 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import socket
@@ -27,8 +28,8 @@ end_ts: 2025-07-02T08:00:10Z
 session_pacing: false
 rates: {for_symbols: 30}
 """
-BETWEEN_S = (0.0, 6.0)
-"""Between two kills, at random."""
+LIFE_S = (0.0, 8.0)
+"""Of a worker that is killed, at random, in its processor time: some half of them fall while it starts, on a machine that is busy, too."""
 
 
 def main() -> int:
@@ -70,19 +71,27 @@ def run(home: Path, out: str, *words: str) -> subprocess.Popen[bytes]:
 def killed_run(home: Path, out: str, rng: random.Random, most: int) -> int:
     """Kills of one run of the command."""
     process = run(home, out, "--cluster", "local", "--processes", "2")
+    lives: dict[int, float] = {}
     kills = 0
     while process.poll() is None and kills < most:
-        time.sleep(rng.uniform(*BETWEEN_S))
-        try:
-            children = psutil.Process(process.pid).children(recursive=True)
-            workers = [child for child in children if any("spawn_main" in word for word in child.cmdline())]
-            if workers and process.poll() is None:
-                rng.choice(sorted(workers, key=lambda child: child.pid)).kill()
-                kills += 1
-        except psutil.Error:
-            continue
+        time.sleep(0.02)
+        for worker in workers_of(process.pid):
+            with contextlib.suppress(psutil.Error):
+                times = worker.cpu_times()
+                if times.user + times.system >= lives.setdefault(worker.pid, rng.uniform(*LIFE_S)):
+                    worker.kill()
+                    worker.wait(60)
+                    kills += 1
     assert process.wait() == 0, (home / f"{out}.err").read_text()
     return kills
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    try:
+        children = psutil.Process(pid).children()
+        return sorted((child for child in children if any("spawn_main" in word for word in child.cmdline())), key=lambda child: child.pid)
+    except psutil.Error:
+        return []
 
 
 def scheduler_restarted(home: Path, out: str) -> int:
