@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from formats import Levels, Made, contents, differences, hour, opening
+from formats import Levels, Made, contents, differences, hour, is_noticed, opening
 from peers import in_venv
 
 from scenarios.launcher.main import command_line
@@ -93,6 +93,23 @@ def test_a_reader_of_the_messages_sees_our_book_at_every_row(symbol: str, openin
         assert differences(books, said, reader.levels) == 0
         printed = [(ts, size, price) for ts, type, _, size, price, _ in messages(path) if type in (4, 5, 6)]
         assert printed == list(zip(trades.ts_ns.tolist(), trades.size.tolist(), trades.price.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("fault", ["a fill without its shares", "a reused number", "a float's time", "none"])
+def test_a_wrong_file_is_noticed(fault: str, opening: Made, tmp_path: Path) -> None:
+    opening.write(LobsterSink(tmp_path, levels=1, symbols="AAPL", venues="ARCA", all_messages=True, **WHOLE_DAY))
+    rows = messages(file(tmp_path / "lobster", "AAPL", "ARCA", "message", 1))
+    shown = [n for n, row in enumerate(rows) if row[1] == 1]
+    if fault == "a fill without its shares":
+        rows.remove(next(row for row in rows[len(rows) // 3 :] if row[1] == 4))
+    elif fault == "a reused number":
+        ts, type, _, *rest = rows[shown[len(shown) // 2]]
+        rows[shown[len(shown) // 2]] = (ts, type, rows[shown[0]][2], *rest)  # type: ignore[assignment]
+    elif fault == "a float's time":
+        rows = [(int(float(ts)), *rest) for ts, *rest in rows]  # type: ignore[misc]
+    reader = Reader()
+    said = [(ts, partial(reader.apply, *message)) for ts, *message in rows]
+    assert is_noticed(lambda: differences(opening.of("AAPL", "ARCA")[0], said, reader.levels)) == (fault != "none")
 
 
 def test_each_row_of_the_book_is_the_state_after_its_message(written: Path) -> None:
