@@ -58,7 +58,7 @@ def _load(for_run: bool, for_format: bool) -> None:
 def _of_the_writers() -> str:
     """What tells their kernels' code from another's: the cache itself knows the simulator's."""
     home = resources.files("writers")
-    return "".join((home / folder / "kernel.py").read_text(encoding="utf-8") for folder in ("feed", "databento", "nautilus"))
+    return "".join((home / folder / "kernel.py").read_text(encoding="utf-8") for folder in ("feed", "databento", "itch", "nautilus"))
 
 
 def warm_up() -> None:
@@ -103,6 +103,8 @@ def _compile_books() -> None:
     from simulator.book.limit_order_book import LimitOrderBook
     from writers.databento.records import load_kernel as load_databento
     from writers.feed.displayed import load_kernel
+    from writers.itch.kernel import load_kernel as load_itch
+    from writers.itch.sink import layout
     from writers.nautilus.kernel import load_kernel as load_nautilus
 
     book = LimitOrderBook()
@@ -111,6 +113,7 @@ def _compile_books() -> None:
     book.levels(Side.BUY, 1)
     load_kernel()
     load_databento()
+    load_itch(layout())
     load_nautilus()
     market = _simulate(agents=(AgentSpec(name="trader", make=_trader),), extra_tables=("orders", "truth"), background=False)
     market.book(market.scenario.only[0], "NASDAQ").levels(Side.BUY, 1)

@@ -28,7 +28,8 @@ from writers.databento.records import load_kernel as load_databento
 from writers.databento.sink import DatabentoSink
 from writers.feed.displayed import DisplayedFeed, load_kernel
 from writers.hftbacktest.sink import HftBacktestSink
-from writers.itch.sink import ItchSink
+from writers.itch.kernel import load_kernel as load_itch
+from writers.itch.sink import ItchSink, layout
 from writers.lobster import LobsterSink
 from writers.nautilus.kernel import load_kernel as load_nautilus
 from writers.nautilus.sink import NautilusSink
@@ -101,6 +102,7 @@ def main() -> int:
     given = parser.parse_args()
     load_kernel()
     load_databento()
+    load_itch(layout())
     load_nautilus()
     made = market(given.seconds)
     tape = made.tape()

@@ -52,6 +52,8 @@ FIELDS: Mapping[str, list[tuple[str, str]]] = {
 }  # fmt: skip
 DTYPES: Mapping[str, np.dtype[np.void]] = {type: np.dtype(HEAD + fields) for type, fields in FIELDS.items()}
 LENGTH_BYTES = 2
+TIME_BYTES = 6
+"""``time_high`` and ``time_low``."""
 PRICE_MAX = 2**32 - 1
 """429,496.7295 USD."""
 STOCK_LENGTH = 8

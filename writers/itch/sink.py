@@ -25,7 +25,8 @@ from writers.feed.displayed import Messages
 from writers.feed.files import WholeFile
 from writers.feed.notices import CollarTold, ImbalanceTold, StatusTold, Told
 from writers.feed.sink import FeedSink, midnight_ns
-from writers.itch.layout import DTYPES, LENGTH_BYTES, PRICE_MAX, STOCK_LENGTH
+from writers.itch.kernel import CROSS, LOCATE, SIDE, STOCK, TIME, Books, Layout, encode
+from writers.itch.layout import DTYPES, LENGTH_BYTES, PRICE_MAX, STOCK_LENGTH, TIME_BYTES
 
 TYPES = "AECPXDUQ"
 """By kind of message of the feed."""
@@ -46,6 +47,40 @@ INDEX_UNITS = 10**8
 """Of a message's level."""
 
 
+COLUMNS = {"shares": k.SIZE, "ref": k.REF, "new_ref": k.REF, "price": k.PRINT, "match": k.MATCH}
+SPECIAL = {"stock": STOCK, "locate": LOCATE, "time_high": TIME, "side": SIDE, "cross": CROSS}
+CONSTANTS = {"length", "type", "tracking", "time_low", "printable"}
+"""Or part of another field: the time has six bytes."""
+
+
+def layout() -> Layout:
+    """What ``writers.itch.kernel`` needs to know of the types above."""
+    types = [DTYPES[type] for type in TYPES]
+    constants = np.zeros((len(types), max(dtype.itemsize for dtype in types)), np.uint8)
+    fields = np.zeros((len(types), max(len(dtype.names or ()) for dtype in types), 3), np.int64)
+    for kind, dtype in enumerate(types):
+        made = np.zeros(1, dtype)
+        made["length"], made["type"] = dtype.itemsize - LENGTH_BYTES, TYPES[kind]
+        varies = [name for name in dtype.names or () if name not in CONSTANTS]
+        if kind == k.HIDDEN_FILL:
+            made["side"] = b"B"  # whatever the order's side, so that it stays hidden: Nasdaq's rule since 2014
+            varies.remove("side")
+        elif kind == k.CROSS_FILL:
+            made["printable"] = b"N"
+        constants[kind, : dtype.itemsize] = np.frombuffer(made.tobytes(), np.uint8)
+        for place, name in enumerate(varies):
+            field, start = (dtype.fields or {})[name][:2]
+            width = TIME_BYTES if name == "time_high" else field.itemsize
+            what = k.OLD_REF if kind == k.MOVE and name == "ref" else SPECIAL.get(name, COLUMNS.get(name))
+            assert what is not None, name
+            fields[kind, place] = start, width, what
+    return Layout(
+        lengths=np.array([dtype.itemsize for dtype in types]), constants=constants, fields=fields,
+        places=np.array([k.TS, k.BOOK, k.KIND, k.SIDE, k.LEFT]), sides=np.array([ord(side) for side in SIDES]),
+        crosses=np.array([ord(cross or b"\0") for cross in CROSSES]),
+    )  # fmt: skip
+
+
 class ItchSink(FeedSink):
     """Writes ITCH 5.0 files into ``folder/itch``."""
 
@@ -60,6 +95,8 @@ class ItchSink(FeedSink):
         super().__init__(folder, worker, venues=venues, symbols=symbols)
         self._compressed = compressed
         self._files: dict[int, WholeFile] = {}
+        self._layout = layout()
+        self._out = np.empty(0, np.uint8)
         self._events: list[tuple[int, bytes]] = []
         self._last_ns: dict[int, int] = {}
         self._collars: dict[int, int] = {}
@@ -91,6 +128,8 @@ class ItchSink(FeedSink):
         stocks = np.array([name.ljust(STOCK_LENGTH).encode() for name in self.run.symbols])
         books = np.array(self.books)
         self._venue, self._locate, self._stock = books[:, 1], books[:, 0] + 1, stocks[books[:, 0]]
+        names = np.frombuffer(self._stock.tobytes(), np.uint8).reshape(-1, STOCK_LENGTH)
+        self._encoded = Books(np.ascontiguousarray(self._venue), self._locate, names.copy())
         for venue in sorted(set(self._venue.tolist())):
             name = f"{day.date:%m%d%Y}.{self.run.venues[venue]}_ITCH50"
             self._last_ns[venue] = self._day_start_ns
@@ -114,12 +153,15 @@ class ItchSink(FeedSink):
             if self._events:
                 last = int(np.searchsorted(columns[k.TS], self._events[0][0]))
             part = columns[:, first:last]
-            venues = self._venue[part[k.BOOK]]
+            _check_prices(int(part[[k.PRICE, k.PRINT]].max()))
+            room = part.shape[1] * int(self._layout.lengths.max())
+            if room > len(self._out):
+                self._out = np.empty(room, np.uint8)
             for venue, file in self._files.items():
-                chosen = np.flatnonzero(venues == venue)
-                if len(chosen):
-                    file.write(self._encode(part[:, chosen]))
-                    self._last_ns[venue] = int(part[k.TS, chosen[-1]])
+                size, at = encode(part, self._layout, self._encoded, venue, self._midnight_ns, self._out)
+                if size:
+                    file.write(self._out[:size].data)
+                    self._last_ns[venue] = int(part[k.TS, at])
             first = last
 
     def write_halt(self, told: StatusTold, halts: bool) -> None:
@@ -242,46 +284,6 @@ class ItchSink(FeedSink):
             made["stock"] = stocks
             made["locate"] = np.array(symbols) + 1
         return b"".join(made.tobytes() for made in (shares, trading, short_sales))
-
-    def _encode(self, columns: I64) -> Any:
-        """The bytes of some messages of one venue: each type at once, then put in order by cutting rows of one width to their lengths."""
-        _check_prices(int(columns[[k.PRICE, k.PRINT]].max()))
-        kinds = columns[k.KIND]
-        sizes = np.array([DTYPES[type].itemsize for type in TYPES])
-        lengths = sizes[kinds]
-        rows = np.empty((len(kinds), int(lengths.max())), np.uint8)
-        for kind in np.flatnonzero(np.bincount(kinds, minlength=len(TYPES))).tolist():
-            chosen = np.flatnonzero(kinds == kind)
-            made = self._fill(kind, columns[:, chosen])
-            rows[chosen, : made.itemsize] = made.view(np.uint8).reshape(len(made), made.itemsize)
-        return rows[np.arange(rows.shape[1]) < lengths[:, None]]
-
-    def _fill(self, kind: int, columns: I64) -> Any:
-        made = self._new(TYPES[kind], columns[k.TS])
-        names = made.dtype.names or ()
-        book = columns[k.BOOK]
-        made["locate"] = self._locate[book]
-        if "shares" in names:
-            made["shares"] = columns[k.SIZE]
-        if "ref" in names:
-            made["ref"] = columns[k.OLD_REF if kind == k.MOVE else k.REF]
-        if "new_ref" in names:
-            made["new_ref"] = columns[k.REF]
-        if "stock" in names:
-            made["stock"] = self._stock[book]
-        if "price" in names:
-            made["price"] = columns[k.PRINT]
-        if "match" in names:
-            made["match"] = columns[k.MATCH]
-        if kind == k.SHOW:
-            made["side"] = SIDES[columns[k.SIDE]]
-        elif kind == k.HIDDEN_FILL:
-            made["side"] = b"B"  # whatever the order's side, so that it stays hidden: Nasdaq's rule since 2014
-        elif kind == k.CROSS_FILL:
-            made["printable"] = b"N"
-        elif kind == k.CROSSED:
-            made["cross"] = CROSSES[columns[k.LEFT]]
-        return made
 
 
 def _check_prices(largest: int) -> None:
