@@ -59,9 +59,11 @@ def layout() -> Layout:
     constants = np.zeros((len(types), max(dtype.itemsize for dtype in types)), np.uint8)
     fields = np.zeros((len(types), max(len(dtype.names or ()) for dtype in types), 3), np.int64)
     for kind, dtype in enumerate(types):
+        assert dtype.names is not None
+        assert dtype.fields is not None
         made = np.zeros(1, dtype)
         made["length"], made["type"] = dtype.itemsize - LENGTH_BYTES, TYPES[kind]
-        varies = [name for name in dtype.names or () if name not in CONSTANTS]
+        varies = [name for name in dtype.names if name not in CONSTANTS]
         if kind == k.HIDDEN_FILL:
             made["side"] = b"B"  # whatever the order's side, so that it stays hidden: Nasdaq's rule since 2014
             varies.remove("side")
@@ -69,7 +71,7 @@ def layout() -> Layout:
             made["printable"] = b"N"
         constants[kind, : dtype.itemsize] = np.frombuffer(made.tobytes(), np.uint8)
         for place, name in enumerate(varies):
-            field, start = (dtype.fields or {})[name][:2]
+            field, start = dtype.fields[name][:2]
             width = TIME_BYTES if name == "time_high" else field.itemsize
             what = k.OLD_REF if kind == k.MOVE and name == "ref" else SPECIAL.get(name, COLUMNS.get(name))
             assert what is not None, name
