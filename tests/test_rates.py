@@ -70,6 +70,15 @@ def test_the_least_prints_leave_each_venue_its_row_where_there_is_room() -> None
     assert (budget[..., PRINT_FLOOR].sum(axis=1) >= 120).all()
 
 
+def test_a_symbol_whose_rows_are_all_its_venues_own_has_none_to_print_though_others_have_fewer_rows_than_venues() -> None:
+    rates = Rates(market_data_min_eps=140, market_data_max_eps=160, trades_min_eps=30, trades_max_eps=40)
+    budget, venues = hour(8, rates), len(UNIVERSE.venues)
+    floor, ceiling, prints = (budget[..., column] for column in (BOOK_FLOOR, BOOK_CEILING, PRINT_FLOOR))
+    assert ((floor < venues).any(axis=1) & (floor > venues).any(axis=1)).any()
+    assert (prints <= np.where(floor >= venues, ceiling - venues, ceiling)).all()
+    assert (prints.sum(axis=1) >= 30).all()
+
+
 def bursts(budget: I32) -> tuple[float, float, float]:
     """Medians over symbols: seconds without a print, variance : mean of prints a second, branching ratio of 10 s in 15 min."""
     prints = budget[..., PRINT_TARGET]

@@ -224,7 +224,9 @@ def budgets(
     chosen = range(count) if symbols is None else symbols
     parts = []
     if len(groups) == 1:
-        parts.append((groups[0], _deal(band, share, share * quoting, each[:, None] * np.ones(count, np.int64), offset, profile), share))
+        rows = _deal(band, share, share * quoting, each[:, None] * np.ones(count, np.int64), offset, profile)
+        _fit_venues_rows(rows, band, share, offset, venues, profile)
+        parts.append((groups[0], rows, share))
     else:
         weight = _weights(universe.symbols, profile) * wanted.volumes
         quoted = np.array([np.average(quoting[list(group)], weights=weight[list(group)]) for group in groups])
@@ -238,7 +240,10 @@ def budgets(
                 columns = (BOOK_FLOOR, BOOK_CEILING, BOOK_TARGET, PRINT_FLOOR, PRINT_CEILING, PRINT_TARGET)
                 limits = Bands(*(by_group[:, g, column].astype(np.int64) for column in columns))
                 floor = each[:, None] * np.ones(len(group), np.int64)
-                parts.append((group, _deal(limits, inside, inside * quoting[list(group)], floor, own.random(seconds), profile), inside))
+                drawn = own.random(seconds)
+                rows = _deal(limits, inside, inside * quoting[list(group)], floor, drawn, profile)
+                _fit_venues_rows(rows, limits, inside, drawn, venues, profile)
+                parts.append((group, rows, inside))
     found: list[tuple[I32, F64, F64]] = []
     for group, rows, inside in parts:
         if seeds_at is not None:
@@ -273,14 +278,19 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
     out = np.empty((*share.shape, 6), np.int32)
     # What answers a move of the price takes is one row a venue, in a quiet symbol as in a busy one.
     even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness / quotes.shape[1]
-    usual: F64 = quotes.mean(axis=0) / quotes.mean(axis=0).sum()
-    usual = quotes / quotes.sum(axis=1, keepdims=True) + PRINTS_EVENNESS * usual
     out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)
     # A print brings a book row, and in profile spec each venue has a row of its own besides, where the least prints leave room for them.
     room = np.maximum(out[..., BOOK_CEILING] - each, 0).astype(np.int64)
     room = np.where((room.sum(axis=1) < band.print_low)[:, None], out[..., BOOK_CEILING], room)
+    usual: F64 = quotes.mean(axis=0) / quotes.mean(axis=0).sum()
+    _deal_prints(out, band, share, quotes / quotes.sum(axis=1, keepdims=True) + PRINTS_EVENNESS * usual, room, offset)
+    return out
+
+
+def _deal_prints(out: I32, band: Bands, share: F64, usual: F64, room: I64, offset: F64) -> None:
+    """Into ``out``: at most ``room`` for each. ``share`` and ``usual``: by whose parts the aims, and what is above them."""
     dealt = np.zeros(share.shape, np.int64)
     total = np.zeros(len(share), np.int64)
     for kind, goal, by in (
@@ -289,7 +299,22 @@ def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile:
         dealt = dealt + share_within(goal - total, by, room - dealt, 1 - offset)
         total = dealt.sum(axis=1)
         out[..., kind] = dealt
-    return out
+
+
+def _fit_venues_rows(rows: I32, band: Bands, share: F64, offset: F64, venues: int, profile: Profile) -> None:
+    """Deal anew, in place, the prints of seconds in which a symbol has to print and has no row for it besides those of its venues.
+
+    A symbol with a row for each venue shows one at each (``allowance.unserved``), also where the least rows do not do for all symbols.
+    """
+    if not profile.rows_a_venue:
+        return
+    kept = venues * (rows[..., BOOK_FLOOR] >= venues)
+    room = np.maximum(rows[..., BOOK_CEILING] - kept, 0).astype(np.int64)
+    lacks = (rows[..., PRINT_FLOOR] > room).any(axis=1) & (room.sum(axis=1) >= band.print_low)
+    if lacks.any():
+        again = rows[lacks]
+        _deal_prints(again, Bands(*(each[lacks] for each in band)), share[lacks], share[lacks], room[lacks], offset[lacks])
+        rows[lacks] = again
 
 
 def leave_room_for_seeds(second: I32, venues: int) -> None:
