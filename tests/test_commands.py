@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from scenarios.launcher.catalog import ready_scenarios
 from scenarios.launcher.commands import COMMANDS
+from scenarios.launcher.commands.report import _parser as report_parser
+from scenarios.launcher.flags import parse_flags
 from scenarios.launcher.main import command_line, main
 
 ROOT = Path(__file__).parent.parent
@@ -92,3 +95,22 @@ def test_pip_installs_the_command_that_the_specification_names() -> None:
     packaged = set(project["tool"]["setuptools"]["packages"]) - taken
     there = {".".join(path.parent.relative_to(ROOT).parts) for name in ("simulator", "writers", "scenarios") for path in (ROOT / name).rglob("__init__.py")}
     assert packaged == there
+
+
+def test_what_the_page_about_looking_says_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its commands have flags that there are, its Python compiles and imports what there is."""
+    text = (ROOT / "docs" / "looking.md").read_text()
+    lines = [line.partition("#")[0].split() for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    typed = [words[2:] for words in lines] + [words.split()[2:] for words in re.findall(r"`(python -m scenarios [^`]*)`", text)]
+    assert {words[0] for words in typed} == {"scenarios", "scenarios.full_day"}
+    for module, *words in typed:
+        if module == "scenarios.full_day":
+            assert main((*words, "--check_scenario", "true")) == 0
+        elif words[0] == "report":
+            report_parser().parse_args(words[1:])
+        else:
+            parse_flags(words[1:], words[0])
+    capsys.readouterr()
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(code, "looking.md", "exec")
+        exec("\n".join(line for line in code.splitlines() if line.startswith("from ")), {})
