@@ -1,8 +1,11 @@
-"""Kill a Dask cluster's workers at random moments, then its scheduler: ``python tests/kills/cluster.py --kills 30 --seed 1``.
+"""Kill a Dask cluster's workers at random moments, then its scheduler: ``python tests/kills/cluster.py --kills 30 --seed 1 [--forked]``.
 
 A run of shards is started by ``--cluster local`` as often as it takes, and random worker processes of it are killed by SIGKILL, until
 there were so many kills. Then one by ``--cluster tcp://…``, whose scheduler is killed and started again. Each must end with the digest,
 files, bytes and counts of plain shards in one process, and leave nothing else. Exit code 1 if one does not.
+
+``--forked``: the workers are forked from this process instead, kernels and all, and another joins the scheduler for each that is killed.
+None is killed before it works, and it takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ end_ts: 2025-07-02T08:00:10Z
 session_pacing: false
 rates: {for_symbols: 30}
 """
+FORKED_LIFE_S = (0.0, 1.2)
 LIFE_S = (0.0, 8.0)
 """Of a worker that is killed, at random, in its processor time: some half of them fall while it starts, on a machine that is busy, too."""
 
@@ -36,9 +40,11 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=30)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--forked", action="store_true")
     flags = asked.parse_args()
     rng = random.Random(flags.seed)
     os.environ["PYTHONPATH"] = str(ROOT)
+    sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "mine.yaml").write_text(SCENARIO)
@@ -48,7 +54,7 @@ def main() -> int:
         while kills < flags.kills:
             runs += 1
             started_s = time.monotonic()
-            here = killed_run(home, f"run{runs}", rng, flags.kills - kills)
+            here = (forked_run if flags.forked else killed_run)(home, f"run{runs}", rng, flags.kills - kills)
             kills += here
             wrong += not same(home / f"run{runs}", wanted)
             print(f"run {runs}: {here} workers killed in {time.monotonic() - started_s:.0f} s; {verdict(wrong)}", flush=True)
@@ -83,6 +89,46 @@ def killed_run(home: Path, out: str, rng: random.Random, most: int) -> int:
                     worker.wait(60)
                     kills += 1
     assert process.wait() == 0, (home / f"{out}.err").read_text()
+    return kills
+
+
+def forked_run(home: Path, out: str, rng: random.Random, most: int) -> int:
+    """The same of workers that are forked, and of a scheduler in a thread of this process."""
+    os.environ |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "100", "DASK_LOGGING__DISTRIBUTED": "error"}  # read when Dask is loaded
+    from rich.console import Console
+
+    from scenarios.launcher.cluster import run_on_cluster
+    from scenarios.launcher.flags import parse_flags
+    from scenarios.launcher.plan import make_plan, with_scenario
+    from scenarios.launcher.shards import plan_shards
+    from tests.nodes import Scheduler, free_port, in_thread, nodes
+    from tests.processes import load_kernels
+    from writers.stores.store import open_store
+
+    load_kernels()
+    flags = parse_flags(["--scenario", str(home / "mine.yaml"), "--out", str(home / out), "--cluster", "local"])
+    plan, store = plan_shards(make_plan(with_scenario(flags)[0])), open_store(str(home / out))
+    kills = 0
+    with nodes(most + 2, home / f"{out}-nodes") as there:
+        scheduler = Scheduler(free_port())
+        waiting, working = list(there), []
+        with (home / f"{out}.err").open("w") as said:
+            thread, came = in_thread(lambda: run_on_cluster(scheduler.address, plan, store, Console(file=said), 2))
+            while thread.is_alive():
+                while len(working) < 2 and waiting:
+                    node = waiting.pop(0)
+                    node.join(scheduler.address)
+                    working.append((node, psutil.Process(node.pid), rng.uniform(*FORKED_LIFE_S)))
+                time.sleep(0.01)
+                for node, process, life_s in list(working):
+                    times = process.cpu_times()
+                    if kills < most and times.user + times.system >= life_s:
+                        node.kill()
+                        working.remove((node, process, life_s))
+                        kills += 1
+            thread.join()
+            scheduler.end()
+    assert came == [0], (came, (home / f"{out}.err").read_text())
     return kills
 
 
