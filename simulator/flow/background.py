@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.book.jit import direct
+from simulator.book.pinned import Pinned
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
@@ -82,6 +83,11 @@ class BackgroundFlow:
         self._columns = columns
         self._profile = load_profile(scenario.profile, scenario.populations)
         self._state = _empty_state(scenario, symbols, self._profile)
+        self._market = Pinned(books, columns, self._state)
+        self._advance: Callable[[Pinned, int], int] | None = None
+        """``events.advance``; compiled, or loaded, when it is first needed."""
+        self._tell: Callable[..., None] | None = None
+        """``events.on_agent_trade``."""
         self._day: TradingDay | None = None
         self._block_start_ns = 0
         self._block_end_ns = 0
@@ -96,8 +102,6 @@ class BackgroundFlow:
         self._agent_parents: dict[tuple[int, int], AgentParent] = {}
         """By symbol and owner: each has a slot of its own."""
         self._on_due: Callable[[int], None] = lambda ts_ns: None
-        self._advance: Callable[..., int] | None = None
-        """``events.advance`` for these very arrays."""
         self._heap, self._whole = self._state.heap.data, self._state.whole.data  # numbers of arrays cost a third through a memoryview
         self.next_ns: int = NEVER_NS
 
@@ -141,11 +145,11 @@ class BackgroundFlow:
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
-        advance = self._advance
+        market, advance = self._market, self._advance
         if advance is None:
-            advance = self._advance = direct(events.advance, self._books, self._columns, self._state, horizon_ns)
+            advance = self._advance = direct(events.advance, market, horizon_ns)
         while True:
-            status = advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns))
+            status = advance(market, min(horizon_ns, self._block_end_ns))
             self.next_ns = self._whole[self._heap[0], st.NEXT]
             if status == events.DUE:
                 self._on_due(int(self._state.whole[:, st.SECOND_END].max()) - NS_PER_S)
@@ -165,8 +169,9 @@ class BackgroundFlow:
         worth = shares / (self._profile.shares_a_print * PRINTS_AN_ORDER_MEAN)
         parent = self._agent_parents.setdefault((symbol, owner), AgentParent())
         moved, falls = parent.trade(1 - 2 * side, worth, ts_ns, float(self._state.real[symbol, st.IMPACT]))
-        events.on_agent_trade(self._state, symbol, venue, ts_ns, moved, falls)
-        events.build_heap(self._state)
+        if self._tell is None:
+            self._tell = direct(events.on_agent_trade, self._market, symbol, venue, ts_ns, moved, falls)
+        self._tell(self._market, symbol, venue, ts_ns, moved, falls)
         self._note_next()
 
     def efficient_price(self, symbol: int) -> float:
@@ -332,7 +337,7 @@ class BackgroundFlow:
             self._block_end_ns = NEVER_NS
         else:
             self._fill_block(from_ns)
-        events.build_heap(fl)
+        events.build_heap(self._market)
         self._note_next()
 
     def _fill_block(self, from_ns: int) -> None:
