@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-WINDOW = ("--start_ts", "2025-07-01T13:30:00Z", "--end_ts", "2025-07-01T13:40:00Z", "--prices", "builtin", "--writer", "null")
+WINDOW = ("--start_ts", "2025-07-01T13:30:00Z", "--end_ts", "2025-07-01T13:33:00Z", "--prices", "builtin", "--writer", "null")
 RATES = ("--market_data_min_eps", "6000", "--market_data_max_eps", "10000", "--trades_min_eps", "2000", "--trades_max_eps", "4000")
 
 
