@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
 from simulator.analysis.scorecard.estimators import sign_memory
 from simulator.flow.background import BackgroundFlow
@@ -50,7 +51,7 @@ def measured(chosen: Scenario) -> dict[str, float]:
         rows["ns"] = rows.timestamp_ns.astype("int64")
     plain = trades[trades.cond == "T"]
     seconds = (CLOSE_NS - chosen.start_ns) // NS_PER_S
-    memory, ratio, silent, locked, moves, late = [], [], [], 0.0, [], []
+    memory, ratio, silent, locked, moves, late, through = [], [], [], 0.0, [], [], []
     for name in NAMES:
         mine = plain[(plain.symbol == name) & (plain.ns < CLOSE_NS)]
         signs = np.where(mine.side == "B", 1.0, -1.0)[np.append(True, np.diff(mine.ns) > 1_000)]
@@ -64,8 +65,9 @@ def measured(chosen: Scenario) -> dict[str, float]:
         grid = np.searchsorted(best.ns, chosen.start_ns + np.arange(5, seconds, 5) * NS_PER_S)
         moves.append(np.diff(np.log(best.mid.to_numpy()[np.minimum(grid, len(best) - 1)])))
         rows = quotes[quotes.symbol == name].ns.to_numpy()
-        mine = sip[sip.symbol == name].ns.to_numpy()
-        late.append(np.median(mine - rows[np.maximum(np.searchsorted(rows, mine, side="right") - 1, 0)]))
+        told = sip[sip.symbol == name].ns.to_numpy()
+        late.append(np.median(told - rows[np.maximum(np.searchsorted(rows, told, side="right") - 1, 0)]))
+        through.append(traded_through(mine, best))
     crossed = trades[trades.cond == "C"]["size"].sum()
     off = truth[truth.taker != 0]
     pairs = np.corrcoef(moves)[np.triu_indices(len(NAMES), 1)]
@@ -78,10 +80,20 @@ def measured(chosen: Scenario) -> dict[str, float]:
         "locked, s": float(locked / len(NAMES)),
         "hidden volume": float(off.hidden_size.sum() / off["size"].sum()),
         "closing volume": float(crossed / plain["size"].sum()),
+        "trade-throughs, inverse": 1.0 / max(float(np.mean(through)), 0.002),
         "SIP's delay, us": float(np.median(late) / 1_000),
         "SIP's whole lots": float((sizes % 100 == 0).mean()),
         **paths(chosen),
     }
+
+
+def traded_through(prints: pd.DataFrame, best: pd.DataFrame) -> float:
+    """Of prints, those at a worse price than the best quote that stood just before."""
+    place = np.searchsorted(best.ns, prints.ns) - 1
+    prints, quote = prints[place >= 0], best.iloc[place[place >= 0]]
+    stood = (quote.bid.to_numpy() < quote.ask.to_numpy()) & (quote.bid.to_numpy() > 0)
+    price, buys = prints.price.to_numpy(), (prints.side == "B").to_numpy()
+    return float((stood & np.where(buys, price > quote.ask.to_numpy() + 1e-9, price < quote.bid.to_numpy() - 1e-9)).mean())
 
 
 def paths(chosen: Scenario) -> dict[str, float]:
@@ -148,6 +160,9 @@ ABLATIONS = {
     ),
     "jumps": Ablation(
         loses="largest own move, sd", keeps=0.9, how="`JUMP_MINUTES = 0` (`fundamental.py`)", patches={"simulator.flow.fundamental:JUMP_MINUTES": 0.0},
+    ),
+    "order protection": Ablation(
+        loses="trade-throughs, inverse", keeps=0.2, how="`order_protection: false`", populations={"order_protection": False},
     ),
     "the SIP's delay": Ablation(loses="SIP's delay, us", keeps=0.2, how="`sip_delay_ns: 0` of each venue", universe=_sip_at_once),
     "the SIP's round lots": Ablation(

@@ -80,6 +80,8 @@ class ScriptedFlow:
                 return NOTIFICATION
         return HORIZON
 
+    def on_cross(self, book: int, ts_ns: int) -> None: ...
+
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
         self.heard.append((book, ts_ns, side, shares))
 

@@ -41,6 +41,8 @@ class Ticking:
                 return self._statuses[ts_ns]
         return HORIZON
 
+    def on_cross(self, book: int, ts_ns: int) -> None: ...
+
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None: ...
 
     def efficient_price(self, symbol: int) -> float:

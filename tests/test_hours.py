@@ -125,3 +125,20 @@ def test_the_backgrounds_interest_keeps_to_the_venues_cut_offs() -> None:
         quotes = market.pandas("market_data").query("symbol == @symbol and timestamp_ns < @cross.timestamp_ns.min()").groupby("venue").last()
         spread = quotes.ask_price_1.min() - quotes.bid_price_1.max()
         assert quotes.bid_price_1.max() - spread <= cross.price.iloc[0] <= quotes.ask_price_1.min() + spread
+
+
+def test_interest_for_the_open_comes_before_nasdaqs_cut_off_and_until_nyses_bell() -> None:
+    opens = parse_ts("2025-07-01T13:30:00Z")
+    chosen = scenario("2025-07-01T13:25:00Z", "2025-07-01T13:30:12Z", names=NAMES, extra_tables=("orders",))
+    market = Market(chosen)
+    market.run_until(chosen.end_ns)
+    orders = market.pandas("orders")
+    orders["s"] = (orders.timestamp_ns.astype("int64") - opens) / NS_PER_S
+    for symbol, cut_off_s in (("AAPL", -120), ("JPM", 0)):
+        mine = orders[(orders.symbol == symbol) & (orders.kind == "ADD")]
+        at_market, limits = (mine[mine.order_type == f"{kind}_ON_OPEN"] for kind in ("MARKET", "LIMIT"))
+        assert len(at_market) > 50
+        assert cut_off_s - 20 < at_market.s.max() < cut_off_s
+        assert cut_off_s - 7 <= limits.s.min() < limits.s.max() < cut_off_s
+        assert set(limits.side) == {"B", "S"}
+        assert len(market.pandas("trades").query("symbol == @symbol and cond == 'O'")) == 1

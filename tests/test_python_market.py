@@ -244,6 +244,8 @@ class DecidingFlow:
         why, self.next_ns = advance(self._exchange.books, self._exchange.columns, horizon_ns, self._deciders)
         return int(why)
 
+    def on_cross(self, book: int, ts_ns: int) -> None: ...
+
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None: ...
 
     def efficient_price(self, symbol: int) -> float:

@@ -247,6 +247,7 @@ class Venue:
         price, shares = self._exchange.cross(book, self._clock.now, kind, reference_ticks, self._flow.efficient_price(symbol))
         if shares:
             self.crosses.append(Crossing(self._clock.now, self._exchange.symbols[symbol], self.index, kind, price, shares))
+            self._flow.on_cross(book, self._clock.now)
         if self._waits.pop(book, None) is not None:
             self._let_trade(book)
         self._clock.on_notification()

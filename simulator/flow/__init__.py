@@ -31,6 +31,9 @@ class Flow(Protocol):
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
         """An order of agent number ``owner`` has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""
 
+    def on_cross(self, book: int, ts_ns: int) -> None:
+        """A cross has just been carried out in ``book``; updates ``next_ns``."""
+
     def efficient_price(self, symbol: int) -> float:
         """USD, now; ``symbol`` is the worker's own index (position in its list)."""
 
@@ -48,7 +51,6 @@ class Flow(Protocol):
     def set_bands(self, symbol: int, low_ticks: int, high_ticks: int) -> None:
         """Price bands from now on: no bid above, no offer below, no trade outside; zeros for none."""
 
-
     def end_session(self, ts_ns: int) -> None:
         """Nothing trades any more for the rest of the trading day, and no cross is to come."""
 
@@ -65,6 +67,9 @@ class NoFlow:
         return HORIZON
 
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
+        pass
+
+    def on_cross(self, book: int, ts_ns: int) -> None:
         pass
 
     def efficient_price(self, symbol: int) -> float:

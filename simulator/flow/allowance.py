@@ -14,6 +14,7 @@ from simulator.flow.state import (
     SECOND,
     SECOND_END,
     SERVED,
+    SHUT,
     SLOTS,
     SPARE,
     SPARE_AT,
@@ -54,6 +55,9 @@ def is_open(fl: FlowState, i: int, v: int) -> bool:
 
 @kernel
 def prints_owed(fl: FlowState, i: int) -> int:
+    """Prints that must still come in this second; none where nothing may trade, for else rows without one would come in their place."""
+    if fl.whole[i, SHUT] != 0:
+        return 0
     return max(0, fl.budget[i, fl.whole[i, SECOND], PRINT_FLOOR] - fl.whole[i, PRINT_USED])
 
 
@@ -82,6 +86,21 @@ def prints_left(fl: FlowState, i: int) -> int:
     if not fl.mode[i, fl.whole[i, SECOND]] & MODE_TRADES:
         return 0
     return fl.budget[i, fl.whole[i, SECOND], PRINT_CEILING] - fl.whole[i, PRINT_USED]
+
+
+@kernel
+def prints_free(fl: FlowState, i: int) -> int:
+    """The same, less one for each taker that is still planned: none finds that earlier ones have used up the second's prints."""
+    return prints_left(fl, i) - fl.whole[i, TAKES]
+
+
+@kernel
+def prints_of_taker(fl: FlowState, i: int, t: int) -> int:
+    """Prints that the taker at hand may bring, where one is left: its own, and of what later takers leave a part, so that the last ones
+    find no less than the first. Rounded by a die, as ``rows_for_locks``."""
+    more = prints_free(fl, i) - 1
+    part = 2.0 / (fl.whole[i, TAKES] + 2)
+    return 1 + max(0, int(more * part + (t & 1023) / 1024.0))
 
 
 @kernel

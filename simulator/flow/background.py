@@ -28,10 +28,10 @@ from simulator.flow.fundamental import (
     spread_shape,
 )
 from simulator.flow.hours import gathered_part, modes_of, phases_of, venues_open
-from simulator.flow.impact import AgentParent, impact_table, parent_moments
+from simulator.flow.impact import AgentParent, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
-from simulator.flow.price_look import BAND_COLUMNS, WINDOW_S
-from simulator.flow.profile import Profile, load_profile
+from simulator.flow.new_state import BLOCK_S, new_state
+from simulator.flow.profile import load_profile
 from simulator.flow.rates import DayRates, budgets, day_volumes
 from simulator.flow.skeleton import skeleton
 from simulator.inputs.config import Scenario
@@ -45,16 +45,14 @@ from simulator.records import (
     PRICE_INT_MAX,
     PRICE_TICKS_MAX,
     PRICE_UNITS_PER_USD,
-    SEED_LEVELS,
     Phase,
 )
 from simulator.rng import of_symbol, stream, xoshiro_state
 from simulator.tape.columns import TAPE_TICK, TICK_UNITS, Columns
 
-BLOCK_S = 3600
 BLOCK_NS = BLOCK_S * NS_PER_S
-LEVELS_KEPT = SEED_LEVELS - 2
-"""Levels that a side has in the usual case: two more than the most that can be shown, so that ``--levels`` moves no row."""
+TIMES = (st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.ARBITRAGE_AT)
+"""What a symbol waits for, besides its makers and the next second."""
 PRINTS_AN_ORDER_MEAN = 1.2
 ACTIVITY_EXPONENT = 0.5
 """Volatility goes with activity to this power (docs/recipe.md)."""
@@ -82,7 +80,7 @@ class BackgroundFlow:
         self._books = books
         self._columns = columns
         self._profile = load_profile(scenario.profile, scenario.populations)
-        self._state = _empty_state(scenario, symbols, self._profile)
+        self._state = new_state(scenario, symbols, self._profile)
         self._market = Pinned(books, columns, self._state)
         self._advance: Callable[[Pinned, int], int] | None = None
         """``events.advance``; compiled, or loaded, when it is first needed."""
@@ -114,7 +112,7 @@ class BackgroundFlow:
         self._over_ns = NEVER_NS
         fl = self._state
         fl.whole[:] = 0
-        fl.whole[:, [st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT]] = NEVER_NS
+        fl.whole[:, TIMES] = NEVER_NS
         fl.parents[:] = 0
         fl.hidden[:] = [NEVER_NS, 0, 0, 0, 0]
         fl.seen_at[:] = 0
@@ -172,6 +170,12 @@ class BackgroundFlow:
         if self._tell is None:
             self._tell = direct(events.on_agent_trade, self._market, symbol, venue, ts_ns, moved, falls)
         self._tell(self._market, symbol, venue, ts_ns, moved, falls)
+        self._note_next()
+
+    def on_cross(self, book: int, ts_ns: int) -> None:
+        """A cross has been carried out: the venue's maker looks at what it has left."""
+        symbol, venue = divmod(book, self._state.repricing.shape[1])
+        events.on_cross(self._market, symbol, venue, ts_ns)
         self._note_next()
 
     def efficient_price(self, symbol: int) -> float:
@@ -332,7 +336,7 @@ class BackgroundFlow:
         """Make the hour of ``from_ns`` current, from that second on; NEVER_NS ends the day."""
         fl = self._state
         if from_ns >= NEVER_NS:
-            fl.whole[:, [st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.SECOND_END]] = NEVER_NS
+            fl.whole[:, [*TIMES, st.SECOND_END]] = NEVER_NS
             fl.repricing[:] = NEVER_NS
             self._block_end_ns = NEVER_NS
         else:
@@ -435,44 +439,3 @@ class BackgroundFlow:
 
     def _names(self) -> list[str]:
         return [self._name(k) for k in range(len(self._symbols))]
-
-
-def _empty_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.FlowState:
-    """Arrays for these symbols, with the profile's parameters filled in."""
-    count, venues = len(symbols), len(scenario.universe.venues)
-    parameter = np.zeros(st.PARAMETERS)
-    parameter[st.P_ONE] = profile.one_share
-    parameter[st.P_LOTS] = profile.lots_mean
-    parameter[st.P_FLOW] = profile.variance_flow
-    parameter[st.P_BLOCK] = profile.block_share
-    parameter[st.P_SWEEP] = profile.sweep_share
-    parameter[st.P_RESERVE] = profile.reserve_share
-    parameter[st.P_HIDDEN] = profile.hidden_rate
-    parameter[st.P_BUSY] = profile.half_spread_busy
-    parameter[st.P_VENUE_ROWS] = profile.rows_a_venue
-    parameter[st.P_LEVELS] = LEVELS_KEPT
-    parameter[st.P_OPEN] = profile.open_share
-    parameter[st.P_CLOSE] = profile.close_share
-    parameter[st.P_SKEW] = profile.inventory_skew_ticks
-    parameter[st.P_MOST : st.P_MOST + 3] = [profile.level_shares_most[k] for k in (1, 2, 3)]
-    return st.FlowState(
-        whole=np.zeros((count, st.WHOLES), np.int64),
-        real=np.zeros((count, st.REALS)),
-        repricing=np.full((count, venues), NEVER_NS, np.int64),
-        parents=np.zeros((count, st.PARENT_SLOTS, 4), np.int64),
-        hidden=np.zeros((count, 2, 5), np.int64),
-        random=np.ones((count, 4), np.uint64),
-        heap=np.arange(count, dtype=np.int64),
-        venue=np.zeros((count, venues, 8)),
-        seen=np.zeros((count, venues, st.SEEN_STATES, 3), np.int64),
-        seen_at=np.zeros((count, venues), np.int64),
-        target=np.zeros((count, LEVELS_KEPT + 12)),
-        impact=impact_table(),
-        parameter=parameter,
-        open=np.zeros((count, BLOCK_S), np.int64),
-        budget=np.zeros((count, BLOCK_S, 6), np.int32),
-        path=np.zeros((count, BLOCK_S, st.PATHS)),
-        mode=np.zeros((count, BLOCK_S), np.int8),
-        bands=np.zeros((count, BAND_COLUMNS), np.int64),
-        past=np.zeros((count, WINDOW_S + 1, 2), np.int64),
-    )

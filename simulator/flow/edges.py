@@ -6,7 +6,7 @@ import math
 
 from simulator.book.jit import kernel
 from simulator.book.levels import price_at_or_above, price_at_or_below
-from simulator.book.state import ASK_LEVELS, BID_LEVELS, LAST_TS, NO_ASK, NO_BID, SHOWN_ASK, SHOWN_BID, Books
+from simulator.book.state import ASK_LEVELS, BID_LEVELS, LAST_TS, NO_ASK, NO_BID, SHOWN_ASK, SHOWN_BID, TRADING, Books
 from simulator.flow.random import uniform
 from simulator.flow.state import (
     BAND_HIGH,
@@ -108,6 +108,27 @@ def best_shown(bk: Books, b: int, side: int) -> int:
 
 
 @kernel
+def widest_cross(bk: Books, fl: FlowState, i: int) -> tuple[int, int]:
+    """The venues of the highest displayed bid and of the lowest displayed ask, of those that trade; -1 twice unless they cross."""
+    venues = fl.repricing.shape[1]
+    high, low = -1, -1
+    bid, ask = 0, 0
+    for v in range(venues):
+        b = i * venues + v
+        if bk.head[b, TRADING] == 0:
+            continue
+        if bk.head[b, SHOWN_BID] != NO_BID and (high < 0 or bk.head[b, SHOWN_BID] > bid):
+            high = v
+            bid = bk.head[b, SHOWN_BID]
+        if bk.head[b, SHOWN_ASK] != NO_ASK and (low < 0 or bk.head[b, SHOWN_ASK] < ask):
+            low = v
+            ask = bk.head[b, SHOWN_ASK]
+    if high < 0 or low < 0 or bid <= ask:
+        return -1, -1
+    return high, low
+
+
+@kernel
 def next_shown(bk: Books, b: int, side: int, price: int) -> int:
     """The next displayed price behind ``price``; NO_BID or NO_ASK if there is none."""
     return price_at_or_below(bk, b, bk.shown, price - 1) if side == 0 else price_at_or_above(bk, b, bk.shown, price + 1)
@@ -116,6 +137,12 @@ def next_shown(bk: Books, b: int, side: int, price: int) -> int:
 @kernel
 def level_count(bk: Books, b: int, side: int) -> int:
     return bk.head[b, BID_LEVELS] if side == 0 else bk.head[b, ASK_LEVELS]
+
+
+@kernel
+def lacks_side(bk: Books, b: int) -> bool:
+    """Whether a side of the book displays nothing."""
+    return bk.head[b, BID_LEVELS] == 0 or bk.head[b, ASK_LEVELS] == 0
 
 
 @kernel

@@ -15,7 +15,9 @@ from simulator.flow import NEVER_NS
 from simulator.flow.allowance import (
     count_row,
     is_open,
+    prints_free,
     prints_left,
+    prints_of_taker,
     prints_owed,
     rows_for_locks,
     rows_owed,
@@ -23,15 +25,17 @@ from simulator.flow.allowance import (
     unserved,
     use_allowance,
 )
-from simulator.flow.edges import is_held, is_left_behind, observe
+from simulator.flow.arbitrage import on_arbitrage
+from simulator.flow.edges import is_held, is_left_behind, lacks_side, observe
 from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
-from simulator.flow.reactions import alert_makers, meets_another, quote_changed, reaction
+from simulator.flow.reactions import alert_makers, alert_to_lock, meets_another, quote_changed, reaction
 from simulator.flow.seconds import LAST_NS, LOWEST, begin_second, move_price, schedule_slot
 from simulator.flow.state import (
     ANSWERS,
+    ARBITRAGE_AT,
     BOOK_USED,
     FALL,
     HELD,
@@ -45,6 +49,7 @@ from simulator.flow.state import (
     SECOND_END,
     SERVED,
     SHIFT,
+    SHUT,
     SLOT,
     SLOTS,
     SWEEP_AT,
@@ -68,7 +73,7 @@ DUE = -1
 def schedule_symbol(fl: FlowState, i: int) -> None:
     """NEXT is the first of all that the symbol waits for."""
     whole = fl.whole[i]
-    t = min(min(whole[SLOT], whole[SECOND_END]), min(min(whole[SWEEP_AT], whole[HIDDEN_NEXT]), whole[MOVE_AT]))
+    t = min(min(whole[SLOT], whole[SECOND_END]), min(min(whole[SWEEP_AT], whole[HIDDEN_NEXT]), min(whole[MOVE_AT], whole[ARBITRAGE_AT])))
     for v in range(fl.repricing.shape[1]):
         t = min(t, fl.repricing[i, v])
     whole[NEXT] = t
@@ -105,7 +110,8 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         fl.whole[i, SLOT] = NEVER_NS
         return HORIZON
     for v in range(venues):
-        observe(bk, fl, i, v)  # what Python agents have changed
+        if observe(bk, fl, i, v) and meets_another(fl, i, v):  # what Python agents have changed
+            alert_to_lock(bk, fl, i, t)
     whole = fl.whole[i]
     used = whole[BOOK_USED]
     room = fl.budget[i, whole[SECOND], BOOK_CEILING] - used
@@ -123,10 +129,11 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     if takes:
         whole[TAKES] = max(0, whole[TAKES] - 1)
         whole[TAKEN] += 1
-        if take(bk, out, fl, i, t, cap):
+        if take(bk, out, fl, i, t, min(cap, prints_of_taker(fl, i, t))):
             alert_makers(fl, i, t, 1.0)
             schedule_slot(fl, i, t)
             return HORIZON
+        whole[SHUT] = 1
     tries = 0
     v = 0
     while fl.whole[i, BOOK_USED] == used and tries < TRIES_MAX:
@@ -158,7 +165,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     empty = is_empty(bk, b)
     serves = 0 if (fl.whole[i, SERVED] >> v) & 1 else 1
     observe(bk, fl, i, v)
-    kept = 0 if meets_another(fl, i, v) else rows_for_locks(fl, i, t)
+    kept = 0 if meets_another(fl, i, v) or lacks_side(bk, b) else rows_for_locks(fl, i, t)
     if not empty and spare_rows(fl, i, serves) <= kept:
         fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, NS_PER_S)
         return
@@ -187,6 +194,8 @@ def postpone(fl: FlowState, i: int, t: int) -> None:
     later = whole[SECOND_END] + 1_000 + below(fl.random, i, NS_PER_S // 2)
     if whole[SWEEP_AT] == t:
         whole[SWEEP_AT] = later
+    elif whole[ARBITRAGE_AT] == t:
+        whole[ARBITRAGE_AT] = later
     elif whole[HIDDEN_NEXT] == t:
         whole[HIDDEN_NEXT] = later
     elif whole[MOVE_AT] == t:
@@ -210,7 +219,12 @@ def run_symbol(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         postpone(fl, i, t)
     elif t == whole[SWEEP_AT]:
         used = whole[BOOK_USED]
-        on_sweep(bk, out, fl, i, t, prints_left(fl, i) if spare_rows(fl, i, 0) > 0 else 0)
+        on_sweep(bk, out, fl, i, t, prints_free(fl, i) if spare_rows(fl, i, 0) > 0 else 0)
+        whole[ANSWERS] += whole[BOOK_USED] - used
+        use_allowance(fl, i, whole[BOOK_USED] - used)
+    elif t == whole[ARBITRAGE_AT]:
+        used = whole[BOOK_USED]
+        on_arbitrage(bk, out, fl, i, t, prints_free(fl, i) if spare_rows(fl, i, 0) > 1 else 0)
         whole[ANSWERS] += whole[BOOK_USED] - used
         use_allowance(fl, i, whole[BOOK_USED] - used)
     elif t == whole[HIDDEN_NEXT]:
@@ -308,4 +322,12 @@ def on_agent_trade(market: Pinned, i: int, v: int, t: int, moved: float, falls: 
     real[FALL] += falls
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     alert_makers(fl, i, t, 1.0)
+    order_symbols(fl)
+
+
+@entry
+def on_cross(market: Pinned, i: int, v: int, t: int) -> None:
+    """A cross has been carried out at venue ``v``, and may have taken what stood there: its maker looks at once."""
+    _, _, fl = tuples(market)
+    fl.repricing[i, v] = min(fl.repricing[i, v], t + reaction(fl, i, v))
     order_symbols(fl)

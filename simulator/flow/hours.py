@@ -72,8 +72,9 @@ def book_hours(scenario: Scenario, day: TradingDay, symbol: int, venue: int) -> 
 def modes_of(scenario: Scenario, day: TradingDay, symbols: Sequence[int], first_ns: int, phases: I32) -> I8:
     """int8[symbols, seconds]: what the flow may do in each of the seconds whose ``phases`` are given; ``symbols``: places in the universe.
 
-    Interest for the close keeps to its listing venue's cut-offs, as agents' orders do: at market before the cut-off, with limits on both
-    sides only where they are taken to the end, and where they are not, against the imbalance alone.
+    Interest for a cross keeps to its listing venue's cut-offs, as agents' orders do: at market before the cut-off; with limits on both
+    sides just before the cross where they are taken to the end, else, for the open, just before their own cut-off, and for the close
+    against the imbalance alone.
     """
     trades = (phases == Phase.CONTINUOUS) | (scenario.offsession_trades != "none")
     modes = np.where(trades, MODE_TRADES, 0) | np.where(phases == Phase.CONTINUOUS, MODE_SESSION, 0)
@@ -90,9 +91,8 @@ def modes_of(scenario: Scenario, day: TradingDay, symbols: Sequence[int], first_
 
 
 def _at_market_until_s(listing: str, kind: CrossKind) -> int:
-    """Against the bell. For the open the background still comes until the bell everywhere: a cross with orders at market alone would hang
-    on what little stands in a morning's book."""
-    return 0 if kind == CrossKind.OPEN else min(0, auction(listing, kind).at_market_until_s)
+    """Against the bell."""
+    return min(0, auction(listing, kind).at_market_until_s)
 
 
 def gathered_part(listing: str, day: TradingDay, ts_ns: int) -> float:
@@ -119,6 +119,11 @@ def _interest(listing: str, day: TradingDay, seconds_ns: I64) -> I64:
         until_ns = bell_ns + _at_market_until_s(listing, kind) * NS_PER_S
         during(until_ns - length_ns, until_ns, mode)
         during(until_ns - length_ns, bell_ns, MODE_GATHERS)
-        is_free = kind == CrossKind.OPEN or min(rules.limit_until_s, rules.is_late_from_s) >= 0
-        during(bell_ns - LATE_INTEREST_NS, bell_ns, MODE_LATE_INTEREST if is_free else MODE_OFFSETS)
+        limits_ns = bell_ns + min(rules.limit_until_s, rules.is_late_from_s, 0) * NS_PER_S
+        if limits_ns == bell_ns:
+            during(bell_ns - LATE_INTEREST_NS, bell_ns, MODE_LATE_INTEREST)
+        elif kind == CrossKind.OPEN:
+            during(limits_ns - LATE_INTEREST_NS, limits_ns, MODE_LATE_INTEREST | MODE_OFFSETS)
+        else:
+            during(bell_ns - LATE_INTEREST_NS, bell_ns, MODE_OFFSETS)
     return modes

@@ -43,6 +43,7 @@ class Profile(BaseModel):
     attraction: dict[str, Annotated[float, Field(gt=0, le=100)]]
     rows_a_venue: Annotated[int, Field(ge=0, le=1)]
     volume_exponent: Annotated[float, Field(ge=0, le=2)]
+    rows_by_moves: Annotated[float, Field(ge=0, le=2)]
     ceiling_evenness: Annotated[float, Field(ge=0, le=10)]
     half_spread_busy: Ticks
     inventory_skew_ticks: Ticks
@@ -57,6 +58,8 @@ class Profile(BaseModel):
     lots_mean: Annotated[float, Field(ge=0, le=10)]
     block_share: Share
     sweep_share: Share
+    order_protection: bool
+    arbitrage_ns: Annotated[int, Field(ge=0, le=1_000_000_000)]
     news_row_share: Annotated[float, Field(gt=0, le=1)]
     reaction_ns: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
     shares_a_print: Annotated[float, Field(gt=0, le=10_000)]

@@ -54,6 +54,7 @@ from simulator.flow.state import (
 from simulator.records import BACKGROUND_OWNERS, GAP_TICKS_MAX, SEED_LEVELS, SEED_ORDERS
 
 NEAR_LEVELS = 3
+NEAR_GAPS = 0.5
 REQUOTE_LEVELS = 12
 TOP_UPS = 2
 HOLE_LEVELS = 20
@@ -149,9 +150,11 @@ def cancel_at(bk: Books, fl: FlowState, i: int, b: int, price: int) -> bool:
 
 
 @kernel
-def spread_gap(fl: FlowState, i: int) -> int:
-    """Ticks between two neighbouring levels: 1 plus a geometric number of mean GAP - 1."""
+def spread_gap(fl: FlowState, i: int, k: int) -> int:
+    """Ticks from level ``k`` to the next: 1 plus a geometric number of mean GAP - 1, of less near the best price."""
     mean = fl.real[i, GAP] - 1.0
+    if k < NEAR_LEVELS:
+        mean *= NEAR_GAPS
     gap = 1
     while gap < GAP_TICKS_MAX and uniform(fl.random, i) < mean / (1.0 + mean):
         gap += 1
@@ -170,7 +173,7 @@ def seed_book(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
             for _ in range(orders):
                 size = near_order_size(fl, i, v) if k == 0 and orders > 1 else lot_size(fl, i, v, shares / orders)
                 post(bk, fl, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, False)
-            price += (2 * side - 1) * spread_gap(fl, i)
+            price += (2 * side - 1) * spread_gap(fl, i, k)
 
 
 @kernel
@@ -258,7 +261,7 @@ def requote(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
                 break
             size = near_order_size(fl, i, v) if k == 0 else lot_size(fl, i, v, fl.target[i, k] * (0.7 + 0.6 * uniform(fl.random, i)))
             post(bk, fl, b, side, price, size, MAKER if k < NEAR_LEVELS else DEPTH, k == 0)
-            price += (2 * side - 1) * spread_gap(fl, i)
+            price += (2 * side - 1) * spread_gap(fl, i, k)
         cut_near_levels(bk, fl, i, v, b, side)
         for _ in range(REQUOTE_LEVELS):
             if level_count(bk, b, side) >= fl.parameter[P_LEVELS]:
@@ -301,7 +304,7 @@ def extend(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int) -> None:
         if place in (HOLE_LEVELS, levels - 1):
             price = farthest_price(bk, b, side)
             place = levels - 1
-        price += step * spread_gap(fl, i)
+        price += step * spread_gap(fl, i, place)
         place += 1
     shares = fl.target[i, min(place, fl.target.shape[1] - 1)] * (0.7 + 0.6 * uniform(fl.random, i))
     post(bk, fl, b, side, price, lot_size(fl, i, v, shares), DEPTH, False)

@@ -43,7 +43,6 @@ RISE_S = 1800.0
 """The pre-open climbs towards the bell with this time constant, the post-close tapers with the other."""
 VOLUME_BY_VOLATILITY, VOLUME_SD = 0.8, 0.15
 """Log volume of a day: so much of its log volatility, and noise of its own."""
-QUOTES_BY_MOVES = 0.4
 PRINTS_EVENNESS = 0.5
 """Of the prints between target and ceiling: the part dealt by what is usual, against that by activity."""
 FAST_TAU_S, FAST_SD = 3.0, 0.6
@@ -209,7 +208,7 @@ def budgets(
     seconds, count, venues = len(phases), len(universe.symbols), len(universe.venues)
     clock, activity = _clock(wanted, start_ns, seconds)
     burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
-    quoting = (1.0 + wanted.tick_moves) ** QUOTES_BY_MOVES
+    quoting = (1.0 + wanted.tick_moves) ** profile.rows_by_moves
     groups = universe.groups
     if len(groups) == 1:
         share = symbol_shares(rng, seconds, universe.symbols, profile) * wanted.volumes

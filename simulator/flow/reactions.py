@@ -8,12 +8,14 @@ from simulator.book.jit import kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import FOLLOWERS, fill_allowance, is_open, rows_for_locks, spare_rows
-from simulator.flow.edges import observe
+from simulator.flow.edges import observe, widest_cross
 from simulator.flow.random import exponential, uniform
 from simulator.flow.state import (
     ALERT,
     ANCHOR,
     ANSWERS,
+    ARBITRAGE_AT,
+    P_ARBITRAGE,
     PRICE,
     REACTION_NS,
     SECOND,
@@ -76,13 +78,29 @@ def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
 
 
 @kernel
+def alert_arbitrageur(bk: Books, fl: FlowState, i: int, t: int) -> None:
+    """Somebody who watches all venues sees a cross, and acts on what is left of it after a time of its own."""
+    if fl.whole[i, ARBITRAGE_AT] != NEVER_NS or fl.parameter[P_ARBITRAGE] == 0.0:
+        return
+    high, _ = widest_cross(bk, fl, i)
+    if high >= 0:
+        fl.whole[i, ARBITRAGE_AT] = t + int(fl.parameter[P_ARBITRAGE] * (0.4 + 0.6 * exponential(fl.random, i)))
+
+
+@kernel
+def alert_to_lock(bk: Books, fl: FlowState, i: int, t: int) -> None:
+    """Quotes lock or cross: whose they are look again, and so does the arbitrageur."""
+    alert_arbitrageur(bk, fl, i, t)
+    for u in range(fl.repricing.shape[1]):
+        if meets_another(fl, i, u):
+            fl.repricing[i, u] = min(fl.repricing[i, u], t + LOCK_REACTIONS * reaction(fl, i, u))
+
+
+@kernel
 def quote_changed(bk: Books, fl: FlowState, i: int, v: int, t: int) -> None:
     """Others will see the quote of venue ``v``: their makers look whether the price has moved; who locks or crosses another looks again."""
     if not observe(bk, fl, i, v):
         return
     alert_makers(fl, i, t, FOLLOW_PART)
-    if not meets_another(fl, i, v):
-        return
-    for u in range(fl.repricing.shape[1]):
-        if meets_another(fl, i, u):
-            fl.repricing[i, u] = min(fl.repricing[i, u], t + LOCK_REACTIONS * reaction(fl, i, u))
+    if meets_another(fl, i, v):
+        alert_to_lock(bk, fl, i, t)

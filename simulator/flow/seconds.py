@@ -57,6 +57,7 @@ from simulator.flow.state import (
     SECOND_END,
     SERVED,
     SHIFT,
+    SHUT,
     SLOT,
     SLOTS,
     TAKEN,
@@ -83,6 +84,8 @@ OFFSET_PART = 0.75
 """Of the imbalance that is left, in each of the last seconds."""
 LATE_LIMITS, LATE_SHARE = 6, 0.15
 """Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
+SOONER_REACH = 8.0
+"""Where limit orders have to come minutes before the cross: by so much more they allow for how the price may move until then."""
 ANSWERS_MOST = 0.6
 """Of a second's rows: those that are left to answers. What is planned has the trades, and what books are tended with."""
 DEBT_MOST = 200
@@ -169,6 +172,7 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     whole[BOOK_USED] = 0
     whole[PRINT_USED] = 0
     whole[SERVED] = 0
+    whole[SHUT] = 0
     real[ANSWERS_USUAL] += 0.05 * (whole[ANSWERS] - real[ANSWERS_USUAL])
     whole[ANSWERS] = 0
     # Neither what answers nor what has to come thins or swells a second's end: rows are planned at its start, and answers come on top.
@@ -240,7 +244,8 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
     second = fl.whole[i, SECOND]
     if fl.mode[i, second] & MODE_LATE_INTEREST:
         window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
-        reach = fl.real[i, HALF_SPREAD] + 0.5 + fl.path[i, second, VOLATILITY] * fl.real[i, PRICE]
+        wider = SOONER_REACH if fl.mode[i, second] & MODE_OFFSETS else 1.0
+        reach = fl.real[i, HALF_SPREAD] + 0.5 + wider * fl.path[i, second, VOLATILITY] * fl.real[i, PRICE]
         for side in range(2):
             for k in range(LATE_LIMITS):
                 limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)

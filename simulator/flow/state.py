@@ -8,7 +8,7 @@ from simulator.flow.random import U64
 from simulator.records import F64, I8, I32, I64
 
 # owners: the places in records.BACKGROUND_NAMES
-MAKER, DEPTH, TAKER, CUSTOMER, INSTITUTION, AUCTION = 1, 2, 3, 4, 5, 6
+MAKER, DEPTH, TAKER, CUSTOMER, INSTITUTION, AUCTION, ARBITRAGEUR = 1, 2, 3, 4, 5, 6, 7
 
 # whole numbers of a symbol: int64
 NEXT, SECOND_END, SECOND, SLOT = 0, 1, 2, 3
@@ -24,6 +24,8 @@ MOVE_AT = 18
 """When the second's part of the price's own movement comes."""
 SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT, SWEEP_LIMIT = 12, 13, 14, 15, 28
 """The order of a taker at hand: when what is left of it reaches the next venue, which way, how much, for whom, up to which price."""
+ARBITRAGE_AT, ARBITRAGE_LEFT, SWEEP_OWNER = 25, 26, 27
+"""When an arbitrageur acts on a cross, and how many shares it has bought and still has to sell; who sends the order at hand."""
 HIDDEN_NEXT = 16
 """When the first of the institutions' hidden orders is cancelled."""
 PARENTS_SEEN, LISTING = 23, 24
@@ -33,6 +35,8 @@ WERE_OPEN = 17
 """Bits of the venues that were open in the last second of the block before."""
 SPARE_AT = 22
 """When SPARE was reckoned last."""
+SHUT = 29
+"""1 if a taker of this second has found nothing that it may trade with (a halt, price bands): its least prints are not owed then."""
 WHOLES = 32
 
 # real numbers of a symbol: float64
@@ -81,7 +85,9 @@ HELD: 1 while the maker waits for others' quotes to follow the price."""
 # parameters: float64
 P_ONE, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_LEVELS, P_OPEN, P_CLOSE, P_SKEW, P_VENUE_ROWS, P_LOTS, P_FLOW, P_MOST = range(14)
 """P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
-PARAMETERS = 17
+P_ARBITRAGE, P_PROTECTED = 16, 17
+"""An arbitrageur's usual reaction, ns, 0: there is none; whether orders go to the best price alone."""
+PARAMETERS = 18
 
 # path of a symbol: float64[S, n, 9]
 BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS, LEAN = range(9)
@@ -133,7 +139,7 @@ class FlowState(NamedTuple):
     impact: F64
     """[c + 2, 2]"""
     parameter: F64
-    """[16]"""
+    """[18]"""
     open: I64
     """[S, n], a bit per venue that has a book of the symbol in that second."""
     budget: I32

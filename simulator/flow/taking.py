@@ -51,6 +51,7 @@ from simulator.flow.state import (
     P_HIDDEN,
     P_LOTS,
     P_ONE,
+    P_PROTECTED,
     P_SWEEP,
     PARENT_DONE,
     PARENT_ID,
@@ -65,6 +66,7 @@ from simulator.flow.state import (
     SHIFT,
     SWEEP_AT,
     SWEEP_LIMIT,
+    SWEEP_OWNER,
     SWEEP_PARENT,
     SWEEP_SIDE,
     SWEEP_SIZE,
@@ -131,9 +133,10 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
     """The venue that shows the best price to an order of ``side``; of those that tie one by its attraction; -1 if none shows any.
 
     An order goes nowhere else (Regulation NMS, Rule 611): what trades through a better quote would need a quote that came on its way.
-    Where the best price, or a hidden better one, lies outside of the price bands it does not go.
+    Where the best price, or a hidden better one, lies outside of the price bands it does not go. Without order protection all prices tie.
     """
     venues = fl.repricing.shape[1]
+    protected = fl.parameter[P_PROTECTED] != 0.0
     chosen = -1
     best = 0
     weight = 0.0
@@ -143,11 +146,11 @@ def best_venue(bk: Books, fl: FlowState, i: int, side: int) -> int:
             continue
         if is_banned(fl, i, price) or is_banned(fl, i, bk.head[i * venues + v, BEST_ASK if side == 0 else BEST_BID]):
             continue
-        if chosen < 0 or (price < best if side == 0 else price > best):
+        if chosen < 0 or (protected and (price < best if side == 0 else price > best)):
             chosen = v
             best = price
             weight = fl.venue[i, v, ATTRACTION]
-        elif price == best:
+        elif price == best or not protected:
             weight += fl.venue[i, v, ATTRACTION]
             if uniform(fl.random, i) * weight < fl.venue[i, v, ATTRACTION]:
                 chosen = v
@@ -186,9 +189,9 @@ def send_ioc(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int, lim
     size = whole[SWEEP_SIZE]
     b = i * fl.repricing.shape[1] + v
     before = best_shown(bk, b, 1 - side)
-    matching.add(bk, b, NewOrder(side, limit, size, size, IOC, TAKER), min(cap, PRINTS_AN_ORDER_MAX))
+    matching.add(bk, b, NewOrder(side, limit, size, size, IOC, whole[SWEEP_OWNER]), min(cap, PRINTS_AN_ORDER_MAX))
     traded = bk.log[0, 4] if bk.logged[0] > 0 else 0
-    prints, row = finish_action(bk, out, b, t, TAKER, whole[SWEEP_PARENT], dollars(out, fl, i, b), True)
+    prints, row = finish_action(bk, out, b, t, whole[SWEEP_OWNER], whole[SWEEP_PARENT], dollars(out, fl, i, b), True)
     fl.venue[i, v, INVENTORY] = INVENTORY_KEPT * fl.venue[i, v, INVENTORY] - (1 - 2 * side) * traded
     whole[PRINT_USED] += prints
     whole[BOOK_USED] += row
@@ -218,6 +221,7 @@ def take(bk: Books, out: Columns, fl: FlowState, i: int, t: int, cap: int) -> bo
     b = i * fl.repricing.shape[1] + v
     price = best_shown(bk, b, 1 - side)
     whole[SWEEP_SIDE] = side
+    whole[SWEEP_OWNER] = TAKER
     whole[SWEEP_PARENT] = fl.parents[i, slot, PARENT_ID]
     whole[SWEEP_LIMIT] = price
     whole[SWEEP_AT] = NEVER_NS

@@ -70,7 +70,6 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     how many ticks the price moves."""
     from simulator.flow.looks import tick_moves
     from simulator.flow.profile import load_profile
-    from simulator.flow.rates import QUOTES_BY_MOVES
 
     symbols, rates = scenario.universe.symbols, scenario.rates
     if not scenario.background:
@@ -80,7 +79,7 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     aim = rates.market_data_min_eps + AIM * (rates.market_data_max_eps - rates.market_data_min_eps)
     rest = max(aim - alike * len(symbols), 0.0)
     moves = tick_moves(scenario, profile).tolist()
-    weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** QUOTES_BY_MOVES for s, m in zip(symbols, moves, strict=True)]
+    weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** profile.rows_by_moves for s, m in zip(symbols, moves, strict=True)]
     return {symbol.name: alike + rest * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
 
 
