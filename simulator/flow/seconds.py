@@ -244,17 +244,23 @@ def enter_auction(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_mar
     second = fl.whole[i, SECOND]
     if fl.mode[i, second] & MODE_LATE_INTEREST:
         window_s = OPEN_INTEREST_S if at_market == MARKET_ON_OPEN else CLOSE_INTEREST_S
-        wider = SOONER_REACH if fl.mode[i, second] & MODE_OFFSETS else 1.0
-        reach = fl.real[i, HALF_SPREAD] + 0.5 + wider * fl.path[i, second, VOLATILITY] * fl.real[i, PRICE]
-        for side in range(2):
-            for k in range(LATE_LIMITS):
-                limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
-                size = max(1, int(shares * window_s * LATE_SHARE / LATE_LIMITS * (0.5 + uniform(fl.random, i))))
-                matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
+        enter_limits(bk, fl, i, at_market, shares * window_s, SOONER_REACH if fl.mode[i, second] & MODE_OFFSETS else 1.0)
         finish_action(bk, out, b, t, 0, 0, 0.0, True)
     if uniform(fl.random, i) < 0.5:
         enter_at_market(bk, fl, i, at_market, 2.0 * AT_MARKET_MORE * shares)
         finish_action(bk, out, b, t, 0, 0, 0.0, True)
+
+
+@kernel
+def enter_limits(bk: Books, fl: FlowState, i: int, at_market: int, shares: float, wider: float) -> None:
+    """Orders with limits on both sides, for a cross of so many shares in the mean; ``wider``: so much more room for the price to move."""
+    b = i * fl.repricing.shape[1] + fl.whole[i, LISTING]
+    reach = fl.real[i, HALF_SPREAD] + 0.5 + wider * fl.path[i, fl.whole[i, SECOND], VOLATILITY] * fl.real[i, PRICE]
+    for side in range(2):
+        for k in range(LATE_LIMITS):
+            limit = fl.real[i, PRICE] - (1 - 2 * side) * reach * (k - 1)
+            size = max(1, int(shares * LATE_SHARE / LATE_LIMITS * (0.5 + uniform(fl.random, i))))
+            matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
 
 
 @kernel
@@ -272,17 +278,29 @@ def enter_at_market(bk: Books, fl: FlowState, i: int, at_market: int, shares: fl
 
 @kernel
 def enter_gathered(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int, part: float) -> None:
-    """What had come for the cross, of ``part`` of the day's volume in all, before the run began."""
+    """What had come for the cross, of ``part`` of the day's volume in all, before the run began; all of it if its cut-off is over."""
+    mode = fl.mode[i, fl.whole[i, SECOND]]
     shares = fl.real[i, GATHERED] * AT_MARKET_MORE * part * fl.real[i, AUCTION_SHARES] / GATHERED_ORDERS
     fl.real[i, GATHERED] = 0.0
     for _ in range(GATHERED_ORDERS):
         enter_at_market(bk, fl, i, at_market, shares)
+    if at_market == MARKET_ON_OPEN and not mode & (MODE_OPEN_INTEREST | MODE_LATE_INTEREST):
+        for _ in range(LATE_LIMITS):
+            enter_limits(bk, fl, i, at_market, part * fl.real[i, AUCTION_SHARES], SOONER_REACH)
+            offset(bk, fl, i, at_market)
     finish_action(bk, out, i * fl.repricing.shape[1] + fl.whole[i, LISTING], t, 0, 0, 0.0, True)
 
 
 @kernel
 def offset_imbalance(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_market: int) -> None:
-    """After the cut-offs orders come in against the imbalance alone, with limits at the price and a little better."""
+    """After the cut-offs orders come in against the imbalance alone."""
+    offset(bk, fl, i, at_market)
+    finish_action(bk, out, i * fl.repricing.shape[1] + fl.whole[i, LISTING], t, 0, 0, 0.0, True)
+
+
+@kernel
+def offset(bk: Books, fl: FlowState, i: int, at_market: int) -> None:
+    """A part of the imbalance, with limits at the price and a little better."""
     net = fl.real[i, AUCTION_NET]
     size = int(OFFSET_PART * abs(net) / LATE_LIMITS)
     if size < 1:
@@ -294,4 +312,3 @@ def offset_imbalance(bk: Books, out: Columns, fl: FlowState, i: int, t: int, at_
         limit = fl.real[i, PRICE] + (1 - 2 * side) * reach * (k % 3)
         matching.add(bk, b, NewOrder(side, max(1, int(limit + 0.5)), size, size, at_market + 1, AUCTION), NO_CAP)
         fl.real[i, AUCTION_NET] += (1 - 2 * side) * size
-    finish_action(bk, out, b, t, 0, 0, 0.0, True)
