@@ -124,7 +124,7 @@ def test_the_backgrounds_interest_keeps_to_the_venues_cut_offs() -> None:
         cross = market.pandas("trades").query("symbol == @symbol and cond == 'C'")
         quotes = market.pandas("market_data").query("symbol == @symbol and timestamp_ns < @cross.timestamp_ns.min()").groupby("venue").last()
         spread = quotes.ask_price_1.min() - quotes.bid_price_1.max()
-        assert quotes.bid_price_1.max() - spread <= cross.price.iloc[0] <= quotes.ask_price_1.min() + spread
+        assert quotes.bid_price_1.max() - spread - 1e-6 <= cross.price.iloc[0] <= quotes.ask_price_1.min() + spread + 1e-6
 
 
 def test_interest_for_the_open_comes_before_nasdaqs_cut_off_and_until_nyses_bell() -> None:

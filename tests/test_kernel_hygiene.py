@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
-import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -19,9 +17,8 @@ from simulator.book.jit import direct, entry, kernel
 from simulator.book.kernel_cache import COMPILED_FROM
 from simulator.book.limit_order_book import LimitOrderBook, run_command
 from simulator.book.parts import Part
-from simulator.book.pinned import Pinned, tuples
 from simulator.book.state import FREE
-from simulator.records import F64, I32, I64, Cond, CrossKind, OrderType, Side
+from simulator.records import I64, Cond, CrossKind, OrderType, Side
 from simulator.tape.columns import COND_OF_OPEN
 
 ROOT = Path(__file__).parent.parent
@@ -51,51 +48,6 @@ def test_an_entry_called_directly_is_the_same_function() -> None:
     with pytest.raises(IndexError):
         at_once(numbers, 3)
     assert len(element.signatures) == 1  # type: ignore[attr-defined]
-
-
-class Few(NamedTuple):
-    """Arrays as the kernels have them."""
-
-    numbers: I64
-    levels: I32
-
-
-class One(NamedTuple):
-    """Another tuple."""
-
-    prices: F64
-
-
-@entry
-def moved(market: Pinned, k: int, last: int) -> float:
-    """Reads all arrays, and writes into two."""
-    few, one = tuples(market)
-    few.numbers[k] += few.levels[1, last]
-    one.prices[k] = one.prices.shape[0] + few.levels.shape[0] / 10 + few.levels.size / 100
-    return one.prices[k]
-
-
-@compiled
-def test_arrays_handed_over_by_one_address_are_the_arrays() -> None:
-    few, one = Few(np.arange(3), np.arange(8, dtype=np.int32).reshape(2, 4)), One(np.zeros(5))
-    pinned = Pinned(few, one)
-    at_once = direct(moved, pinned, 0, 0)
-    assert at_once(pinned, 2, 3) == pytest.approx(5.28)
-    assert few.numbers.tolist() == [0, 1, 9]
-    assert one.prices[2] == pytest.approx(5.28)
-    copied = pickle.loads(pickle.dumps(pinned))
-    at_once(copied, 0, 0)
-    assert (few.numbers[0], copied.parts[0].numbers[0]) == (0, 4), "another process has its own"
-    assert moved(pinned, 0, 0) == pytest.approx(5.28)
-    assert len(moved.signatures) == 1  # type: ignore[attr-defined]
-
-
-@compiled
-@pytest.mark.parametrize(("k", "last"), [(3, 0), (0, 4), (-4, 0)])
-def test_an_index_out_of_range_raises_in_arrays_handed_over_by_one_address(k: int, last: int) -> None:
-    pinned = Pinned(Few(np.arange(3), np.zeros((2, 4), np.int32)), One(np.zeros(5)))
-    with pytest.raises(IndexError):
-        direct(moved, pinned, 0, 0)(pinned, k, last)
 
 
 @compiled

@@ -12,7 +12,7 @@ from numba.cpython.unsafe.numbers import leading_zeros as _leading_zeros
 from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
 
 from simulator.book.kernel_cache import KernelCache
-from simulator.book.parts import ApartCompiler, PartCompiler, WholeCompiler
+from simulator.book.parts import PartCompiler, WholeCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,15 +34,6 @@ def kernel(func: F) -> F:
     return _compile(func, False)
 
 
-def apart(func: F) -> F:
-    """As ``kernel``, never put in line: for a large loop over arrays that its entry has read from a ``Pinned``.
-
-    Put in line, where each array lies must be kept in so many variables of one function that the flow was a fifth slower; as arguments
-    they stand where they were passed.
-    """
-    return _compile(func, False, ApartCompiler)
-
-
 def inlined(func: F) -> F:
     """As ``kernel``, put in line where it is called: for the large functions that are called from one place.
 
@@ -51,12 +42,12 @@ def inlined(func: F) -> F:
     return _compile(func, True)
 
 
-def _compile(func: F, in_line: bool, compiler: type[PartCompiler] = PartCompiler) -> F:
+def _compile(func: F, in_line: bool) -> F:
     options: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": in_line}
     if NO_REFERENCE_COUNTS:
         options["_nrt"] = False
     if MACHINE_CODE_ONCE:
-        options["pipeline_class"] = compiler
+        options["pipeline_class"] = PartCompiler
     compiled: F = _widening(numba.njit(**options)(func))
     return compiled
 

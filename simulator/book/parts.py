@@ -45,10 +45,6 @@ class Part(JITCodeLibrary):  # type: ignore[misc]
         return module
 
 
-class Apart(Part):
-    """One that stays a function of its own in the entry's code."""
-
-
 class Whole(JITCodeLibrary):  # type: ignore[misc]
     """An entry's code, with all that it reaches."""
 
@@ -58,21 +54,13 @@ class Whole(JITCodeLibrary):  # type: ignore[misc]
         reached = list(_reached(self._linking_libraries, set()))
         for library in reached:
             self._reload_init.update(library._reload_init)
-        own = _made_in(self._final_module)
-        apart = {name for library in reached if isinstance(library, Apart) for name in _made_in(library.own_module())}
+        own = {function.name for function in self._final_module.functions if not function.is_declaration}
         _link(self._final_module, reached)
         for function in self._final_module.functions:  # nobody else calls them from here: LLVM may change how they are called
             if not function.is_declaration and function.name not in own:
                 function.linkage = "internal"
-                if function.name in apart:
-                    function.add_function_attribute("noinline")
         self._linking_libraries = []
         super().finalize()
-
-
-def _made_in(module: Any) -> set[str]:
-    """Names of the functions that it has, not only calls."""
-    return {function.name for function in module.functions if not function.is_declaration}
 
 
 def _reached(libraries: Iterable[CodeLibrary], seen: set[CodeLibrary]) -> Iterator[CodeLibrary]:
@@ -101,12 +89,6 @@ class PartCompiler(Compiler):  # type: ignore[misc]
             self.state.library = self.library_class(self.state.targetctx.codegen(), func.__qualname__)
             self.state.library.enable_object_caching()
         return super().compile_extra(func)
-
-
-class ApartCompiler(PartCompiler):
-    """Compiles a kernel that is not put in line."""
-
-    library_class = Apart
 
 
 class WholeCompiler(PartCompiler):

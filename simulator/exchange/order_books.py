@@ -9,9 +9,8 @@ import numpy as np
 from simulator.book import cross as crossing
 from simulator.book import matching
 from simulator.book.codes import ADD, EXECUTE, REJECT, REPLACE, REST
-from simulator.book.jit import direct, entry, kernel
+from simulator.book.jit import entry
 from simulator.book.matching import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE
-from simulator.book.pinned import Pinned, tuples
 from simulator.book.reports import Indication
 from simulator.book.state import (
     BEST_ASK,
@@ -80,13 +79,6 @@ GOT_REASON, GOT_ID, GOT_SLOT, GOT_EXECUTED, GOT_TAKEN_OFF, GOT_HAPPENED = range(
 
 
 @entry
-def command(market: Pinned, b: int, ts: int, request: Request, efficient_price: float, got: I64) -> int:
-    """``run_command``, for Python. ``market``: ``Books`` and ``Columns``."""
-    bk, out = tuples(market)
-    return run_command(bk, out, b, ts, request, efficient_price, got)
-
-
-@kernel
 def run_command(bk: Books, out: Columns, b: int, ts: int, request: Request, efficient_price: float, got: I64) -> int:
     """One command of a Python agent, with its rows. Fills ``got`` (int64[6]). Returns DONE or MORE (then DO_GO_ON, for the same owner)."""
     bk.logged[0] = 0
@@ -140,10 +132,7 @@ class Exchange(RecentStates):
         self.books = make_books(count, max_orders=scenario.max_orders, price_window=scenario.price_window)
         self.bands = [(0, 0)] * len(self.symbols)
         """Lower and upper price band of each symbol, ticks; zeros: none. Set by ``PriceBands``."""
-        self._market = Pinned(self.books, self.columns)
         self._got = np.zeros(6, np.int64)
-        self._command: Callable[..., int] | None = None
-        """``command``; compiled, or loaded, when it is first needed."""
         self._used = self.columns.used.data  # a number of an array costs a third through a memoryview
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
@@ -316,12 +305,10 @@ class Exchange(RecentStates):
         order_id, slot = resting
         stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
         request = Request(verb, slot, order_id, int(side), price, size, display, int(kind), owner)
-        if self._command is None:
-            self._command = direct(command, self._market, b, ts_ns, request, float(efficient_price), got)
         more = 1
         while more:
             self._ensure_room()
-            more = self._command(self._market, b, ts_ns, request, efficient_price, got)
+            more = run_command(self.books, self.columns, b, ts_ns, request, efficient_price, got)
             request = request._replace(verb=DO_GO_ON) if more else request
         reason, new_id, new_slot, executed, taken_off, _ = got.tolist()
         return Answer(stamp, Reject(reason), new_id, new_slot, executed, taken_off)

@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.book.jit import direct
-from simulator.book.pinned import Pinned
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
 from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
@@ -81,11 +80,6 @@ class BackgroundFlow:
         self._columns = columns
         self._profile = load_profile(scenario.profile, scenario.populations)
         self._state = new_state(scenario, symbols, self._profile)
-        self._market = Pinned(books, columns, self._state)
-        self._advance: Callable[[Pinned, int], int] | None = None
-        """``events.advance``; compiled, or loaded, when it is first needed."""
-        self._tell: Callable[..., None] | None = None
-        """``events.on_agent_trade``."""
         self._day: TradingDay | None = None
         self._block_start_ns = 0
         self._block_end_ns = 0
@@ -100,6 +94,8 @@ class BackgroundFlow:
         self._agent_parents: dict[tuple[int, int], AgentParent] = {}
         """By symbol and owner: each has a slot of its own."""
         self._on_due: Callable[[int], None] = lambda ts_ns: None
+        self._advance: Callable[..., int] | None = None
+        """``events.advance`` for these very arrays."""
         self._heap, self._whole = self._state.heap.data, self._state.whole.data  # numbers of arrays cost a third through a memoryview
         self.next_ns: int = NEVER_NS
 
@@ -143,11 +139,11 @@ class BackgroundFlow:
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
-        market, advance = self._market, self._advance
+        advance = self._advance
         if advance is None:
-            advance = self._advance = direct(events.advance, market, horizon_ns)
+            advance = self._advance = direct(events.advance, self._books, self._columns, self._state, horizon_ns)
         while True:
-            status = advance(market, min(horizon_ns, self._block_end_ns))
+            status = advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns))
             self.next_ns = self._whole[self._heap[0], st.NEXT]
             if status == events.DUE:
                 self._on_due(int(self._state.whole[:, st.SECOND_END].max()) - NS_PER_S)
@@ -167,15 +163,15 @@ class BackgroundFlow:
         worth = shares / (self._profile.shares_a_print * PRINTS_AN_ORDER_MEAN)
         parent = self._agent_parents.setdefault((symbol, owner), AgentParent())
         moved, falls = parent.trade(1 - 2 * side, worth, ts_ns, float(self._state.real[symbol, st.IMPACT]))
-        if self._tell is None:
-            self._tell = direct(events.on_agent_trade, self._market, symbol, venue, ts_ns, moved, falls)
-        self._tell(self._market, symbol, venue, ts_ns, moved, falls)
+        events.on_agent_trade(self._state, symbol, venue, ts_ns, moved, falls)
+        events.build_heap(self._state)
         self._note_next()
 
     def on_cross(self, book: int, ts_ns: int) -> None:
         """A cross has been carried out: the venue's maker looks at what it has left."""
         symbol, venue = divmod(book, self._state.repricing.shape[1])
-        events.on_cross(self._market, symbol, venue, ts_ns)
+        events.on_cross(self._state, symbol, venue, ts_ns)
+        events.build_heap(self._state)
         self._note_next()
 
     def efficient_price(self, symbol: int) -> float:
@@ -341,7 +337,7 @@ class BackgroundFlow:
             self._block_end_ns = NEVER_NS
         else:
             self._fill_block(from_ns)
-        events.build_heap(self._market)
+        events.build_heap(fl)
         self._note_next()
 
     def _fill_block(self, from_ns: int) -> None:

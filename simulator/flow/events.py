@@ -8,8 +8,7 @@ are taken off the same number; where they pass it they are borrowed from the nex
 
 from __future__ import annotations
 
-from simulator.book.jit import apart, entry, inlined, kernel
-from simulator.book.pinned import Pinned, tuples
+from simulator.book.jit import entry, inlined, kernel
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import (
@@ -266,18 +265,8 @@ def sink_heap(fl: FlowState, k: int) -> None:
 
 
 @entry
-def advance(market: Pinned, horizon: int) -> int:
-    """Run all events before ``horizon``, symbols in order of time. Returns HORIZON, FULL, NOTIFICATION, DUE or STUCK + the symbol.
-
-    ``market``: ``Books``, ``Columns`` and ``FlowState``, as for all that Python calls here.
-    """
-    bk, out, fl = tuples(market)
-    return run_events(bk, out, fl, horizon)
-
-
-@apart
-def run_events(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
-    """``advance``."""
+def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
+    """Run all events before ``horizon``, symbols in order of time. Returns HORIZON, FULL, NOTIFICATION, DUE or STUCK + the symbol."""
     while True:
         i = fl.heap[0]
         t = fl.whole[i, NEXT]
@@ -296,15 +285,8 @@ def run_events(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
 
 
 @entry
-def build_heap(market: Pinned) -> None:
+def build_heap(fl: FlowState) -> None:
     """Order the symbols by their next events."""
-    _, _, fl = tuples(market)
-    order_symbols(fl)
-
-
-@kernel
-def order_symbols(fl: FlowState) -> None:
-    """``build_heap``."""
     for i in range(fl.heap.shape[0]):
         schedule_symbol(fl, i)
         fl.heap[i] = i
@@ -313,21 +295,19 @@ def order_symbols(fl: FlowState) -> None:
 
 
 @entry
-def on_agent_trade(market: Pinned, i: int, v: int, t: int, moved: float, falls: float) -> None:
+def on_agent_trade(fl: FlowState, i: int, v: int, t: int, moved: float, falls: float) -> None:
     """A Python agent has traded: the efficient price moves by so many ticks, of which some will fall back; makers follow."""
-    _, _, fl = tuples(market)
     real = fl.real[i]
     real[PRICE] = min(max(real[PRICE] + moved, LOWEST), real[HIGHEST])
     real[SHIFT] += moved
     real[FALL] += falls
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     alert_makers(fl, i, t, 1.0)
-    order_symbols(fl)
+    schedule_symbol(fl, i)
 
 
 @entry
-def on_cross(market: Pinned, i: int, v: int, t: int) -> None:
+def on_cross(fl: FlowState, i: int, v: int, t: int) -> None:
     """A cross has been carried out at venue ``v``, and may have taken what stood there: its maker looks at once."""
-    _, _, fl = tuples(market)
     fl.repricing[i, v] = min(fl.repricing[i, v], t + reaction(fl, i, v))
-    order_symbols(fl)
+    schedule_symbol(fl, i)
