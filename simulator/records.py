@@ -47,7 +47,7 @@ OWNER_MAX = 2**23 - 1
 SEED_LEVELS, SEED_ORDERS, GAP_TICKS_MAX = 44, 3, 8
 """The background seeds a book with so many levels a side, each of so many orders at most, the next so many ticks behind at most."""
 
-BACKGROUND_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction", "arbitrageur")
+BACKGROUND_NAMES = ("cross", "maker", "depth", "taker", "customer", "institution", "auction", "arbitrage")
 """Owners of orders by number: the compiled populations, and 0, which stands for the counterparties of a cross."""
 BACKGROUND_OWNERS = 16
 """Owners below this are compiled populations; a Python agent's number is this plus a hash of its name."""

@@ -47,7 +47,7 @@ def executions(run: Market) -> pd.DataFrame:
     """The arbitrageur's, signed shares with them."""
     truth = run.pandas("truth")
     truth["signed"] = truth["size"].where(truth.resting_side == "S", -truth["size"])
-    return truth[truth.taker == "arbitrageur"]
+    return truth[truth.taker == "arbitrage"]
 
 
 def test_it_buys_what_is_offered_for_less_and_sells_it_to_the_bid(crossed: Market) -> None:
