@@ -157,7 +157,7 @@ def test_a_maker_keeps_to_its_limit_by_one_quote() -> None:
 def test_what_is_observed_is_what_has_been_heard() -> None:
     """An order is two seconds away, and its fill another two: at the end the venue knows of it and the agent does not."""
     late: Any = gymnasium.make(IDS[2], latency_ns=2 * NS_PER_S, observations=tuple(FEATURES), **{**SHORT, "warm_up_ns": 3 * NS_PER_S}).unwrapped
-    heard, _ = played(late, 2, [2] * 6)
+    heard, _ = played(late, 3, [2] * 6)
     assert [step[4]["shares"] > 0 for step in heard[1:]] == [False] * 4 + [True] * 2
     inventory = [float(step[0][list(FEATURES).index("inventory")]) for step in heard[1:]]
     assert inventory == [0.0] * 6

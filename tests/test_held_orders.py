@@ -74,6 +74,8 @@ def check_stops(market: Any, log: list[tuple[Any, ...]]) -> int:
     executed = (table.venue == 0) & (table.kind == EventKind.EXECUTE)
     action_of = dict(zip(table.ts_ns[executed].tolist(), table.action[executed].tolist(), strict=True))
     last_of = {action: at for at, action in sorted(action_of.items())}
+    displays = (table.kind == EventKind.EXECUTE) & (table.size > table.hidden_size) | np.isin(table.kind, (EventKind.REFILL, EventKind.REST))
+    shown = set(table.action[(table.venue == 0) & displays].tolist())  # of the others a row right behind is somebody else's
     sold = list(zip(prints.ts_ns[here].tolist(), (prints.price[here] // 100).tolist(), strict=True))
     cancelled = {ref: ts_ns for what, ts_ns, ref, *_ in (e for e in log if e[0] == "cancel")}
     triggered = {m.ref: m for _, m in (e for e in log if e[0] == "message") if isinstance(m, Triggered)}
@@ -91,7 +93,7 @@ def check_stops(market: Any, log: list[tuple[Any, ...]]) -> int:
             enters_ns = ts_ns
         else:
             last_ns = last_of[action_of[at]]
-            enters_ns = last_ns + 1 + (last_ns + 1 in rows_at)
+            enters_ns = last_ns + 1 + (last_ns + 1 in rows_at and action_of[at] in shown)
         if cancelled.get(ref, 2**63) >= enters_ns and enters_ns < end_ns:
             due.append((enters_ns, reach[0], ref, price))
     due.sort()

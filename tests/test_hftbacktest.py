@@ -202,8 +202,8 @@ def test_a_wrong_file_is_noticed(fault: str, opening: Made, written: Path) -> No
     elif fault == "a float's time":
         rows["exch_ts"] = rows["exch_ts"].astype(np.float64).astype(np.int64)  # to 256 ns
     else:
-        add = np.flatnonzero(later & (kinds == ADD))[0]
-        rows["order_id"][add] = rows["order_id"][add].byteswap()
+        adds = later & (kinds == ADD)
+        rows["order_id"][adds] = rows["order_id"][adds].byteswap()
     assert is_noticed(lambda: wrong_rows(opening, rows, "l3", "AAPL", "ARCA"))
 
 

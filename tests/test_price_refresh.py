@@ -52,7 +52,7 @@ def run(base: Scenario, tmp_path: object, workers: int, *, live: bool, late: Lat
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_worker_hears_of_it_and_the_run_can_be_repeated(tmp_path: object, workers: int) -> None:
-    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:06Z", names=("JPM", "XOM"))
+    base = scenario("2025-07-01T14:00:00Z", "2025-07-01T14:00:09Z", names=("JPM", "XOM"))
     outcome, digests = run(base, tmp_path, workers, live=True)
     assert outcome.refreshes
     assert all(list(refresh.prices) == ["JPM"] for refresh in outcome.refreshes), "only what Yahoo knows"
