@@ -11,6 +11,8 @@ from simulator.records import I64
 
 NEVER_NS = 2**62
 """A time after every run."""
+ACTIVITY_EXPONENT = 0.6
+"""Volatility goes with activity to this power (docs/recipe.md)."""
 
 HORIZON, FULL, NOTIFICATION = 0, 1, 2
 """Why ``advance`` came back: nothing left before the horizon; the columns need draining; Python must hear of something."""

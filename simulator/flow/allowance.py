@@ -12,7 +12,6 @@ from simulator.flow.state import (
     PRINT_USED,
     PRINTS_USUAL,
     SECOND,
-    SECOND_END,
     SERVED,
     SHUT,
     SLOTS,
@@ -24,15 +23,12 @@ from simulator.flow.state import (
 )
 from simulator.records import NS_PER_S
 
-LOCKS_LEAST, LOCKS_S, LOCKS_FULL_S = 1.8, 1.0, 4.0
-"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another: in any case; a second; and a second besides,
-times the square of the part of the ceiling that is aimed at. They are let go as the second passes, when answers have used up most others:
-so many that a second's end has as many rows as its beginning (S19)."""
-FOLLOWERS = 8.0
-"""Answers beyond the allowance, where one venue has answered and others have still to follow it."""
-ACCRUES, AT_ONCE, FULL_PART = 0.65, 0.4, 0.5
-"""Of the rows that a second leaves for answers: what accrues as time goes, and how much of that may come in one moment. So a second's end
-has as many as its beginning, and nothing is to be seen at 1 Hz."""
+LOCKS_KEPT = 1.5
+"""Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
+ACCRUES, AT_ONCE, ON_CREDIT, FULL_PART = 0.65, 0.2, 0.55, 0.3
+"""Of the rows that a second leaves for answers: what accrues as time goes, what may be saved up for one moment, and what those may take in
+advance that follow a venue which has answered. Together little more than there are: answers that find a second's rows used up would be
+missing towards its end alone, and be seen at 1 Hz (S19)."""
 
 
 @kernel
@@ -104,20 +100,10 @@ def prints_of_taker(fl: FlowState, i: int, t: int) -> int:
 
 
 @kernel
-def fullness(fl: FlowState, i: int) -> float:
-    """The part of the second's ceiling that is aimed at."""
-    return fl.whole[i, BOOK_AIM] / max(1, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING])
-
-
-@kernel
-def rows_for_locks(fl: FlowState, i: int, t: int) -> int:
-    """Rows kept for quotes that may yet lock or cross: the fewer, the less of the second is left.
-
-    Rounded by a die, the nanosecond's last ten bits: a step would be seen in the spectrum.
-    """
-    left = max(0, fl.whole[i, SECOND_END] - t) / NS_PER_S
-    full = fullness(fl, i)
-    return int(LOCKS_LEAST + (LOCKS_S + LOCKS_FULL_S * full * full) * left + (t & 1023) / 1024.0)
+def rows_for_locks(t: int) -> int:
+    """Rows kept for quotes that may yet lock or cross, rounded by a die, the nanosecond's last ten bits: a step would be seen in the
+    spectrum."""
+    return int(LOCKS_KEPT + (t & 1023) / 1024.0)
 
 
 @kernel
@@ -130,7 +116,7 @@ def count_row(fl: FlowState, i: int, v: int, row: int) -> None:
 @kernel
 def at_once(spare_s: float) -> float:
     """Of answers, the most that may be saved up."""
-    return max(1.0, AT_ONCE * spare_s)
+    return max(1.0, AT_ONCE / ACCRUES * spare_s)
 
 
 @kernel
@@ -143,16 +129,31 @@ def fill_allowance(fl: FlowState, i: int, t: int) -> float:
 
 
 @kernel
+def credit(fl: FlowState, i: int) -> float:
+    """The answers that may be given in advance."""
+    return ON_CREDIT / ACCRUES * fl.real[i, SPARE_S]
+
+
+@kernel
 def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     """What the second that begins at ``t`` leaves for answers, besides ``planned`` rows."""
     fill_allowance(fl, i, t)
-    free = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - 1
+    free = max(0.0, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - 1 - LOCKS_KEPT)
     before = fl.real[i, SPARE_S]
-    full = fullness(fl, i)
-    fl.real[i, SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * max(0, free)
-    # In parts of what is the most: else a poor second after a rich one would answer at its beginning, and a rich one at its end.
-    if fl.real[i, SPARE] > 0.0:
-        fl.real[i, SPARE] *= at_once(fl.real[i, SPARE_S]) / at_once(before)
+    full = fl.whole[i, BOOK_AIM] / max(1, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING])
+    fl.real[i, SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * free
+    # Who has saved all that may be saved has saved all of the new most, too, and who has taken all in advance has taken all of it: else rich
+    # seconds would answer more at their beginning than at their end, or less.
+    spare = fl.real[i, SPARE]
+    per_s = AT_ONCE if spare > 0.0 else ON_CREDIT
+    change = per_s / ACCRUES * (fl.real[i, SPARE_S] - before)
+    part = 0.0
+    if before > 0.0:
+        part = min(1.0, abs(spare) * ACCRUES / (per_s * before))
+    part *= part
+    part *= part
+    part *= part
+    fl.real[i, SPARE] += change * part if spare > 0.0 else -change * part
     fill_allowance(fl, i, t)
 
 

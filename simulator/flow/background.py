@@ -13,7 +13,7 @@ import numpy as np
 from simulator.book.jit import direct
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
-from simulator.flow import HORIZON, NEVER_NS, NOTIFICATION, events
+from simulator.flow import ACTIVITY_EXPONENT, HORIZON, NEVER_NS, NOTIFICATION, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import (
@@ -53,8 +53,6 @@ BLOCK_NS = BLOCK_S * NS_PER_S
 TIMES = (st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.ARBITRAGE_AT)
 """What a symbol waits for, besides its makers and the next second."""
 PRINTS_AN_ORDER_MEAN = 1.2
-ACTIVITY_EXPONENT = 0.5
-"""Volatility goes with activity to this power (docs/recipe.md)."""
 
 
 @dataclass(slots=True)
@@ -111,6 +109,7 @@ class BackgroundFlow:
         fl.whole[:, TIMES] = NEVER_NS
         fl.parents[:] = 0
         fl.hidden[:] = [NEVER_NS, 0, 0, 0, 0]
+        fl.news_at[:] = NEVER_NS
         fl.seen_at[:] = 0
         fl.seen[:] = [0, NO_BID, NO_ASK]
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
@@ -334,6 +333,7 @@ class BackgroundFlow:
         if from_ns >= NEVER_NS:
             fl.whole[:, [*TIMES, st.SECOND_END]] = NEVER_NS
             fl.repricing[:] = NEVER_NS
+            fl.news_at[:] = NEVER_NS
             self._block_end_ns = NEVER_NS
         else:
             self._fill_block(from_ns)

@@ -31,8 +31,12 @@ from simulator.flow.state import (
 )
 
 LOT = 100
-LOCK_SHARE = 0.05
+LOCK_SHARE = 0.08
 """Of quotes: those that may lock what their maker sees (as an intermarket sweep order does, whose other part takes it away)."""
+SEES_NS = 150_000
+"""What a venue knows of the others' quotes when an order arrives is at most so old, however long the order was on its way: it slides the
+price of one that would lock or cross them (Cboe BZX Rule 11.9(g), display-price sliding). Some 60 to 180 µs lie between the venues' data
+centres in New Jersey."""
 
 
 @kernel
@@ -90,7 +94,7 @@ def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
     """The same, but neither locking nor crossing what the maker sees of the other venues (Regulation NMS, Rule 610(d))."""
     price = edge(fl, i, v, side)
     away_by = 0 if uniform(fl.random, i) < LOCK_SHARE else 1
-    seen_ns = t - int(fl.venue[i, v, REACTION_NS])
+    seen_ns = t - min(SEES_NS, int(fl.venue[i, v, REACTION_NS]))
     for u in range(fl.repricing.shape[1]):
         if u != v:
             away = seen_quote(fl, i, u, seen_ns, 1 - side)

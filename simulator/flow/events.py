@@ -30,7 +30,7 @@ from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
 from simulator.flow.rates import BOOK_CEILING
-from simulator.flow.reactions import alert_makers, alert_to_lock, meets_another, quote_changed, reaction
+from simulator.flow.reactions import alert_makers, alert_to_lock, meets_another, put_off, quote_changed, reaction
 from simulator.flow.seconds import LAST_NS, LOWEST, begin_second, move_price, schedule_slot
 from simulator.flow.state import (
     ANSWERS,
@@ -164,9 +164,10 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     empty = is_empty(bk, b)
     serves = 0 if (fl.whole[i, SERVED] >> v) & 1 else 1
     observe(bk, fl, i, v)
-    kept = 0 if meets_another(fl, i, v) or lacks_side(bk, b) else rows_for_locks(fl, i, t)
+    kept = 0 if meets_another(fl, i, v) or lacks_side(bk, b) else rows_for_locks(t)
     if not empty and spare_rows(fl, i, serves) <= kept:
-        fl.repricing[i, v] = fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, NS_PER_S)
+        fl.repricing[i, v] = NEVER_NS
+        put_off(fl, i, v)
         return
     fl.repricing[i, v] = NEVER_NS
     if empty:

@@ -57,4 +57,6 @@ def new_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.Fl
         mode=np.zeros((count, BLOCK_S), np.int8),
         bands=np.zeros((count, BAND_COLUMNS), np.int64),
         past=np.zeros((count, WINDOW_S + 1, 2), np.int64),
+        news_at=np.full((count, st.NEWS_S, 2), NEVER_NS, np.int64),
+        news=np.zeros((count, st.NEWS_S, 2)),
     )

@@ -6,19 +6,21 @@ import math
 
 from simulator.book.jit import kernel
 from simulator.book.state import Books
-from simulator.flow import NEVER_NS
-from simulator.flow.allowance import FOLLOWERS, fill_allowance, is_open, rows_for_locks, spare_rows
+from simulator.flow import ACTIVITY_EXPONENT, NEVER_NS
+from simulator.flow.allowance import credit, fill_allowance, is_open, rows_for_locks, spare_rows
 from simulator.flow.edges import observe, widest_cross
-from simulator.flow.random import exponential, uniform
+from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
     ALERT,
     ANCHOR,
     ANSWERS,
     ARBITRAGE_AT,
+    BUSY,
     P_ARBITRAGE,
     PRICE,
     REACTION_NS,
     SECOND,
+    SECOND_END,
     SEEN_ASK,
     SEEN_BID,
     SEEN_STATES,
@@ -27,9 +29,12 @@ from simulator.flow.state import (
     VOLATILITY_USUAL,
     FlowState,
 )
+from simulator.records import NS_PER_S
 
 FOLLOW_PART = 0.05
 """A maker that sees another venue's quote move follows the price sooner."""
+SOON_NS = 25_000_000
+"""A maker that looks at its quote within this time need not be told to; one that has put it off is."""
 LOCK_REACTIONS = 5
 """To see that a quote locks another's, to decide whose it is to move, and to move it, in times of a plain reaction."""
 
@@ -62,19 +67,38 @@ def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
 
     ``part``: of the usual way of the price that makes them do so.
     """
-    may_answer = fill_allowance(fl, i, t) >= (1.0 if part >= 1.0 else -FOLLOWERS)
-    spare = spare_rows(fl, i, 0) - rows_for_locks(fl, i, t) if may_answer else 0
+    left = fill_allowance(fl, i, t)
+    for v in range(fl.repricing.shape[1]):
+        if fl.repricing[i, v] <= t + SOON_NS:
+            left -= 1.0
     least = part * fl.real[i, ALERT]
     if part >= 1.0:  # where the price moves more, and quotes are wider, makers let it go farther: else they would do nothing but answer
         path = fl.path[i, fl.whole[i, SECOND]]
-        least *= max(1.0, math.sqrt(path[SPREAD]), path[VOLATILITY] / fl.real[i, VOLATILITY_USUAL])
+        calm = path[VOLATILITY] * math.exp(-ACTIVITY_EXPONENT * path[BUSY])  # a burst's seconds answer more: they have the rows
+        least *= max(1.0, math.sqrt(path[SPREAD]), calm / fl.real[i, VOLATILITY_USUAL])
+    else:
+        left += credit(fl, i)
+    room = spare_rows(fl, i, 0) - rows_for_locks(t)
     for v in range(fl.repricing.shape[1]):
-        if fl.repricing[i, v] == NEVER_NS and is_open(fl, i, v) and abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) >= least:
-            if spare <= 0:
-                fl.whole[i, ANSWERS] += 1  # one that would have come: later seconds plan for it
+        waits = fl.repricing[i, v] != NEVER_NS if part >= 1.0 else fl.repricing[i, v] <= t + SOON_NS
+        if waits or not is_open(fl, i, v) or abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) < least:
+            continue
+        if left < 1.0 or room < 1:
+            fl.whole[i, ANSWERS] += 1  # one that would have come: later seconds plan for it
+            if left < 1.0:
                 return
-            fl.repricing[i, v] = t + reaction(fl, i, v)
-            spare -= 1
+            put_off(fl, i, v)
+            continue
+        fl.repricing[i, v] = t + reaction(fl, i, v)
+        left -= 1.0
+        room -= 1
+
+
+@kernel
+def put_off(fl: FlowState, i: int, v: int) -> None:
+    """The second's rows are used up: the maker looks at its quote at some moment of the next, unless others' quotes call it sooner. All
+    would come as it begins, if they had not to wait."""
+    fl.repricing[i, v] = min(fl.repricing[i, v], fl.whole[i, SECOND_END] + 1_000 + below(fl.random, i, NS_PER_S))
 
 
 @kernel

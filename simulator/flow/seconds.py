@@ -14,7 +14,7 @@ from simulator.flow.allowance import begin_allowance, count_row, is_open, prints
 from simulator.flow.edges import observe
 from simulator.flow.impact import FALL_S
 from simulator.flow.quoting import empty_book, is_empty
-from simulator.flow.random import below, exponential, uniform
+from simulator.flow.random import below, exponential, normal, uniform
 from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, BOOK_TARGET, PRINT_FLOOR, PRINT_TARGET
 from simulator.flow.reactions import alert_makers
 from simulator.flow.state import (
@@ -42,6 +42,7 @@ from simulator.flow.state import (
     MODE_OPEN_INTEREST,
     MODE_SESSION,
     MOVE_AT,
+    NEWS_S,
     OWN,
     P_CLOSE,
     P_FLOW,
@@ -52,7 +53,6 @@ from simulator.flow.state import (
     PRINT_USED,
     PRINTS_USUAL,
     PULL,
-    RETURN_DUE,
     SECOND,
     SECOND_END,
     SERVED,
@@ -91,7 +91,6 @@ ANSWERS_MOST = 0.6
 DEBT_MOST = 200
 """Rows beyond the aim that later seconds make up for."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
-HEARS_A_SECOND = 0.5
 OPENS_WITHIN_NS = 20_000_000
 """The first quotes of a venue come so soon after it opens."""
 
@@ -186,7 +185,7 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
     whole[TAKEN] = 0
     begin_allowance(fl, i, t, whole[SLOTS] + seeds)
-    whole[MOVE_AT] = t + below(fl.random, i, NS_PER_S - LAST_NS)
+    hear_later(fl, i, t)
     if fl.open[i, second] != (fl.open[i, second - 1] if second > 0 else whole[WERE_OPEN]):
         change_hours(bk, out, fl, i, t)
     mode = fl.mode[i, second]
@@ -209,26 +208,45 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
 
 
 @kernel
+def hear_later(fl: FlowState, i: int, t: int) -> None:
+    """What the second that begins at ``t`` brings the price besides orders is heard in two parts, each at a moment of its own, by each
+    symbol at others (Epps effect).
+
+    The moments lie up to two seconds off: with one in each second the time since the last would tell how far the second has gone, and so
+    would the answers that have been saved up since (S19). The parts are independent, as of a random walk: of two halves the second would
+    complete what the first began, mostly late in a second.
+    """
+    k = t // NS_PER_S % NEWS_S
+    path = fl.path[i, fl.whole[i, SECOND]]
+    half = 0.5 * (path[OWN] + path[FACTOR])
+    apart = 0.5 * path[VOLATILITY] * math.sqrt(1.0 - fl.parameter[P_FLOW]) * normal(fl.random, i)
+    for part in range(2):
+        fl.news[i, k, part] = half + (1 - 2 * part) * apart
+        fl.news_at[i, k, part] = t + below(fl.random, i, NEWS_S * NS_PER_S - LAST_NS)
+        fl.whole[i, MOVE_AT] = min(fl.whole[i, MOVE_AT], fl.news_at[i, k, part])
+
+
+@kernel
 def move_price(fl: FlowState, i: int, t: int) -> None:
-    """What the second brings besides orders, at a moment of its own."""
+    """The symbol hears what a second has brought; its price goes on its way to the day's next fixed point."""
     real = fl.real[i]
     path = fl.path[i, fl.whole[i, SECOND]]
-    fl.whole[i, MOVE_AT] = NEVER_NS
     real[IMPACT] = path[IMPACTS]
-    real[RETURN_DUE] += path[FACTOR]
-    moved = path[OWN]
-    if uniform(fl.random, i) < HEARS_A_SECOND:  # each symbol hears of the market at times of its own (Epps effect)
-        moved += real[RETURN_DUE]
-        real[RETURN_DUE] = 0.0
-    real[PRICE] *= math.exp(moved)
-    falls = real[FALL] / FALL_S
+    fl.whole[i, MOVE_AT] = NEVER_NS
+    for k in range(NEWS_S):
+        for part in range(2):
+            if fl.news_at[i, k, part] <= t:
+                real[PRICE] *= math.exp(fl.news[i, k, part])
+                fl.news_at[i, k, part] = NEVER_NS
+            fl.whole[i, MOVE_AT] = min(fl.whole[i, MOVE_AT], fl.news_at[i, k, part])
+    falls = real[FALL] / (2 * FALL_S)
     real[FALL] -= falls
     real[PRICE] -= falls
     real[SHIFT] -= falls
     gap = path[TARGET] + real[SHIFT] - real[PRICE]
     wanted = abs(path[LEAN] * gap)
     by_orders = fl.parameter[P_FLOW] * min(1.0, LEAN_MOST / wanted) if wanted > 0.0 else 0.0  # the rest of the way is for orders to go
-    real[PRICE] += gap * path[PULL] * (1.0 - by_orders)
+    real[PRICE] += gap * 0.5 * path[PULL] * (1.0 - by_orders)
     real[PRICE] = min(max(real[PRICE], LOWEST), real[HIGHEST])
     alert_makers(fl, i, t, 1.0)
 

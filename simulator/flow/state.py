@@ -21,7 +21,7 @@ SERVED = 10
 ANSWERS = 11
 """Rows of this second that answered to something, instead of falling due, or would have if there had been room."""
 MOVE_AT = 18
-"""When the second's part of the price's own movement comes."""
+"""When the next of ``news_at`` comes."""
 SWEEP_AT, SWEEP_SIDE, SWEEP_SIZE, SWEEP_PARENT, SWEEP_LIMIT = 12, 13, 14, 15, 28
 """The order of a taker at hand: when what is left of it reaches the next venue, which way, how much, for whom, up to which price."""
 ARBITRAGE_AT, ARBITRAGE_LEFT, SWEEP_OWNER = 25, 26, 27
@@ -44,7 +44,7 @@ PRICE = 0
 """Efficient price, ticks."""
 SHIFT = 1
 """Ticks by which Python agents have moved it for good: the day's fixed points move along."""
-IMPACT, HALF_SPREAD, GAP, ANSWERS_USUAL, ALERT, AUCTION_SHARES, RETURN_DUE = 2, 3, 4, 5, 6, 7, 8
+IMPACT, HALF_SPREAD, GAP, ANSWERS_USUAL, ALERT, AUCTION_SHARES = 2, 3, 4, 5, 6, 7
 """ANSWERS_USUAL: answering rows in a second, in the mean; ALERT: ticks that the price moves before a maker re-quotes at once."""
 AUCTION_NET = 9
 """Shares to buy less shares to sell at market that were entered for the coming cross."""
@@ -101,6 +101,9 @@ PATHS = 9
 SEEN_NS, SEEN_BID, SEEN_ASK = 0, 1, 2
 SEEN_STATES = 4
 
+NEWS_S = 2
+"""Within so many seconds a symbol hears of what one brings."""
+
 # impact of a parent order after k of its trades: float64[c + 2, 2]
 VALUE, DESERVED = 0, 1
 """What a parent of unknown length deserves once k of its trades are seen; what it deserves once it has ended."""
@@ -152,3 +155,7 @@ class FlowState(NamedTuple):
     """[S, 9], of ``price_look``: price bands, and what was found at the last look."""
     past: I64
     """[S, 301, 2], of the same."""
+    news_at: I64
+    """[S, NEWS_S, 2], when the symbol hears of each part of what its last seconds bring; NEVER_NS once it has."""
+    news: F64
+    """[S, NEWS_S, 2], the log returns of those parts."""

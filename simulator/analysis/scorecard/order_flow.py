@@ -16,13 +16,16 @@ from simulator.analysis.scorecard.estimators import mean, median
 from simulator.analysis.scorecard.parts import Key, band_of, by_symbol, long_enough, sample, series
 from simulator.analysis.scorecard.spreads import LARGE_TICK, SMALL_TICK
 from simulator.analysis.scorecard.symbol_day import SymbolDay
-from simulator.records import F64, I64
+from simulator.records import F64, I64, PRICE_UNITS_PER_USD
 
 MEMORY_LAGS = 500
 TRADES_MIN = 500
 GAMMA_TRADES = 50_000
 RESPONSE_LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 OFI_STEP_S = 10
+DEAR_USD = 800.0
+"""Above it a tick is so small against the spread that quotes step over many: slope times depth grows with the step, and says nothing of
+the book (docs/recipe.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Part:
     imbalance_auc: float
     moves: int
     ticks: float
+    price_usd: float
 
 
 def measure(day: SymbolDay) -> Part:
@@ -54,9 +58,10 @@ def measure(day: SymbolDay) -> Part:
     quotes = day.quotes
     weights = quotes.lasts_ns.astype(np.float64)
     ticks = est.ratio(float((quotes.spread * weights).sum()), float(weights.sum())) / day.tick
+    price_usd = est.ratio(float((quotes.mid * weights).sum()), float(weights.sum())) / PRICE_UNITS_PER_USD
     slope, r2, depth = _order_flow_imbalance(day)
     auc, moves = _imbalance(day)
-    return Part(Key.of(day), memory, trades, response, responses, ticks / 2, slope, r2, depth, auc, moves, ticks)
+    return Part(Key.of(day), memory, trades, response, responses, ticks / 2, slope, r2, depth, auc, moves, ticks, price_usd)
 
 
 def _memory(day: SymbolDay) -> tuple[F64, int]:
@@ -217,9 +222,10 @@ def _informs(parts: Sequence[Part]) -> Check:
     usable = [p for p in long_enough(parts, 1_800) if math.isfinite(p.ofi_r2)]
     unless = "" if usable else "it needs half an hour of books"
     groups = by_symbol(usable)
-    scaled = np.array([mean([p.ofi_slope * p.depth for p in ps]) for ps in groups.values()])
-    few = unless or ("" if len(groups) >= 5 else f"it needs five symbols, there are {len(groups)}")
-    cv = float(scaled.std(ddof=1) / abs(scaled.mean())) if len(scaled) > 1 and scaled.mean() else math.nan
+    scaled = {s: mean([p.ofi_slope * p.depth for p in ps]) for s, ps in groups.items()}
+    cheaper = {s: scaled[s] for s, ps in groups.items() if not mean([p.price_usd for p in ps]) > DEAR_USD}
+    few = unless or ("" if len(cheaper) >= 5 else f"it needs five symbols of at most ${DEAR_USD:.0f}, there are {len(cheaper)}")
+    cv = _variation(list(cheaper.values()))
     every = by_symbol(parts)
     ticks = {s: mean([p.ticks for p in ps]) for s, ps in every.items()}
     aucs = {s: mean([p.imbalance_auc for p in ps]) for s, ps in every.items()}
@@ -245,4 +251,14 @@ def _informs(parts: Sequence[Part]) -> Check:
         (band_of("band", band.low, band.high, (-0.5, max(len(r2), 1) - 0.5)), series("symbols", range(len(r2)), r2, "dots")),
         ticks=tuple(groups),
     )
-    return Check("S14", findings, plot, (("AUC of the imbalance, all symbols, median", shown(median(list(aucs.values())), ".3f")),))
+    facts = (
+        ("AUC of the imbalance, all symbols, median", shown(median(list(aucs.values())), ".3f")),
+        ("slope times depth, coefficient of variation over all symbols", shown(_variation(list(scaled.values())), ".2f")),
+    )
+    return Check("S14", findings, plot, facts)
+
+
+def _variation(values: Sequence[float]) -> float:
+    """Standard deviation over mean; NaN of fewer than two."""
+    middle = mean(values)
+    return float(np.std(values, ddof=1)) / abs(middle) if len(values) > 1 and middle else math.nan
