@@ -70,6 +70,7 @@ from simulator.tape.columns import (
     TAPE_TICK,
     TICK_UNITS,
     WATCH,
+    WATCHED_FROM,
     Columns,
     finish_action,
     keep_rest,
@@ -134,6 +135,7 @@ class Exchange(RecentStates):
         """Lower and upper price band of each symbol, ticks; zeros: none. Set by ``PriceBands``."""
         self._got = np.zeros(6, np.int64)
         self._used = self.columns.used.data  # a number of an array costs a third through a memoryview
+        self._notifications = self.columns.notifications.data
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
 
@@ -252,8 +254,7 @@ class Exchange(RecentStates):
         if n == 0:
             return []
         self._used[NOTIFICATIONS] = 0
-        rows: list[list[int]] = self.columns.notifications[:n].tolist()
-        return rows
+        return self._notifications[:n].tolist()  # type: ignore[return-value]
 
     def watch(self, b: int, flag: int, on: bool) -> None:
         """Ask for a notification of every book row (WATCH_QUOTES) or print (WATCH_TRADES) of book ``b``, or no longer."""
@@ -261,6 +262,16 @@ class Exchange(RecentStates):
             self.columns.facts[b, WATCH] |= flag
         else:
             self.columns.facts[b, WATCH] &= ~flag
+
+    def come_nearer(self, b: int, distance_ns: int) -> None:
+        """Somebody is about to watch book ``b`` who hears of its rows and prints so much later; 0: at once. Called before ``watch``."""
+        facts = self._facts
+        if not facts[b, WATCH] or distance_ns < facts[b, WATCHED_FROM]:
+            self.watch_from(b, distance_ns)
+
+    def watch_from(self, b: int, distance_ns: int) -> None:
+        """Nobody who watches book ``b`` hears of its rows and prints sooner."""
+        self.columns.facts[b, WATCHED_FROM] = distance_ns
 
     def set_lots(self, lots: Sequence[int]) -> None:
         """The symbols' round lots from now on."""
