@@ -61,6 +61,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             pytest.exit(f"The kernels could not be compiled:\n{said}", returncode=3)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: begun last, it would keep one worker busy while the others have nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("day") is None)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What is there now stays: nobody need look through it for garbage again."""
     gc.collect()
