@@ -98,6 +98,8 @@ class BackgroundFlow:
         self._market = Pinned(books, columns, self._state)
         self._advance: Callable[[Pinned, int], int] | None = None
         """``events.advance``; compiled, or loaded, when it is first needed."""
+        self._tell: Callable[..., None] | None = None
+        """``events.on_agent_trade``."""
         self._heap, self._whole = self._state.heap.data, self._state.whole.data  # numbers of arrays cost a third through a memoryview
         self.next_ns: int = NEVER_NS
 
@@ -167,8 +169,10 @@ class BackgroundFlow:
         worth = shares / (self._profile.shares_a_print * PRINTS_AN_ORDER_MEAN)
         parent = self._agent_parents.setdefault((symbol, owner), AgentParent())
         moved, falls = parent.trade(1 - 2 * side, worth, ts_ns, float(self._state.real[symbol, st.IMPACT]))
-        events.on_agent_trade(self._state, symbol, venue, ts_ns, moved, falls)
-        events.build_heap(self._state)
+        tell = self._tell
+        if tell is None:
+            tell = self._tell = direct(events.on_agent_trade, self._state, 0, 0, 0, 0.0, 0.0)
+        tell(self._state, symbol, venue, ts_ns, moved, falls)
         self._note_next()
 
     def on_cross(self, book: int, ts_ns: int) -> None:

@@ -292,14 +292,20 @@ def advance(market: Pinned, horizon: int) -> int:
             return status + i
 
 
-@entry
-def build_heap(fl: FlowState) -> None:
-    """Order the symbols by their next events."""
+@kernel
+def order_symbols(fl: FlowState) -> None:
+    """``build_heap``."""
     for i in range(fl.heap.shape[0]):
         schedule_symbol(fl, i)
         fl.heap[i] = i
     for k in range(fl.heap.shape[0] // 2, -1, -1):
         sink_heap(fl, k)
+
+
+@entry
+def build_heap(fl: FlowState) -> None:
+    """Order the symbols by their next events."""
+    order_symbols(fl)
 
 
 @entry
@@ -311,7 +317,7 @@ def on_agent_trade(fl: FlowState, i: int, v: int, t: int, moved: float, falls: f
     real[FALL] += falls
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     alert_makers(fl, i, t, 1.0)
-    schedule_symbol(fl, i)
+    order_symbols(fl)
 
 
 @entry
