@@ -13,6 +13,7 @@ from helpers import assert_same_tapes, run, scenario
 
 from simulator.exchange.order_books import Exchange
 from simulator.flow.background import BackgroundFlow
+from simulator.flow.events import UNHEARD_MAX
 from simulator.gateway.subscriptions import QUOTES, TRADES, Subscriptions
 from simulator.inputs.config import AgentSpec, Rates
 from simulator.market import Market
@@ -134,6 +135,25 @@ def test_a_flow_with_one_watcher_stops_once_a_wake(monkeypatch: pytest.MonkeyPat
     market.run_until(market.scenario.end_ns)
     assert woke - before > 100
     assert calls <= woke - before + 10
+
+
+def test_more_than_may_wait_unheard_is_heard_in_time() -> None:
+    """Of an agent so far away that thousands of rows happen before the first reaches it."""
+    late_ns, woke = 500 * MS, list[int]()
+
+    def make(market: Any, orders: Any, rng: Any) -> Any:
+        while True:
+            yield market.quote("AAPL")
+            woke.append(market.now_ns)
+
+    fast = Rates(market_data_min_eps=6000, market_data_max_eps=9000, trades_min_eps=1000, trades_max_eps=2000)
+    window = {**WINDOW, "start": "2025-07-01T13:30:00Z", "end": "2025-07-01T13:30:01Z", "rates": fast}
+    agent = AgentSpec(name="a", make=make, latency_ns={"*": late_ns})
+    market = run(scenario(**window, only=("AAPL",), agents=(agent,)))
+    stamps = np.unique(market.tape()["market_data"].ts_ns) + late_ns
+    expected = stamps[stamps < market.scenario.end_ns].tolist()
+    assert len(expected) > UNHEARD_MAX
+    assert woke == expected
 
 
 class Waits:
