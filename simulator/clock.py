@@ -42,17 +42,19 @@ def check_ns(what: str, value: object) -> int:
     return value
 
 
-class Alarm(Event):
-    """An event of ``Clock.alarm``."""
+class Bell:
+    """What rings at an alarm. It stands in SimPy's queue, but is no event of SimPy's: one rings at every wake-up of an agent."""
 
-    is_cancelled = False
+    __slots__ = ("priority", "ring")
 
-    def __init__(self, clock: Clock, ts_ns: int, ring: Callable[[Event], None]) -> None:
-        self.env = clock  # NOTE: Event.__init__ and succeed, in line for speed: an alarm is set at every wake-up of an agent
-        self.callbacks = [ring]
-        self._ok = True
-        self._value = None
-        self.ts_ns = ts_ns
+    def __init__(self, priority: int, ring: Callable[[int], None]) -> None:
+        """``ring`` is called with the time, among the others of that instant by ``priority``."""
+        self.priority = priority
+        self.ring = ring
+
+
+Alarm = tuple[int, int, int, Bell]
+"""(time, priority, number, bell), as in the queue."""
 
 
 class Clock(simpy.Environment):
@@ -62,7 +64,8 @@ class Clock(simpy.Environment):
         super().__init__(check_ns("The clock's start", start_ns))
         self._flow = flow
         self._slice_ns = slice_ns
-        self._cancelled = 0
+        self._cancelled: set[int] = set()
+        """The numbers of alarms in the queue that do not ring."""
         self.on_notification: Callable[[], None] = lambda: None
         """Called when the flow has left notifications for Python."""
         self.on_full: Callable[[], None] = lambda: None
@@ -86,25 +89,20 @@ class Clock(simpy.Environment):
         self.schedule(event, priority, ts_ns - self.now)
         return event
 
-    def alarm(self, ts_ns: int, priority: int, ring: Callable[[Event], None]) -> Alarm:
-        """Calls ``ring`` at ``ts_ns``, now or later, unless it is cancelled. ``ts_ns`` is an int: whoever asks has looked."""
-        event = Alarm(self, ts_ns, ring)
-        item: Any = (ts_ns, priority, next(self._eid), event)
-        heapq.heappush(self._queue, item)  # NOTE: Environment.schedule, in line for speed
-        return event
+    def alarm(self, ts_ns: int, bell: Bell) -> Alarm:
+        """Rings ``bell`` at ``ts_ns``, now or later, unless it is cancelled. ``ts_ns`` is an int: whoever asks has looked."""
+        alarm = (ts_ns, bell.priority, next(self._eid), bell)
+        heapq.heappush(self._queue, alarm)  # type: ignore[misc]
+        return alarm
 
     def cancel(self, alarm: Alarm) -> None:
         """It will not ring. At most half of the queue, and ``CANCELLED_MIN``, are ever cancelled alarms."""
-        alarm.is_cancelled = True
-        alarm.callbacks = [self._skip]
-        self._cancelled += 1
-        if self._cancelled > max(CANCELLED_MIN, len(self._queue) // 2):
-            self._queue[:] = [item for item in self._queue if not (isinstance(item[3], Alarm) and item[3].is_cancelled)]
+        cancelled = self._cancelled
+        cancelled.add(alarm[2])
+        if len(cancelled) > max(CANCELLED_MIN, len(self._queue) // 2):
+            self._queue[:] = [item for item in self._queue if item[2] not in cancelled]
             heapq.heapify(self._queue)  # equal times keep their order: it is in the items
-            self._cancelled = 0
-
-    def _skip(self, _event: Event) -> None:
-        self._cancelled -= 1
+            cancelled.clear()
 
     @property
     def now(self) -> int:
@@ -114,8 +112,9 @@ class Clock(simpy.Environment):
         """The next Python event, after all background events before it."""
         if not self._queue:
             raise EmptySchedule
-        self._run_flow(None)
-        super().step()
+        while self._flow.next_ns < self._queue[0][0] and not self.interrupt.is_asked:
+            self._advance(self._queue[0][0])  # type: ignore[arg-type]
+        self._step()
 
     def run_until(self, ts_ns: int) -> bool:
         """Process every event before ``ts_ns``, Python's and the background's; then it is ``ts_ns``, and this is true.
@@ -124,11 +123,16 @@ class Clock(simpy.Environment):
         """
         if check_ns("The time to run to", ts_ns) < self._now:
             raise ScheduleError(f"Cannot run to {ts_ns}: it is {self._now} ns already. Ask for a later time.")
-        while self._run_flow(ts_ns):
-            if not self._queue or self._queue[0][0] >= ts_ns:
+        flow, queue, interrupt = self._flow, self._queue, self.interrupt
+        while not interrupt.is_asked:
+            horizon: Any = queue[0][0] if queue and queue[0][0] < ts_ns else ts_ns
+            if flow.next_ns < horizon:
+                self._advance(horizon)
+            elif horizon < ts_ns:
+                self._step()
+            else:
                 self._now = ts_ns
                 return True
-            super().step()
         next_event = self._queue[0][0] if self._queue else ts_ns
         self._now = max(self._now, min(ts_ns, self._flow.next_ns, next_event))
         return False
@@ -141,21 +145,27 @@ class Clock(simpy.Environment):
             return None
         return super().run(until)
 
-    def _run_flow(self, limit_ns: int | None) -> bool:
-        """Let the flow catch up with the next Python event or with ``limit_ns``, whichever is first. False: interrupted before."""
+    def _step(self) -> None:
+        """The next Python event."""
+        item: Any = self._queue[0]
+        if type(item[3]) is not Bell:
+            super().step()
+            return
+        heapq.heappop(self._queue)
+        now, _, number, bell = item
+        self._now = now
+        if number in self._cancelled:
+            self._cancelled.remove(number)
+        else:
+            bell.ring(now)
+
+    def _advance(self, horizon_ns: int) -> None:
+        """Let the flow run up to ``horizon_ns``, or to where somebody else must look first."""
         flow = self._flow
-        while not self.interrupt.is_asked:
-            queue = self._queue
-            horizon = limit_ns
-            if queue and (horizon is None or queue[0][0] < horizon):
-                horizon = queue[0][0]  # type: ignore[assignment]
-            if horizon is None or flow.next_ns >= horizon:
-                return True
-            if self._slice_ns is not None:
-                horizon = min(horizon, flow.next_ns + self._slice_ns)
-            status = flow.advance(horizon)
-            if status == FULL:
-                self.on_full()
-            elif status == NOTIFICATION:
-                self.on_notification()
-        return False
+        if self._slice_ns is not None:
+            horizon_ns = min(horizon_ns, flow.next_ns + self._slice_ns)
+        status = flow.advance(horizon_ns)
+        if status == FULL:
+            self.on_full()
+        elif status == NOTIFICATION:
+            self.on_notification()

@@ -41,19 +41,12 @@ from simulator.price_bands import PriceBands
 from simulator.records import Liquidity, Phase
 from simulator.run_result import Result
 from simulator.tape.columns import (
-    NOTIFY_BOOK,
     NOTIFY_CROSSED,
     NOTIFY_EXPIRE,
     NOTIFY_FILL,
-    NOTIFY_ID,
-    NOTIFY_KIND,
-    NOTIFY_OWNER,
-    NOTIFY_PRICE,
     NOTIFY_QUOTE,
-    NOTIFY_SIZE,
     NOTIFY_TAKEN,
     NOTIFY_TRADE,
-    NOTIFY_TS,
     TAPE_TICK,
 )
 from simulator.tape.html import table_html
@@ -420,18 +413,18 @@ class Market(MarketRows, MarketOutcome):
 
     def _dispatch(self) -> None:
         """Tell the agents what the books have left for them."""
-        for row in self._exchange.take_notifications():
-            kind, ts_ns, b = row[NOTIFY_KIND], row[NOTIFY_TS], row[NOTIFY_BOOK]
+        subscriptions = self._subscriptions
+        for ts_ns, b, kind, order_id, price, size, owner in self._exchange.take_notifications():
             if kind == NOTIFY_QUOTE:
-                self._subscriptions.notify(QUOTES, b, ts_ns)
-                if self._subscriptions.hears_sips:
-                    self._subscriptions.notify(SIPS, b, ts_ns)
+                subscriptions.notify(QUOTES, b, ts_ns)
+                if subscriptions.sips:
+                    subscriptions.notify(SIPS, b, ts_ns)
             elif kind == NOTIFY_TRADE:
-                self._subscriptions.notify(TRADES, b, ts_ns)
+                subscriptions.notify(TRADES, b, ts_ns)
             elif kind == NOTIFY_EXPIRE:
-                self._owner[row[NOTIFY_OWNER]].on_expiry(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_SIZE])
+                self._owner[owner].on_expiry(ts_ns, b, order_id, size)
             else:
-                self._owner[row[NOTIFY_OWNER]].on_fill(ts_ns, b, row[NOTIFY_ID], row[NOTIFY_PRICE], row[NOTIFY_SIZE], LIQUIDITY[kind])
+                self._owner[owner].on_fill(ts_ns, b, order_id, price, size, LIQUIDITY[kind])
         self._queues.look()
 
     def _tell_phase(self, venue: Venue, ts_ns: int) -> None:

@@ -9,6 +9,7 @@ for none). Before the workers start, the kernels are compiled once, by two proce
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -22,6 +23,14 @@ WORKERS_MAX = 4
 """More would each want a database server of its own, with a gigabyte."""
 if os.environ.get("NUMBA_DISABLE_JIT") != "1":
     os.environ.setdefault("NUMBA_BOUNDSCHECK", "1")
+os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+"""Most of a market's arrays stay empty, and a huge page is emptied whole before its first number is written: a test that makes many
+markets takes a third of the memory without."""
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+"""A database lives for seconds or minutes here: what Java gains by compiling its code a second time, better, it does not live to see."""
+GARBAGE_MAX_BYTES = 200 * 1024 * 1024
+"""By so much the process may grow until what is no longer used is looked for: Python itself counts objects, and a market is few of
+them that hold much."""
 KERNELS = user_cache_path("equities-market-simulator") / "kernels"
 with contextlib.suppress(OSError):
     # Named, because pytester gives the tests of a test another home, in which all would be compiled again.
@@ -50,6 +59,44 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _, said = process.communicate()
         if process.returncode:
             pytest.exit(f"The kernels could not be compiled:\n{said}", returncode=3)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: begun last, it would keep one worker busy while the others have nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("day") is None)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays: nobody need look through it for garbage again."""
+    gc.collect()
+    gc.freeze()
+
+
+class Garbage:
+    """Finished markets, whose parts know each other, are given back before they are many."""
+
+    def __init__(self) -> None:
+        self.least = resident_bytes()
+
+    def pytest_runtest_logfinish(self) -> None:
+        now = resident_bytes()
+        if now > self.least + GARBAGE_MAX_BYTES:
+            gc.collect()
+            now = self.least = resident_bytes()
+        self.least = min(self.least, now)
+
+
+def resident_bytes() -> int:
+    """0 where the system has no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Garbage())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

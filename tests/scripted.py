@@ -17,7 +17,7 @@ from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.sessions import TradingDay, parse_ts
 from simulator.market import Market
 from simulator.records import NS_PER_S, NS_PER_US, OrderBatch, OrderType, Side
-from simulator.tape.columns import NOTIFICATIONS
+from simulator.tape.columns import HEAR_BY, NOTIFICATIONS
 
 BASE = "2025-07-01T14:00:00Z"
 BASE_NS = parse_ts(BASE)
@@ -72,13 +72,14 @@ class ScriptedFlow:
     def start_day(self, day: TradingDay, start_ns: int) -> None: ...
 
     def advance(self, horizon_ns: int) -> int:
-        while self._todo and self._todo[0][0] < horizon_ns:
+        used = self._exchange.columns.used
+        while True:
+            until_ns = min(horizon_ns, used[HEAR_BY]) if used[NOTIFICATIONS] else horizon_ns
+            if not self._todo or self._todo[0][0] >= until_ns:
+                return NOTIFICATION if used[NOTIFICATIONS] else HORIZON
             ts_ns, _, s = heapq.heappop(self._todo)
             book = self._book(s.symbol, s.venue)
             self._exchange.submit(book, ts_ns, NewOrder(s.side, s.price_ticks, s.size, s.size, s.type, BACKGROUND), self._price)
-            if self._exchange.columns.used[NOTIFICATIONS]:
-                return NOTIFICATION
-        return HORIZON
 
     def on_cross(self, book: int, ts_ns: int) -> None: ...
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -17,8 +19,9 @@ from simulator.book.jit import direct, entry, kernel
 from simulator.book.kernel_cache import COMPILED_FROM
 from simulator.book.limit_order_book import LimitOrderBook, run_command
 from simulator.book.parts import Part
+from simulator.book.pinned import Pinned
 from simulator.book.state import FREE
-from simulator.records import I64, Cond, CrossKind, OrderType, Side
+from simulator.records import F64, I32, I64, Cond, CrossKind, OrderType, Side
 from simulator.tape.columns import COND_OF_OPEN
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +51,62 @@ def test_an_entry_called_directly_is_the_same_function() -> None:
     with pytest.raises(IndexError):
         at_once(numbers, 3)
     assert len(element.signatures) == 1  # type: ignore[attr-defined]
+
+
+class Few(NamedTuple):
+    """Arrays as the kernels have them."""
+
+    numbers: I64
+    levels: I32
+
+
+class One(NamedTuple):
+    prices: F64
+
+
+@entry
+def moved(market: Pinned, k: int, last: int) -> float:
+    """Reads all arrays, and writes into two."""
+    few, one, other = market.books, market.columns, market.state
+    few.numbers[k] += few.levels[1, last]
+    one.prices[k] = other.prices[0] + one.prices.shape[0] + few.levels.shape[0] / 10 + few.levels.size / 100
+    return one.prices[k]
+
+
+def pinned() -> Pinned:
+    return Pinned(Few(np.arange(3), np.arange(8, dtype=np.int32).reshape(2, 4)), One(np.zeros(5)), One(np.full((1,), 30.0)))
+
+
+def test_arrays_handed_over_by_one_address_are_the_arrays() -> None:
+    market = pinned()
+    at_once = direct(moved, market, 0, 0)
+    assert at_once(market, 2, 3) == pytest.approx(35.28)
+    assert market.books.numbers.tolist() == [0, 1, 9]
+    assert market.columns.prices[2] == pytest.approx(35.28)
+    copied = pickle.loads(pickle.dumps(market))
+    at_once(copied, 0, 0)
+    assert (market.books.numbers[0], copied.books.numbers[0]) == (0, 4), "another process has its own"
+    assert moved(market, 0, 0) == pytest.approx(35.28)
+
+
+@compiled
+@pytest.mark.parametrize(("k", "last"), [(3, 0), (0, 4), (-4, 0)])
+def test_an_index_out_of_range_raises_in_arrays_handed_over_by_one_address(k: int, last: int) -> None:
+    market = pinned()
+    with pytest.raises(IndexError):
+        direct(moved, market, 0, 0)(market, k, last)
+    assert len(moved.signatures) == 1  # type: ignore[attr-defined]
+
+
+@compiled
+def test_no_reference_to_pinned_arrays_is_lost_or_kept() -> None:
+    market = pinned()
+    arrays = [array for part in (market.books, market.columns, market.state) for array in part]
+    before = [sys.getrefcount(array) for array in arrays]
+    at_once = direct(moved, market, 0, 0)
+    for _ in range(1000):
+        at_once(market, 0, 0)
+    assert [sys.getrefcount(array) for array in arrays] == before
 
 
 @compiled
@@ -135,6 +194,7 @@ import simulator.book.jit as jit
 jit.NO_REFERENCE_COUNTS = jit.MACHINE_CODE_ONCE = False
 from simulator.book import matching
 from simulator.book.parts import Part
+from simulator.book.pinned import Pinned
 assert "_nrt" not in matching.add.targetoptions
 from test_kernel_hygiene import history
 print(hash(tuple(history(11, 600))))

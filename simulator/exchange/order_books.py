@@ -9,7 +9,7 @@ import numpy as np
 from simulator.book import cross as crossing
 from simulator.book import matching
 from simulator.book.codes import ADD, EXECUTE, REJECT, REPLACE, REST
-from simulator.book.jit import entry
+from simulator.book.jit import direct, entry
 from simulator.book.matching import DO_ADD, DO_CANCEL, DO_GO_ON, DO_REDUCE, DO_REPLACE
 from simulator.book.reports import Indication
 from simulator.book.state import (
@@ -70,6 +70,7 @@ from simulator.tape.columns import (
     TAPE_TICK,
     TICK_UNITS,
     WATCH,
+    WATCHED_FROM,
     Columns,
     finish_action,
     keep_rest,
@@ -118,6 +119,7 @@ def read_levels(bk: Books, b: int, quotes: I32) -> tuple[int, int]:
 
 
 NOTHING_NEW = NewOrder(0, 0, 0, 0, 0, 0)
+NOTHING_ASKED = Request(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Exchange(RecentStates):
@@ -133,7 +135,10 @@ class Exchange(RecentStates):
         self.bands = [(0, 0)] * len(self.symbols)
         """Lower and upper price band of each symbol, ticks; zeros: none. Set by ``PriceBands``."""
         self._got = np.zeros(6, np.int64)
+        self._command: Callable[..., int] | None = None
+        """``run_command``; compiled, or loaded, when it is first needed."""
         self._used = self.columns.used.data  # a number of an array costs a third through a memoryview
+        self._notifications = self.columns.notifications.data
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
 
@@ -252,8 +257,7 @@ class Exchange(RecentStates):
         if n == 0:
             return []
         self._used[NOTIFICATIONS] = 0
-        rows: list[list[int]] = self.columns.notifications[:n].tolist()
-        return rows
+        return self._notifications[:n].tolist()  # type: ignore[return-value]
 
     def watch(self, b: int, flag: int, on: bool) -> None:
         """Ask for a notification of every book row (WATCH_QUOTES) or print (WATCH_TRADES) of book ``b``, or no longer."""
@@ -261,6 +265,16 @@ class Exchange(RecentStates):
             self.columns.facts[b, WATCH] |= flag
         else:
             self.columns.facts[b, WATCH] &= ~flag
+
+    def come_nearer(self, b: int, distance_ns: int) -> None:
+        """Somebody is about to watch book ``b`` who hears of its rows and prints so much later; 0: at once. Called before ``watch``."""
+        facts = self._facts
+        if not facts[b, WATCH] or distance_ns < facts[b, WATCHED_FROM]:
+            self.watch_from(b, distance_ns)
+
+    def watch_from(self, b: int, distance_ns: int) -> None:
+        """Nobody who watches book ``b`` hears of its rows and prints sooner."""
+        self.columns.facts[b, WATCHED_FROM] = distance_ns
 
     def set_lots(self, lots: Sequence[int]) -> None:
         """The symbols' round lots from now on."""
@@ -305,10 +319,12 @@ class Exchange(RecentStates):
         order_id, slot = resting
         stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
         request = Request(verb, slot, order_id, int(side), price, size, display, int(kind), owner)
-        more = 1
+        command, more = self._command, 1
+        if command is None:
+            command = self._command = direct(run_command, self.books, self.columns, 0, 0, NOTHING_ASKED, 0.0, got)
         while more:
             self._ensure_room()
-            more = run_command(self.books, self.columns, b, ts_ns, request, efficient_price, got)
+            more = command(self.books, self.columns, b, ts_ns, request, efficient_price, got)
             request = request._replace(verb=DO_GO_ON) if more else request
         reason, new_id, new_slot, executed, taken_off, _ = got.tolist()
         return Answer(stamp, Reject(reason), new_id, new_slot, executed, taken_off)

@@ -54,6 +54,7 @@ class RecentStates:
         self._facts = self.columns.facts.data
         self._ring_ts = self.columns.ring_ts.data
         self._ring_best = self.columns.ring_quotes[:, :, :, 0].data
+        self._trade_ts = self.columns.last_trade[:, :, 0].data
         self._names = [f"{universe.symbols[i].name} at {venue.name}" for i in self.symbols for venue in universe.venues]
 
     def book_name(self, b: int) -> str:
@@ -69,20 +70,18 @@ class RecentStates:
             if stamps[b, r] <= ts_ns:
                 return r
         if count > size:
-            raise self._overrun(self.columns.ring_ts[b], count, ts_ns, b)
+            raise self._overrun(stamps[b, (count - 1) % size], size, ts_ns, b)
         return -1
 
     def quote_at(self, b: int, ts_ns: int) -> tuple[int, int, int, int, int]:
         """Stamp, bid in ticks, its shares, ask in ticks, its shares as of ``ts_ns``; a side that shows nothing is 0."""
-        stamps, facts = self._ring_ts, self._facts
-        count = facts[b, RING_ROWS]
-        r = (count - 1) % stamps.shape[1]  # type: ignore[index]
-        if not count or stamps[b, r] > ts_ns:  # NOTE: mostly it is the newest, which row_at would find first; for speed
-            r = self.row_at(b, ts_ns)
-            if r < 0:
-                return NO_QUOTE
-        best, units = self._ring_best, facts[b, TAPE_TICK]
-        return stamps[b, r], best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]
+        r = self.row_at(b, ts_ns)
+        return NO_QUOTE if r < 0 else self.quote_in(b, r)
+
+    def quote_in(self, b: int, r: int) -> tuple[int, int, int, int, int]:
+        """``quote_at`` of the row in place ``r`` of book ``b``'s ring."""
+        best, units = self._ring_best, self._facts[b, TAPE_TICK]
+        return self._ring_ts[b, r], best[b, r, 0] // units, best[b, r, 1], best[b, r, 2] // units, best[b, r, 3]
 
     def levels_at(self, b: int, side: Side, ts_ns: int, count: int) -> list[tuple[int, int]]:
         """(price in ticks, shares) of the best displayed levels as of ``ts_ns``."""
@@ -129,11 +128,11 @@ class RecentStates:
 
     def next_row_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first book row after ``ts_ns`` that already exists; None if there is none yet."""
-        return self._first_after(self.columns.ring_ts[b], int(self.columns.facts[b, RING_ROWS]), ts_ns, b)
+        return self._first_after(self._ring_ts, self._facts[b, RING_ROWS], ts_ns, b)
 
     def next_trade_after(self, b: int, ts_ns: int) -> int | None:
         """Stamp of the first print after ``ts_ns`` that already exists."""
-        return self._first_after(self.columns.last_trade[b, :, 0], int(self.columns.facts[b, RING_PRINTS]), ts_ns, b)
+        return self._first_after(self._trade_ts, self._facts[b, RING_PRINTS], ts_ns, b)
 
     def _newest(self, stamps: I64, count: int, ts_ns: int, b: int) -> int:
         size = len(stamps)
@@ -142,23 +141,24 @@ class RecentStates:
             if stamps[r] <= ts_ns:
                 return r
         if count > size:
-            raise self._overrun(stamps, count, ts_ns, b)
+            raise self._overrun(int(stamps[(count - 1) % size]), size, ts_ns, b)
         return -1
 
-    def _first_after(self, stamps: I64, count: int, ts_ns: int, b: int) -> int | None:
+    def _first_after(self, stamps: memoryview, count: int, ts_ns: int, b: int) -> int | None:
+        """``stamps``: int64[B, R], of all books; ``count``: how many there have been of this one."""
+        size: int = stamps.shape[1]  # type: ignore[index]
         found = None
-        for back in range(1, min(count, len(stamps)) + 1):
-            stamp = int(stamps[(count - back) % len(stamps)])
+        for back in range(1, min(count, size) + 1):
+            stamp: int = stamps[b, (count - back) % size]
             if stamp <= ts_ns:
                 return found
             found = stamp
-        if count > len(stamps):
-            raise self._overrun(stamps, count, ts_ns, b)
+        if count > size:
+            raise self._overrun(stamps[b, (count - 1) % size], size, ts_ns, b)
         return found
 
-    def _overrun(self, stamps: I64, count: int, ts_ns: int, b: int) -> LimitError:
-        size = len(stamps)
+    def _overrun(self, newest_ns: int, size: int, ts_ns: int, b: int) -> LimitError:
         return LimitError(
-            f"An agent looked {int(stamps[(count - 1) % size]) - ts_ns:,} ns into the past of {self.book_name(b)}, but only the last "
+            f"An agent looked {newest_ns - ts_ns:,} ns into the past of {self.book_name(b)}, but only the last "
             f"{size:,} states are kept. Raise history= in the scenario, or lower the agent's latency."
         )

@@ -28,7 +28,10 @@ class Flow(Protocol):
         """Begin a trading day; books are empty. ``start_ns`` is the day's start, or a later one if the run starts inside it."""
 
     def advance(self, horizon_ns: int) -> int:
-        """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTIFICATION. Updates ``next_ns``."""
+        """Run the events before ``horizon_ns`` (not at it); returns HORIZON, FULL or NOTIFICATION. Updates ``next_ns``.
+
+        NOTIFICATION: Python is to hear of something, as soon as it must (``HEAR_BY`` in ``tape.columns``) or earlier.
+        """
 
     def on_agent_trade(self, book: int, ts_ns: int, side: int, shares: int, owner: int) -> None:
         """An order of agent number ``owner`` has just traded ``shares`` as aggressor on ``side`` in ``book``; updates ``next_ns``."""

@@ -142,8 +142,8 @@ def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     before = fl.real[i, SPARE_S]
     full = fl.whole[i, BOOK_AIM] / max(1, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING])
     fl.real[i, SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * free
-    # Who has saved all that may be saved has saved all of the new most, too, and who has taken all in advance has taken all of it: else rich
-    # seconds would answer more at their beginning than at their end, or less.
+    # Who has saved all that may be saved has saved all of the new most, too, and who has taken all in advance has taken all of it: else
+    # rich seconds would answer more at their beginning than at their end, or less.
     spare = fl.real[i, SPARE]
     per_s = AT_ONCE if spare > 0.0 else ON_CREDIT
     change = per_s / ACCRUES * (fl.real[i, SPARE_S] - before)

@@ -11,9 +11,10 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.book.jit import direct
+from simulator.book.pinned import Pinned
 from simulator.book.state import NO_ASK, NO_BID, Books
 from simulator.errors import LimitError
-from simulator.flow import ACTIVITY_EXPONENT, HORIZON, NEVER_NS, NOTIFICATION, events
+from simulator.flow import ACTIVITY_EXPONENT, FULL, HORIZON, NEVER_NS, NOTIFICATION, events
 from simulator.flow import state as st
 from simulator.flow.closing_days import closing_factor
 from simulator.flow.fundamental import (
@@ -92,8 +93,11 @@ class BackgroundFlow:
         self._agent_parents: dict[tuple[int, int], AgentParent] = {}
         """By symbol and owner: each has a slot of its own."""
         self._on_due: Callable[[int], None] = lambda ts_ns: None
-        self._advance: Callable[..., int] | None = None
-        """``events.advance`` for these very arrays."""
+        self._market = Pinned(books, columns, self._state)
+        self._advance: Callable[[Pinned, int], int] | None = None
+        """``events.advance``; compiled, or loaded, when it is first needed."""
+        self._tell: Callable[..., None] | None = None
+        """``events.on_agent_trade``."""
         self._heap, self._whole = self._state.heap.data, self._state.whole.data  # numbers of arrays cost a third through a memoryview
         self.next_ns: int = NEVER_NS
 
@@ -138,19 +142,21 @@ class BackgroundFlow:
 
     def advance(self, horizon_ns: int) -> int:
         """Run the events before ``horizon_ns``. Raises ``LimitError`` if a book can no longer be quoted."""
-        advance = self._advance
+        advance, market = self._advance, self._market
         if advance is None:
-            advance = self._advance = direct(events.advance, self._books, self._columns, self._state, horizon_ns)
+            advance = self._advance = direct(events.advance, market, horizon_ns)
         while True:
-            status = advance(self._books, self._columns, self._state, min(horizon_ns, self._block_end_ns))
+            status = advance(market, horizon_ns if horizon_ns < self._block_end_ns else self._block_end_ns)
             self.next_ns = self._whole[self._heap[0], st.NEXT]
+            if status in (NOTIFICATION, FULL):
+                return status
             if status == events.DUE:
                 self._on_due(int(self._state.whole[:, st.SECOND_END].max()) - NS_PER_S)
                 return NOTIFICATION
             if status >= events.STUCK:
                 self._explain_stuck(status - events.STUCK)
-            if status != HORIZON or self.next_ns >= horizon_ns:
-                return status
+            if self.next_ns >= horizon_ns:
+                return HORIZON
             if self.next_ns >= self._block_end_ns:
                 self._load_block(self._first_active(self._block_end_ns))
                 if self.next_ns >= horizon_ns:
@@ -162,8 +168,10 @@ class BackgroundFlow:
         worth = shares / (self._profile.shares_a_print * PRINTS_AN_ORDER_MEAN)
         parent = self._agent_parents.setdefault((symbol, owner), AgentParent())
         moved, falls = parent.trade(1 - 2 * side, worth, ts_ns, float(self._state.real[symbol, st.IMPACT]))
-        events.on_agent_trade(self._state, symbol, venue, ts_ns, moved, falls)
-        events.build_heap(self._state)
+        tell = self._tell
+        if tell is None:
+            tell = self._tell = direct(events.on_agent_trade, self._state, 0, 0, 0, 0.0, 0.0)
+        tell(self._state, symbol, venue, ts_ns, moved, falls)
         self._note_next()
 
     def on_cross(self, book: int, ts_ns: int) -> None:

@@ -9,6 +9,7 @@ are taken off the same number; where they pass it they are borrowed from the nex
 from __future__ import annotations
 
 from simulator.book.jit import entry, inlined, kernel
+from simulator.book.pinned import Pinned
 from simulator.book.state import Books
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import (
@@ -58,11 +59,13 @@ from simulator.flow.state import (
 )
 from simulator.flow.taking import end_hidden, on_sweep, take, tend_hidden
 from simulator.records import NS_PER_S
-from simulator.tape.columns import NOTIFICATIONS, Columns, finish_action, has_room
+from simulator.tape.columns import HEAR_BY, NOTIFICATIONS, Columns, finish_action, has_room
 
 HELD_REACTIONS = 3
 TRIES_MAX = 64
 """Attempts to make a row that is due; a book that is never changed by so many cannot be quoted any more."""
+UNHEARD_MAX = 1024
+"""Notifications that may wait for Python; one event more fits beside them."""
 HORIZON, FULL, NOTIFICATION, STUCK = 0, 1, 2, 3
 DUE = -1
 """A look at a symbol's price bands has found something to do."""
@@ -266,11 +269,18 @@ def sink_heap(fl: FlowState, k: int) -> None:
 
 
 @entry
-def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
-    """Run all events before ``horizon``, symbols in order of time. Returns HORIZON, FULL, NOTIFICATION, DUE or STUCK + the symbol."""
+def advance(market: Pinned, horizon: int) -> int:
+    """Run all events before ``horizon``, symbols in order of time. Returns HORIZON, FULL, NOTIFICATION, DUE or STUCK + the symbol.
+
+    NOTIFICATION: it has come to the horizon, or the columns are full, or to where Python must have heard of what has happened.
+    """
+    bk, out, fl = market.books, market.columns, market.state
+    used = out.used
     while True:
         i = fl.heap[0]
         t = fl.whole[i, NEXT]
+        if used[NOTIFICATIONS] > 0 and (t >= min(horizon, used[HEAR_BY]) or used[NOTIFICATIONS] > UNHEARD_MAX or not has_room(bk, out)):
+            return NOTIFICATION
         if t >= horizon:
             return HORIZON
         if not has_room(bk, out):
@@ -281,18 +291,22 @@ def advance(bk: Books, out: Columns, fl: FlowState, horizon: int) -> int:
             return DUE
         if status != HORIZON:
             return status + i
-        if out.used[NOTIFICATIONS] > 0:
-            return NOTIFICATION
 
 
-@entry
-def build_heap(fl: FlowState) -> None:
-    """Order the symbols by their next events."""
+@kernel
+def order_symbols(fl: FlowState) -> None:
+    """``build_heap``."""
     for i in range(fl.heap.shape[0]):
         schedule_symbol(fl, i)
         fl.heap[i] = i
     for k in range(fl.heap.shape[0] // 2, -1, -1):
         sink_heap(fl, k)
+
+
+@entry
+def build_heap(fl: FlowState) -> None:
+    """Order the symbols by their next events."""
+    order_symbols(fl)
 
 
 @entry
@@ -304,7 +318,7 @@ def on_agent_trade(fl: FlowState, i: int, v: int, t: int, moved: float, falls: f
     real[FALL] += falls
     fl.repricing[i, v] = min(fl.repricing[i, v], t + 500_000 + int(4e6 * uniform(fl.random, i)))
     alert_makers(fl, i, t, 1.0)
-    schedule_symbol(fl, i)
+    order_symbols(fl)
 
 
 @entry

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator.agents.interface import Wait
 from simulator.agents.messages import PhaseChange
-from simulator.clock import Alarm
+from simulator.clock import Alarm, Bell
 from simulator.errors import AgentError, MarketSimError
 from simulator.flow import NEVER_NS
 from simulator.gateway.engine import Engine
@@ -27,9 +27,12 @@ from simulator.records import NS_PER_S
 FIRST = Wait._fields.index("quotes")
 KINDS_WATCHED = (QUOTES, TRADES, PHASES, STATUSES, IMBALANCES, SIPS)
 """In the order of a ``Wait``'s fields from FIRST on."""
-PLACES = tuple(KINDS_WATCHED.index(kind) for kind in range(KINDS))
+FIELDS = tuple(FIRST + KINDS_WATCHED.index(kind) for kind in range(KINDS))
+"""Of a ``Wait``, by kind."""
 WATCHED = slice(FIRST, FIRST + KINDS)
 NOTHING: tuple[tuple[int, ...], ...] = ((),) * KINDS
+NOT_YET = object()
+"""A wait has not ended."""
 WAKES_AT_ONE_INSTANT_MAX = 10_000
 """Waits that ended without letting time pass and without a message; more are a loop that would never end."""
 
@@ -51,7 +54,11 @@ class AgentProcess:
         self._venues = engine.venues
         self._subscriptions = engine.subscriptions
         self._watchdog = engine.watchdog
-        self._priority = priority
+        self._number = reach.number
+        self._max_wake_s = reach.spec.max_wake_s
+        self._latency_ns = reach.latency_ns
+        self._venue_count = engine.exchange.venues
+        self._bell = Bell(priority, self._wake)
         self._wait: Wait | None = None
         self._due: dict[tuple[int, int], int] = {}
         """Of what ends the wait, by (kind, book or venue): when it reaches the agent, as far as that is known."""
@@ -61,28 +68,30 @@ class AgentProcess:
         """What the last wait that watched anything did: mostly the next one watches the same, and only ``_moved`` is left to do."""
         self._last_watching: Wait | None = None
         """That wait, or a later one that watches the same."""
+        self._open: Any = NOT_YET
+        """It again, if nothing can end it but what it watches: no message, time limit or stream. An agent that yields the same wait over
+        and over is the fastest there is (tests/bench/agents.py)."""
         self._moved: list[tuple[int, int]] = []
         """Of ``_watched``, what may have happened since, or what it is not subscribed to: of the others nothing has."""
         self._idle_wakes = 0
         self._idle_since_ns = -1
-        self._alarm: Alarm | None = self._clock.alarm(self._clock.now, priority, self._wake)
+        self._alarm: Alarm | None = self._clock.alarm(self._clock.now, self._bell)
         own.mailbox.on_coming = self._on_coming
 
     # --- what may wake it ------------------------------------------------------------------------------------------
 
     def on_event(self, kind: int, index: int, ts_ns: int) -> bool:
         """Something of what it watches has happened at a book or venue; it hears of it after its latency."""
-        wait, watched, place = self._wait, (kind, index), PLACES[kind]
-        if wait is None or index not in wait[FIRST + place]:  # type: ignore[operator]
+        wait, watched = self._wait, (kind, index)
+        if wait is None or index not in wait[FIELDS[kind]]:  # type: ignore[operator]
             self._subscribed.discard(watched)  # watched for an earlier wait
-            if index in self._watched[place]:
+            if index in self._watched[FIELDS[kind] - FIRST]:
                 self._moved.append(watched)
             return False
         if watched not in self._due:  # the first ends the wait; the next wait looks for the others
-            arrival_ns = ts_ns + self._latency(kind, index)
-            self._due[watched] = arrival_ns
+            self._due[watched] = arrival_ns = ts_ns + self.distance_ns(kind, index)
             if self._alarm is None:
-                self._alarm = self._clock.alarm(arrival_ns, self._priority, self._wake)
+                self._alarm = self._clock.alarm(arrival_ns, self._bell)
             else:
                 self._ring_by(arrival_ns)
         return True
@@ -95,61 +104,69 @@ class AgentProcess:
 
     def _ring_by(self, ts_ns: int) -> None:
         """Wake at ``ts_ns`` at the latest."""
-        if self._alarm is not None:
-            if self._alarm.ts_ns <= ts_ns:
+        alarm = self._alarm
+        if alarm is not None:
+            if alarm[0] <= ts_ns:
                 return
-            self._clock.cancel(self._alarm)
-        self._alarm = self._clock.alarm(ts_ns, self._priority, self._wake)
+            self._clock.cancel(alarm)
+        self._alarm = self._clock.alarm(ts_ns, self._bell)
 
-    def _latency(self, kind: int, index: int) -> int:
+    def distance_ns(self, kind: int, index: int) -> int:
+        """How long it takes to hear of what happens there."""
+        if kind in (QUOTES, TRADES):
+            return self._latency_ns[index % self._venue_count]
         if kind == SIPS:
             return self._view.sip_latency_ns(index)
-        return self._reach.latency_ns[index if kind == PHASES else index % self._exchange.venues]
+        return self._latency_ns[index if kind == PHASES else index % self._venue_count]
 
     # --- waking ----------------------------------------------------------------------------------------------------
 
-    def _wake(self, _event: Any) -> None:
+    def _wake(self, now: int) -> None:
         self._alarm = None
         value = None
-        if self._wait is not None:
-            has_ended, value = self._look(self._wait)
-            if not has_ended:
-                self._sleep(self._wait)
+        wait = self._wait
+        if wait is not None:
+            value = self._first_arrived(now) if wait is self._open else self._look(wait, now)
+            if value is NOT_YET:
+                self._sleep(wait)
                 return
             self._wait = None
-            if self._due:
-                self._moved.extend(self._due)
-                self._due.clear()
-        self._go_on(value)
+            self._moved.extend(self._due)
+            self._due.clear()
+        self._go_on(value, now)
 
-    def _go_on(self, value: Any) -> None:
+    def _go_on(self, value: Any, now: int) -> None:
         """Run the agent until it waits for something that has not come."""
         while True:
-            self._count(value)
-            wait = self._resume(value)
+            if value is not None or now != self._idle_since_ns:
+                self._idle_since_ns, self._idle_wakes = now, 1
+            else:
+                self._count_idle()
+            wait = self._resume(value, now)
             if wait is None:
                 return
             try:
-                # NOTE: what can only be ended by what is still to come is not looked at; for speed (tests/bench/agents.py).
-                is_open = wait.until_ns is None and wait.kinds is None
-                has_ended, value = (False, None) if is_open and not wait.streams else self._look(wait)
-                if not has_ended:
-                    self._begin(wait)
+                is_open = wait is self._open or (wait.until_ns is None and wait.kinds is None and not wait.streams)
+                value = NOT_YET if is_open else self._look(wait, now)  # an open one is ended by what is still to come
+                if value is NOT_YET:
+                    self._begin(wait, is_open)
                     if self._due or not is_open:
                         self._sleep(wait)
                     return
             except MarketSimError as error:
                 raise self._blame(error, str(error), where_yielded(self._agent, self._home)) from error
 
-    def _resume(self, value: Any) -> Wait | None:
+    def _resume(self, value: Any, now: int) -> Wait | None:
         """Hand the agent ``value``; returns what it yields, None if it has ended. Raises ``AgentError`` for its mistakes."""
-        agent, now = self._agent, self._clock.now
-        dog, spec = self._watchdog, self._reach.spec
-        self._own.wake()
+        agent, dog = self._agent, self._watchdog
+        own = self._own
+        own.wakes += 1
+        if own.mailbox.on_the_way:
+            own.mailbox.absorb()  # it is to know all that has arrived
         try:
             try:
                 dog.stretches += 1
-                dog.max_s = spec.max_wake_s
+                dog.max_s = self._max_wake_s
                 wait: Wait = agent.send(value)  # if it is one: looked at below
             except AgentStuck:
                 dog.forget()
@@ -163,27 +180,25 @@ class AgentProcess:
         except MarketSimError as error:
             raise self._blame(error, str(error), where_raised(error, self._home)) from error
         except AgentStuck as error:
-            what = f"has been running for {spec.max_wake_s:g} s without a yield (max_wake_s). Yield in its loop, or raise max_wake_s"
+            what = f"has been running for {self._max_wake_s:g} s without a yield (max_wake_s). Yield in its loop, or raise max_wake_s"
             raise self._blame(None, what, where_raised(error, self._home)) from None
         except KeyboardInterrupt as error:
-            error.add_note(f"Agent {spec.name!r} was interrupted in its own code{where_raised(error, self._home)}.")
+            error.add_note(f"Agent {self._reach.spec.name!r} was interrupted in its own code{where_raised(error, self._home)}.")
             raise
         except (Exception, SystemExit) as error:
             raise self._blame(None, f"raised {type(error).__name__}: {error}", where_raised(error, self._home)) from error
-        problem = ""
+        if wait is self._open or (type(wait) is Wait and wait.owner == self._number and (wait.until_ns is None or wait.until_ns >= now)):
+            return wait
         if type(wait) is not Wait:
             problem = f"yielded {wait!r}; an agent yields what market.wait(...), .message(...), .any_of(...) and so on return"
-        elif wait.owner != self._reach.number:
+        elif wait.owner != self._number:
             problem = f"yielded {wait!r}, which was made by another agent's market. Make it with this agent's own"
-        elif wait.until_ns is not None and wait.until_ns < now:
+        else:
             problem = f"yielded {wait!r}, made earlier: its time is over. Make it anew where it is yielded"
-        if problem:
-            raise self._blame(None, problem, where_yielded(agent, self._home))
-        return wait
+        raise self._blame(None, problem, where_yielded(agent, self._home))
 
-    def _count(self, value: Any) -> None:
-        if value is not None or self._clock.now != self._idle_since_ns:
-            self._idle_since_ns, self._idle_wakes = self._clock.now, 0
+    def _count_idle(self) -> None:
+        """It wakes once more at one instant, with nothing in its hands."""
         self._idle_wakes += 1
         if self._idle_wakes > WAKES_AT_ONE_INSTANT_MAX:
             times = f"{WAKES_AT_ONE_INSTANT_MAX:,} times"
@@ -199,22 +214,32 @@ class AgentProcess:
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    def _look(self, wait: Wait) -> tuple[bool, Any]:
-        """Whether the wait has ended by now, and what the agent gets."""
+    def _look(self, wait: Wait, now: int) -> Any:
+        """What the agent gets, if the wait has ended by now: NOT_YET if it has not."""
         if wait.kinds is not None and (message := self._own.mailbox.take(wait.kinds)) is not None:
-            return True, message
+            return message
         if wait.streams and (batch := self._view.drain(wait.streams)) is not None:
-            return True, batch
-        now = self._clock.now
-        if self._due:
-            arrived = [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]
-            first = arrived[0] if len(arrived) == 1 else min(arrived, default=(SIPS, 0))
-            if first[0] < SIPS:
-                return True, self._view.quote_of(first[1]) if first[0] == QUOTES else self._describe(*first)
-            for kind, index in arrived:  # rows that have not changed the consolidated quote
-                del self._due[kind, index]
-                self._watch(kind, index)
-        return wait.until_ns is not None and wait.until_ns <= now, None
+            return batch
+        value = self._first_arrived(now)
+        return None if value is NOT_YET and wait.until_ns is not None and wait.until_ns <= now else value
+
+    def _first_arrived(self, now: int) -> Any:
+        """What the agent gets of what is due by now; NOT_YET if nothing is."""
+        first = None
+        for watched, arrival_ns in self._due.items():
+            if arrival_ns <= now and (first is None or watched < first):
+                first = watched
+        if first is None:
+            return NOT_YET
+        kind, index = first
+        if kind == QUOTES:
+            return self._view.quote_of(index)
+        if kind < SIPS:
+            return self._describe(kind, index)
+        for watched in [watched for watched, arrival_ns in self._due.items() if arrival_ns <= now]:
+            del self._due[watched]  # rows that have not changed the consolidated quote
+            self._watch(*watched)
+        return NOT_YET
 
     def _describe(self, kind: int, index: int) -> Any:
         """What has just arrived, but for a quote."""
@@ -226,22 +251,20 @@ class AgentProcess:
             return self._view.imbalance_of(index)
         return self._view.trade_of(index)
 
-    def _begin(self, wait: Wait) -> None:
+    def _begin(self, wait: Wait, is_open: bool) -> None:
         """Find what is on its way already; watch for the rest."""
         self._wait = wait
         moved = self._moved
-        watched: Any = self._watched if wait is self._last_watching else wait[WATCHED]
-        if watched == self._watched:
-            self._last_watching = wait
-            if not moved:
+        if wait is not self._last_watching:
+            watched: Any = wait[WATCHED]
+            if watched == NOTHING:
                 return
-        elif watched == NOTHING:
-            return
-        else:
-            self._subscribed.difference_update(moved)
-            every = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
-            moved = [each for each in every if each not in self._subscribed]
-            self._watched, self._last_watching = watched, wait
+            if watched != self._watched:
+                self._subscribed.difference_update(moved)
+                every = [(kind, index) for kind, indices in zip(KINDS_WATCHED, watched, strict=True) for index in indices]
+                moved = [each for each in every if each not in self._subscribed]
+                self._watched = watched
+            self._last_watching, self._open = wait, wait if is_open else NOT_YET
         self._moved = []
         for kind, index in moved:
             self._watch(kind, index)
@@ -250,14 +273,14 @@ class AgentProcess:
         """For the next one of these: for that which is on its way already, if there is one."""
         coming_ns = None if kind == QUOTES and self._view.shows_newest(index) else self._on_its_way(kind, index)
         if coming_ns is not None:
-            self._due[kind, index] = coming_ns + self._latency(kind, index)
+            self._due[kind, index] = coming_ns + self.distance_ns(kind, index)
         elif (kind, index) not in self._subscribed:
             self._subscriptions.begin(kind, index, self)
             self._subscribed.add((kind, index))
 
     def _on_its_way(self, kind: int, index: int) -> int | None:
         """When the first of what has not reached the agent happened, if anything has."""
-        seen_ns = self._clock.now - self._latency(kind, index)
+        seen_ns = self._clock.now - self.distance_ns(kind, index)
         if kind in (QUOTES, SIPS):
             return self._exchange.next_row_after(index, seen_ns)
         if kind == TRADES:

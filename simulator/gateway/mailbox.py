@@ -29,7 +29,8 @@ class Mailbox:
         self._ledger = ledger
         self._learn = learn
         self._heard = 0
-        self._on_the_way: list[tuple[int, int, int, Message]] = []
+        self.on_the_way: list[tuple[int, int, int, Message]] = []
+        """A heap of (arrival, venue, order of sending, message); always the same list."""
         self._unread: dict[type, deque[tuple[int, Message]]] = {kind: deque() for kind in get_args(Message)}
         """By kind, with the order of arrival: an agent may leave any number of one kind unread and wait for another."""
         self._unread_count = 0
@@ -39,18 +40,18 @@ class Mailbox:
         """A venue sends it, with its stamp."""
         arrival_ns = message.ts_ns + self._reach.latency_ns[venue]
         self._heard += 1
-        heapq.heappush(self._on_the_way, (arrival_ns, venue, self._heard, message))
-        if len(self._on_the_way) > ABSORB_ABOVE:
+        heapq.heappush(self.on_the_way, (arrival_ns, venue, self._heard, message))
+        if len(self.on_the_way) > ABSORB_ABOVE:
             self.absorb()
         self.on_coming(type(message), arrival_ns)
 
     def next_arrival_ns(self) -> int | None:
         """When the next message arrives, of those that are on their way."""
-        return self._on_the_way[0][0] if self._on_the_way else None
+        return self.on_the_way[0][0] if self.on_the_way else None
 
     def take(self, kinds: tuple[type, ...]) -> Message | None:
         """The oldest unread message of these kinds, now read."""
-        if self._on_the_way:
+        if self.on_the_way:
             self.absorb()
         if not self._unread_count:
             return None
@@ -70,7 +71,7 @@ class Mailbox:
 
     def absorb(self) -> None:
         """Take in what has arrived by now."""
-        now, line = self._reach.now_ns, self._on_the_way
+        now, line = self._reach.now_ns, self.on_the_way
         while line and line[0][0] <= now:
             message = heapq.heappop(line)[3]
             self._learn(message)

@@ -36,10 +36,12 @@ class LatentMarketView:
         self._clock = reach.clock
         self._names = [reach.named(b) for b in range(len(engine.exchange.columns.facts))]
         self._number = reach.number
+        self._venue_count = len(reach.venues)
         self._latency_ns = reach.latency_ns
         self._own = own
         self._exchange = engine.exchange
-        self._facts = engine.exchange.columns.facts.data
+        facts = engine.exchange.columns.facts  # of which a number costs a third through a memoryview
+        self._all_rows, self._todays_rows = facts[:, ALL_ROWS].data, facts[:, RING_ROWS].data
         self._ring_ts = engine.exchange.columns.ring_ts.data
         self._ring = engine.exchange.columns.ring_ts.shape[1]
         self._venues = engine.venues
@@ -49,8 +51,10 @@ class LatentMarketView:
         past = PastTrades(reach, engine.tap.prints, engine.times.day_start_ns)
         self.trades, self.volume, self.vwap, self.bars, self.low_high = past.trades, past.volume, past.vwap, past.bars, past.low_high
         self.at = engine.times.at
-        self._looked: list[tuple[int, Quote] | None] = [None] * len(self._facts)
-        """By book: how many rows of the run there were when a look of today showed the newest, and what it showed."""
+        self._looked = [Quote(0, 0, 0, 0, 0)] * len(facts)
+        """By book: its newest row, if a look of today has shown it."""
+        self._looked_at = [-1] * len(facts)
+        """By book: how many rows of the run there were then."""
         engine.tap.on_day.append(self._forget_looks)
         self._standing: dict[tuple[str, str | None], Wait] = {}
         """Waits for quotes without a limit, by symbol and venue."""
@@ -71,20 +75,19 @@ class LatentMarketView:
         return self._exchange.levels_at(book, side, self._reach.seen_ns(book), levels)
 
     def quotes(self, symbol: str) -> tuple[Quote, ...]:
-        facts, looked = self._facts, self._looked
-        quotes = []
-        for b in self._reach.find_all(symbol, None):
-            last = looked[b]  # NOTE: the beginning of quote_of, in line for speed
-            quotes.append(last[1] if last is not None and last[0] == facts[b, ALL_ROWS] else self.quote_of(b))
-        return tuple(quotes)
+        all_rows, looked, looked_at = self._all_rows, self._looked, self._looked_at
+        try:
+            books = self._reach.books[symbol, None]  # NOTE: this, and the beginning of quote_of, in line for speed
+        except (KeyError, TypeError):
+            books = self._reach.find_all(symbol, None)  # which says what is wrong
+        return tuple([looked[b] if looked_at[b] == all_rows[b] else self.quote_of(b) for b in books])
 
     def shows_newest(self, book: int) -> bool:
         """Whether the newest row of a book has reached the agent, or there is none."""
-        facts, last = self._facts, self._looked[book]
-        if last is not None and last[0] == facts[book, ALL_ROWS]:
+        if self._looked_at[book] == self._all_rows[book]:
             return True
-        made = facts[book, RING_ROWS]
-        return not made or self._ring_ts[book, (made - 1) % self._ring] <= self._clock.now - self._latency_ns[book % len(self.venues)]
+        made = self._todays_rows[book]
+        return not made or self._ring_ts[book, (made - 1) % self._ring] <= self._clock.now - self._latency_ns[book % self._venue_count]
 
     def nbbo(self, symbol: str) -> tuple[int, int]:
         quotes = self.quotes(symbol)
@@ -306,7 +309,7 @@ class LatentMarketView:
 
     def _forget_looks(self) -> None:
         """A new day's books are empty."""
-        self._looked = [None] * len(self._looked)
+        self._looked_at = [-1] * len(self._looked)
 
     # --- by numbers, for the agent's process ----------------------------------------------------------------------------
 
@@ -314,14 +317,16 @@ class LatentMarketView:
         """The best levels of a book as they have reached the agent."""
         # NOTE: books change less often than fast agents look: a look that shows a book's newest row stays good until there is another
         # one; for speed (tests/bench/agents.py).
-        facts, last = self._facts, self._looked[book]
-        made = facts[book, ALL_ROWS]
-        if last is not None and last[0] == made:
-            return last[1]
-        seen_ns, today = self._clock.now - self._latency_ns[book % len(self.venues)], facts[book, RING_ROWS]
-        quote = Quote(*self._exchange.quote_at(book, seen_ns), *self._names[book])
-        if not today or quote.ts_ns == self._ring_ts[book, (today - 1) % self._ring]:
-            self._looked[book] = made, quote
+        made = self._all_rows[book]
+        if self._looked_at[book] == made:
+            return self._looked[book]
+        today, seen_ns = self._todays_rows[book], self._clock.now - self._latency_ns[book % self._venue_count]
+        newest = (today - 1) % self._ring
+        is_newest = not today or self._ring_ts[book, newest] <= seen_ns
+        seen = self._exchange.quote_in(book, newest) if is_newest and today else self._exchange.quote_at(book, seen_ns)
+        quote = Quote._make(seen + self._names[book])
+        if is_newest:
+            self._looked[book], self._looked_at[book] = quote, made
         return quote
 
     def trade_of(self, book: int) -> Trade | None:

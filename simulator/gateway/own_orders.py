@@ -116,12 +116,6 @@ class OwnOrders:
 
     # --- as the agent knows them --------------------------------------------------------------------------------------
 
-    def wake(self) -> None:
-        """The agent wakes, and is to know all that has arrived."""
-        self.wakes += 1
-        if self.mailbox.next_arrival_ns() is not None:
-            self.mailbox.absorb()
-
     def own_orders(self, k: int | None, v: int | None) -> list[OwnOrder]:
         """Alive or on their way, of the k-th symbol, at venue v; in the order of sending."""
         venues = len(self._reach.venues)

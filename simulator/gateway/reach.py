@@ -42,8 +42,9 @@ class Reach:
         self._symbol_place = {name: k for k, name in enumerate(traded.symbols) if name in self.symbols}
         self._venue_place = {name: v for v, name in enumerate(traded.venues)}
         self._book = {(s, v): k * len(self.venues) + n for s, k in self._symbol_place.items() for v, n in self._venue_place.items()}
-        self._books: dict[tuple[str, str | None], tuple[int, ...]] = {(s, v): (book,) for (s, v), book in self._book.items()}
-        self._books |= {(s, None): tuple(self._book[s, v] for v in self.venues) for s in self._symbol_place}
+        self.books: dict[tuple[str, str | None], tuple[int, ...]] = {(s, v): (book,) for (s, v), book in self._book.items()}
+        self.books |= {(s, None): tuple(self._book[s, v] for v in self.venues) for s in self._symbol_place}
+        """By symbol and venue, or None for all venues: what ``find_all`` finds."""
 
     @property
     def now_ns(self) -> int:
@@ -63,7 +64,7 @@ class Reach:
     def find_all(self, symbol: str, venue: str | None) -> tuple[int, ...]:
         """The books of a symbol at one venue, or at all of them."""
         try:
-            return self._books[symbol, venue]  # one look, for speed
+            return self.books[symbol, venue]  # one look, for speed
         except (KeyError, TypeError):
             return (self.symbol(symbol),) if venue is None else (self.find(symbol, venue),)  # each says what is wrong
 

@@ -43,8 +43,10 @@ from simulator.records import (
 # counters: int64[16]
 ROWS_MD, ROWS_TR, ROWS_OR, ROWS_TH, NOTIFICATIONS = 0, 1, 2, 3, 4
 WANT_ORDERS, WANT_TRUTH, WANT_RING, WANT_NOTIFICATIONS = 5, 6, 7, 8
+HEAR_BY = 9
+"""When Python must have heard of all notifications, at the latest; 0: at once."""
 
-# book facts: int64[B, 14]
+# book facts: int64[B, 15]
 SYMBOL, VENUE, TICK_UNITS, WATCH = 0, 1, 2, 3
 """TICK_UNITS: a tick in units of 0.0001 USD."""
 RING_ROWS, RING_PRINTS = 4, 5
@@ -55,7 +57,9 @@ TAPE_TICK = 10
 """A tick in the tape's prices: TICK_UNITS over the symbol's ``price_scale``."""
 LOT, LOT_PRINTS, LOT_TICKS = 11, 12, 13
 """The symbol's round lot today; prints of a round lot or more outside of crosses since the run began, and the sum of their prices."""
-FACTS = 14
+WATCHED_FROM = 14
+"""How far away the nearest of those is who watch this book, in ns: before, nobody has to hear of its rows and prints. 0: at once."""
+FACTS = 15
 WATCH_QUOTES, WATCH_TRADES = 1, 2
 
 # order of the columns of the integer matrices
@@ -101,7 +105,7 @@ class Columns(NamedTuple):
     used: I64
     """[16], rows used and what is wanted."""
     facts: I64
-    """[B, 14], symbol, venue, its tick, what of this book is watched, and what it has counted."""
+    """[B, 15], symbol, venue, its tick, what of this book is watched and from where, and what it has counted."""
     notifications: I64
     """[n, 7]"""
     ring_ts: I64
@@ -289,9 +293,10 @@ def write_truth(bk: Books, out: Columns, b: int, i: int, ts: int, taker: int, pa
 
 @kernel
 def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, size: int, owner: int) -> None:
-    """Append something that Python must hear of."""
+    """Append something that Python must hear of, at once."""
     n = out.used[NOTIFICATIONS]
     out.used[NOTIFICATIONS] = n + 1
+    out.used[HEAR_BY] = 0
     row = out.notifications[n]
     row[NOTIFY_TS] = ts
     row[NOTIFY_BOOK] = b
@@ -300,6 +305,17 @@ def notify(out: Columns, ts: int, b: int, kind: int, order_id: int, price: int, 
     row[NOTIFY_PRICE] = price
     row[NOTIFY_SIZE] = size
     row[NOTIFY_OWNER] = owner
+
+
+@kernel
+def notify_watchers(out: Columns, ts: int, b: int, kind: int) -> None:
+    """Append a row or print of a watched book, of which Python must hear before it reaches the nearest of those who watch."""
+    others = out.used[NOTIFICATIONS]
+    hear_by = out.used[HEAR_BY]
+    notify(out, ts, b, kind, 0, 0, 0, 0)
+    reached = ts + out.facts[b, WATCHED_FROM]
+    if reached > ts:
+        out.used[HEAR_BY] = reached if others == 0 else min(hear_by, reached)
 
 
 @kernel
@@ -348,9 +364,9 @@ def finish_action(
         row = 1
         write_book_row(bk, out, b, ts)
         if out.facts[b, WATCH] & WATCH_QUOTES:
-            notify(out, ts, b, NOTIFY_QUOTE, 0, 0, 0, 0)
+            notify_watchers(out, ts, b, NOTIFY_QUOTE)
     if prints > 0 and out.facts[b, WATCH] & WATCH_TRADES:
-        notify(out, ts - row - prints + 1, b, NOTIFY_TRADE, 0, 0, 0, 0)
+        notify_watchers(out, ts - row - prints + 1, b, NOTIFY_TRADE)
     hd[b, LAST_TS] = max(hd[b, LAST_TS], ts)
     bk.logged[0] = 0
     if ends:

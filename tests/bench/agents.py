@@ -1,14 +1,21 @@
 """What agents cost: `python tests/bench/agents.py`. Each figure with what it is relative to, all in one run; nothing fails when it is slow.
 
 Processor seconds, not wall time, so that a busy machine moves the figures less. The background runs beside each agent at the default rates.
+
+`--rounds N --beside CHECKOUT` measures only the wake-ups at each row, of this checkout and of another one in turn, N times; and takes of each
+fifth of a simulated second the run in which it was fastest, so that others on the machine hardly count.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -91,6 +98,60 @@ def row_wakes(how: str) -> tuple[float, int]:
     return seen[0] / (with_s - bare_s), seen[1]
 
 
+def pieces(scenario: Scenario) -> list[float]:
+    """Processor seconds of each fifth of a simulated second after the first one."""
+    market = Market(scenario, NullSink())
+    market.run_until(scenario.start_ns + 1_000_000_000)
+    took = []
+    while market.now_ns < scenario.end_ns:
+        began_s = time.process_time()
+        market.step_until(market.now_ns + 200_000_000)
+        took.append(time.process_time() - began_s)
+    return took
+
+
+def row_pieces(how: str) -> tuple[int, list[float], list[float]]:
+    """(wake-ups at each row after the first second, ``pieces`` with them, and without)."""
+    scenario = base("2025-07-01T14:01:00Z", "2025-07-01T14:01:31Z", rates=HIGH, only=("AAPL",))
+    counts = []
+    for end_ns in (scenario.start_ns + 1_000_000_000, scenario.end_ns):
+        seen = [0, 0]
+        with_it = replace(scenario, end_ns=end_ns, agents=(AgentSpec(name="looker", make=waits, arguments={"how": how, "seen": seen}),))
+        took = pieces(with_it)
+        counts.append(seen[0])
+    return counts[1] - counts[0], took, pieces(scenario)
+
+
+def in_turn(rounds: int, other: Path, how: str) -> list[float]:
+    """Wake-ups a second of processor time at each row, of this checkout and the other."""
+    code = (
+        "import sys, json; sys.path[:0] = [sys.argv[1], sys.argv[2]]\nimport agents\n"
+        "for line in sys.stdin: print(json.dumps(agents.row_pieces(sys.argv[3])), flush=True)"
+    )
+    roots = (Path(__file__).parents[2], other.resolve())
+    command = [sys.executable, "-c", code]
+    runs = [
+        subprocess.Popen([*command, str(root), str(Path(__file__).parent), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for root in roots
+    ]
+    got: list[list[Any]] = [[], []]
+    for n in range(rounds + 1):  # the first one compiles, or loads
+        for k in (0, 1) if n % 2 else (1, 0):
+            stdin, stdout = runs[k].stdin, runs[k].stdout
+            assert stdin is not None
+            assert stdout is not None
+            stdin.write("\n")
+            stdin.flush()
+            got[k].append(json.loads(stdout.readline()))
+    for run in runs:
+        run.communicate()
+    rates = []
+    for mine in got:
+        with_s, bare_s = (sum(map(min, zip(*(each[place] for each in mine[1:]), strict=True))) for place in (1, 2))
+        rates.append(mine[0][0] / (with_s - bare_s))
+    return rates
+
+
 def copies(market: Any, orders: Any, rng: Any, took: list[float]) -> Generator[Any, Any, None]:
     """How long a copy of the last 4,096 trades takes, as columns and as a list."""
     yield market.wait(60_000_000_000)
@@ -103,8 +164,17 @@ def copies(market: Any, orders: Any, rng: Any, took: list[float]) -> Generator[A
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beside", type=Path, help="another checkout")
+    parser.add_argument("--rounds", type=int, default=10)
+    asked = parser.parse_args()
     table = Table("what", "figure", "relative to")
+    if asked.beside:
+        for how in ("quote", "stream"):
+            mine, others = in_turn(asked.rounds, asked.beside, how)
+            table.add_row(f"wake-ups at each row, by {how}", f"{mine:,.0f}/s", f"{mine / others:.2f} of the other's {others:,.0f}/s")
+        Console(width=150).print(table)
+        return
     run_s(base(*TIMES))
     bare_s, timeouts = run_s(base(*TIMES)), timeouts_rate()
     rates = {}

@@ -1,4 +1,4 @@
-"""One server for all tests of this folder; each test has table names of its own. A server that cannot be had is a failure."""
+"""One server for all tests of this folder, and no longer; each test has table names of its own. A server that cannot be had is a failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.questdb)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     folder = tmp_path_factory.mktemp("questdb")
     with small_server(folder, {"dev.mode.enabled": "true"}) as running:

@@ -201,6 +201,7 @@ class Banner:
                 guest.close()
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # a thread that still waited would forbid every later run to fork
         self._listener.close()
 
 

@@ -148,6 +148,7 @@ class Cutter:
             end.close()
 
     def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)  # a thread that still waited would forbid every later run to fork
         self.listener.close()
 
 
