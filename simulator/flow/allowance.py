@@ -150,10 +150,10 @@ def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     part = 0.0
     if before > 0.0:
         part = min(1.0, abs(spare) * ACCRUES / (per_s * before))
-    part *= part
-    part *= part
-    part *= part
-    fl.real[i, SPARE] += change * part if spare > 0.0 else -change * part
+    most = part**8
+    if spare < 0.0:
+        most = full * part**3 + (1.0 - full) * (most if change > 0.0 else part)
+    fl.real[i, SPARE] += change * most if spare > 0.0 else -change * most
     fill_allowance(fl, i, t)
 
 

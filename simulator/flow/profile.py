@@ -36,7 +36,6 @@ class Profile(BaseModel):
     half_spread_bps: Annotated[float, Field(ge=0, le=1000)]
     spread_by_volatility: Annotated[float, Field(ge=0, le=3)]
     spread_by_volume: Annotated[float, Field(ge=0, le=3)]
-    spread_by_price: Annotated[float, Field(ge=0, le=1)]
     depth_by_price: Annotated[float, Field(ge=0, le=3)]
     spread_opening: Annotated[float, Field(ge=1, le=20)]
     alert_part: Annotated[float, Field(gt=0, le=10)]
