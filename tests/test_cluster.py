@@ -9,6 +9,8 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
     load_kernels()
     return home
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads_end() -> Iterator[None]:
+    """Dask keeps one for work beside its own, and one for a client that never came through: beside threads no later command could fork."""
+    yield
+    from distributed import utils  # as late as the command itself
+
+    utils._offload_executor.shutdown()
+    utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
+    for _, runner in list(utils.LoopRunner._all_loops.values()):
+        if runner is not None:
+            runner.stop()
 
 
 @pytest.fixture(autouse=True)
