@@ -155,8 +155,10 @@ ABLATIONS = {
         loses="closing volume", keeps=0.05, how="`open_share: 0`, `close_share: 0`", populations={"open_share": 0.0, "close_share": 0.0},
     ),
     "volatility's clusters": Ablation(
-        loses="spread of volatility", keeps=0.75, how="`SLOW_SD = FAST_SD = 0` (`fundamental.py`); the day's shape and activity stay",
-        patches={"simulator.flow.fundamental:SLOW_SD": 0.0, "simulator.flow.fundamental:FAST_SD": 0.0},
+        loses="spread of volatility", keeps=0.75, how="`SLOW_SD = FAST_SD = 0` (`fundamental.py`), `ACTIVITY_EXPONENT = 0`; the day's shape stays",
+        patches={
+            "simulator.flow.fundamental:SLOW_SD": 0.0, "simulator.flow.fundamental:FAST_SD": 0.0, "simulator.flow.background:ACTIVITY_EXPONENT": 0.0,
+        },
     ),
     "jumps": Ablation(
         loses="largest own move, sd", keeps=0.9, how="`JUMP_MINUTES = 0` (`fundamental.py`)", patches={"simulator.flow.fundamental:JUMP_MINUTES": 0.0},

@@ -144,6 +144,7 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
         b = i * venues + v
         if is_empty(bk, b):
             fl.repricing[i, v] = NEVER_NS
+            whole[SHUT] = 0
             seed_book(bk, fl, i, v, t)
         elif is_left_behind(bk, fl, i, v):
             requote(bk, fl, i, v, t)
@@ -174,6 +175,7 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
         return
     fl.repricing[i, v] = NEVER_NS
     if empty:
+        fl.whole[i, SHUT] = 0
         seed_book(bk, fl, i, v, t)
     elif not stands_right(bk, fl, i, v, t):
         requote(bk, fl, i, v, t)

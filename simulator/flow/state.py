@@ -36,7 +36,8 @@ WERE_OPEN = 17
 SPARE_AT = 22
 """When SPARE was reckoned last."""
 SHUT = 29
-"""1 if a taker of this second has found nothing that it may trade with (a halt, price bands): its least prints are not owed then."""
+"""1 if a taker of this second has found nothing that it may trade with (a halt, price bands), and no book has been filled since: its least
+prints are not owed then."""
 WHOLES = 32
 
 # real numbers of a symbol: float64

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.errors import InputError, SinkError, explain
@@ -18,6 +18,7 @@ from writers.questdb.upgrade import upgrade_statements
 
 TTL_HOURS = {"HOUR": 1, "DAY": 24, "WEEK": 7 * 24, "MONTH": 28 * 24, "YEAR": 365 * 24}
 """Of a unit, at least."""
+LISTED_WITHIN_S = 2.0
 
 
 def exists(pg: Any, name: str) -> bool:
@@ -50,11 +51,11 @@ def compare(pg: Any, wanted: Sequence[Wanted], *, needs_dedup: bool = False, mus
             if must_exist:
                 raise InputError(f"{each.name} is not there any more. What it had is lost; repeat the run into other tables with --suffix.")
             continue
-        is_view = bool(view_facts(pg, each.name))
-        if is_view != isinstance(each, ViewDef):
-            kinds = ("a materialized view", "a table") if is_view else ("a table", "a materialized view")
+        view = _listed_view(pg, each.name) if isinstance(each, ViewDef) else view_facts(pg, each.name)
+        if bool(view) != isinstance(each, ViewDef):
+            kinds = ("a materialized view", "a table") if view else ("a table", "a materialized view")
             raise InputError(_other(each, f"it is {kinds[0]}", f"{kinds[1]} is wanted"))
-        warnings += _compare_view(pg, each) if isinstance(each, ViewDef) else _compare_table(pg, each, needs_dedup)
+        warnings += _compare_view(each, view[0]) if isinstance(each, ViewDef) else _compare_table(pg, each, needs_dedup)
         if found[0]["partitionBy"] != each.partition_by:
             raise InputError(_other(each, f"PARTITION BY {found[0]['partitionBy']}", f"PARTITION BY {each.partition_by}"))
         value, unit = int(found[0]["ttlValue"] or 0), str(found[0]["ttlUnit"])
@@ -98,8 +99,15 @@ def compare_columns(wanted: TableDef, has: Sequence[tuple[str, str]]) -> None:
     raise InputError(_other(wanted, _columns(has), _columns(want)))
 
 
-def _compare_view(pg: Any, wanted: ViewDef) -> list[str]:
-    found = view_facts(pg, wanted.name)[0]
+def _listed_view(pg: Any, name: str) -> list[dict[str, Any]]:
+    """``view_facts`` of what should be a view: the server's list leaves one out for a moment while it is made or refreshed."""
+    until = time.monotonic() + LISTED_WITHIN_S
+    while not (found := view_facts(pg, name)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+
+
+def _compare_view(wanted: ViewDef, found: Mapping[str, Any]) -> list[str]:
     if _plain(found["view_sql"]) != _plain(wanted.query):
         raise InputError(_other(wanted, _plain(found["view_sql"]), _plain(wanted.query)))
     has = str(found["refresh_type"])
