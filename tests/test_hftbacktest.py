@@ -198,7 +198,7 @@ def test_a_wrong_file_is_noticed(fault: str, opening: Made, written: Path) -> No
         rows["ev"][np.flatnonzero(later & (kinds == MODIFY))[0]] -= np.uint64(MODIFY - CANCEL)
     elif fault == "a reused number":
         adds = np.flatnonzero(kinds == ADD)
-        rows["order_id"][adds[len(adds) // 2]] = rows["order_id"][adds[0]]
+        rows["order_id"][adds[len(adds) // 2]] = rows["order_id"][adds[len(adds) // 2 - 1]]
     elif fault == "a float's time":
         rows["exch_ts"] = rows["exch_ts"].astype(np.float64).astype(np.int64)  # to 256 ns
     else:

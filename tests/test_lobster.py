@@ -104,7 +104,7 @@ def test_a_wrong_file_is_noticed(fault: str, opening: Made, tmp_path: Path) -> N
         rows.remove(next(row for row in rows[len(rows) // 3 :] if row[1] == 4))
     elif fault == "a reused number":
         ts, type, _, *rest = rows[shown[len(shown) // 2]]
-        rows[shown[len(shown) // 2]] = (ts, type, rows[shown[0]][2], *rest)  # type: ignore[assignment]
+        rows[shown[len(shown) // 2]] = (ts, type, rows[shown[len(shown) // 2 - 1]][2], *rest)  # type: ignore[assignment]
     elif fault == "a float's time":
         rows = [(int(float(ts)), *rest) for ts, *rest in rows]  # type: ignore[misc]
     reader = Reader()

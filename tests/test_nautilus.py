@@ -213,7 +213,7 @@ def test_a_wrong_catalog_is_noticed(fault: str, opening: Made, written: Path) ->
     if fault == "an update as a delete":
         rows["action"][next(n for n in later if rows["action"][n] == UPDATE)] = DELETE
     elif fault == "a reused number":
-        rows["order_id"][adds[len(adds) // 2]] = rows["order_id"][adds[0]]
+        rows["order_id"][adds[len(adds) // 2]] = rows["order_id"][adds[len(adds) // 2 - 1]]
     elif fault == "a wrong endian":
         n = next(n for n in later if rows["action"][n] == ADD)
         rows["size"][n] = rows["size"][n][::-1]

@@ -311,7 +311,7 @@ def test_the_attack_notices_what_comes_too_early() -> None:
     """The same run against a truth that is a little later."""
     log: list[tuple[Any, ...]] = []
     spec = near(attack, arguments={"log": log, "symbols": ("AAPL", "JPM")}, latency_ns={"*": 5 * MS})
-    market = run(scenario(OPEN, "2025-07-01T13:30:04Z", agents=(spec,), names=("AAPL", "JPM"), extra_tables=("sip",)))
+    market = run(scenario(OPEN, "2025-07-01T13:30:12Z", agents=(spec,), names=("AAPL", "JPM"), extra_tables=("sip",)))
     check(Truth(market, {"*": 5 * MS}), log)
     for kind in ("quotes", "depth", "volume", "last", "bars", "trade", "quote", "sip"):
         with pytest.raises((AssertionError, ValueError, IndexError)):

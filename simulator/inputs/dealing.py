@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 from simulator.inputs.config import AgentSpec, Scenario
 
 AIM = 0.3
 """Where in their band rows are on average."""
+EVEN = 0.15
+"""Of the rows: about what makers' answers take beyond the seconds' aims, which are dealt nearly alike (``ceiling_evenness``)."""
 DEALT_SINGLY = 60
 """Symbols of each worker up to which they are dealt one by one, rather than by the groups that are drawn together."""
 
@@ -47,21 +50,28 @@ def _drawn_together(scenario: Scenario, names: Sequence[str]) -> list[list[str]]
 
 
 def _swap(dealt: list[list[list[str]]], load: Mapping[str, float]) -> bool:
-    """Exchange a group of the heaviest worker for a lighter one of another, if that makes the heavier of the two lighter."""
+    """Exchange two groups of two workers, or give one away, where that makes the workers most alike (least sum of squares)."""
     total = [sum(load[group[0]] for group in part) for part in dealt]
-    heaviest = total.index(max(total))
-    best, exchange = 1e-6 * total[heaviest], None
-    for other in range(len(dealt)):
-        for i, heavy in enumerate(dealt[heaviest]):
-            for j, light in enumerate(dealt[other]):
-                moved = load[heavy[0]] - load[light[0]]
-                gain = min(moved, total[heaviest] - total[other] - moved)
+    best, exchange = 1e-9 * max(total) ** 2, None
+    ends = (total.index(max(total)), total.index(min(total)))
+    for a, b in permutations(range(len(dealt)), 2):
+        apart = total[a] - total[b]
+        if apart <= 0.0 or (a != ends[0] and b != ends[1]):
+            continue
+        light = [(j, load[group[0]]) for j, group in enumerate(dealt[b])]
+        for i, heavy in enumerate(dealt[a]):
+            for j, given in [*light, (-1, 0.0)][: None if len(dealt[a]) > 1 else len(light)]:
+                moved = load[heavy[0]] - given
+                gain = moved * (apart - moved)
                 if gain > best:
-                    best, exchange = gain, (other, i, j)
+                    best, exchange = gain, (a, b, i, j)
     if exchange is None:
         return False
-    other, i, j = exchange
-    dealt[heaviest][i], dealt[other][j] = dealt[other][j], dealt[heaviest][i]
+    a, b, i, j = exchange
+    if j < 0:
+        dealt[b].append(dealt[a].pop(i))
+    else:
+        dealt[a][i], dealt[b][j] = dealt[b][j], dealt[a][i]
     return True
 
 
@@ -80,7 +90,8 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     rest = max(aim - alike * len(symbols), 0.0)
     moves = tick_moves(scenario, profile).tolist()
     weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** profile.rows_by_moves for s, m in zip(symbols, moves, strict=True)]
-    return {symbol.name: alike + rest * weight / sum(weights) for symbol, weight in zip(symbols, weights, strict=True)}
+    each = EVEN / len(symbols)
+    return {s.name: alike + rest * ((1.0 - EVEN) * weight / sum(weights) + each) for s, weight in zip(symbols, weights, strict=True)}
 
 
 def _groups(names: Sequence[str], agents: Sequence[AgentSpec], start: list[list[str]] | None = None) -> list[list[str]]:
