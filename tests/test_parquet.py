@@ -20,7 +20,7 @@ from simulator.inputs.manifest import FORMAT, Manifest, read_manifest
 from simulator.inputs.run_record import record_run
 from simulator.records import NS_PER_HOUR, TABLES, slice_batch
 from writers.parquet import ParquetSink, continue_folder, prepare_folder, write_manifest
-from writers.parquet_hours import end_unfinished, whole_hours
+from writers.parquet_hours import UNFINISHED, end_unfinished, make_folder, whole_hours
 
 
 def files(folder: Path) -> list[str]:
@@ -274,3 +274,22 @@ def test_a_folder_that_is_gone_is_not_called_complete(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").mkdir()
     with pytest.raises(SinkError, match="The rows beside it stay"):
         write_manifest(tmp_path, manifest())
+
+
+def test_a_folder_is_made_though_another_worker_removes_the_empty_one_above(tmp_path: Path) -> None:
+    """As a worker does that has ended a table while this one begins another's hour."""
+    home, wanted = tmp_path / UNFINISHED, tmp_path / UNFINISHED / "equities_trades" / "date=2025-07-01"
+    made, over = Path.mkdir, 3
+
+    def mkdir(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        nonlocal over
+        if path == wanted.parent and over and home.exists():
+            over -= 1
+            home.rmdir()
+        made(path, mode, parents, exist_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "mkdir", mkdir)
+        make_folder(wanted)
+    assert wanted.is_dir()
+    assert over == 0

@@ -21,6 +21,7 @@ from pathlib import Path
 from simulator.records import NS_PER_HOUR, NS_PER_S
 
 UNFINISHED = ".unfinished"
+TRIES = 100
 PREFIX = "equities_"
 PART = re.compile(r"part-\d+\.parquet")
 HOUR = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)")
@@ -46,13 +47,13 @@ class Hours:
         if shown.exists():
             raise FileExistsError(f"{shown} exists already")
         path = self._hidden / hour_path(hour) / f"part-{self._worker}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return path
 
     def passed(self, hour: int) -> None:
         """The worker has closed all hours before this one: those that every worker has passed appear."""
         partial = self._hidden / f".passed-{self._worker}.partial"
-        partial.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(partial.parent)
         partial.write_text(str(hour))
         os.replace(partial, self._hidden / f"passed-{self._worker}")
         first = min(self._passed_by(worker) for worker in range(self._workers))
@@ -69,6 +70,15 @@ class Hours:
             return int((self._hidden / f"passed-{worker}").read_text())
         except FileNotFoundError:
             return -1  # not begun; or another worker has just found that all have ended
+
+
+def make_folder(folder: Path) -> None:
+    """With all above it: another worker may remove an empty one of those (``UNFINISHED``) at this moment."""
+    for _ in range(TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def hour_path(hour: int) -> str:
@@ -124,6 +134,6 @@ def drop_other_hours(folder: Path, datasets: Collection[str], kept: Collection[t
 
 def _rename(path: Path, shown: Path) -> None:
     """Another worker may do the same at this moment."""
-    shown.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(shown.parent)
     with contextlib.suppress(FileNotFoundError):
         path.rename(shown)
