@@ -19,8 +19,9 @@ from simulator.errors import InputError, SinkError
 from simulator.inputs.manifest import FORMAT, Manifest, read_manifest
 from simulator.inputs.run_record import record_run
 from simulator.records import NS_PER_HOUR, TABLES, slice_batch
+from writers.folders import make_folder
 from writers.parquet import ParquetSink, continue_folder, prepare_folder, write_manifest
-from writers.parquet_hours import UNFINISHED, end_unfinished, make_folder, whole_hours
+from writers.parquet_hours import UNFINISHED, end_unfinished, whole_hours
 
 
 def files(folder: Path) -> list[str]:

@@ -28,6 +28,7 @@ from simulator.inputs.config import AgentSpec, Shock
 from simulator.inputs.day_parts import is_divisible_by_day
 from simulator.inputs.dealing import expected_rows
 from simulator.inputs.scenario_file import load_scenario
+from writers.stores.scratch import Scratch
 from writers.stores.store import open_store
 
 SCENARIO = """\
@@ -222,6 +223,15 @@ def test_two_commands_at_once_make_one_folder(home: Path, tmp_path: Path, capsys
     assert (code, said.splitlines()[-1]) == (0, f"Digest {whole_digest(home)}")
     assert sums(out) == sums(home / "two")
     assert files(out) == files(home / "two")
+
+
+def test_what_a_process_has_on_its_way_stays_when_another_has_put_its_last(tmp_path: Path) -> None:
+    mine, others = Scratch(tmp_path / "home"), Scratch(tmp_path / "home")
+    folder = mine.new()
+    others.drop(others.new())
+    (folder / "part").write_text("rows")
+    mine.drop(folder)
+    assert not (tmp_path / "home").exists()
 
 
 def test_no_clock_decides_anything(home: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

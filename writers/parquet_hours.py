@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from simulator.records import NS_PER_HOUR, NS_PER_S
+from writers.folders import make_folder
 
 UNFINISHED = ".unfinished"
-TRIES = 100
 PREFIX = "equities_"
 PART = re.compile(r"part-\d+\.parquet")
 HOUR = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)")
@@ -70,15 +70,6 @@ class Hours:
             return int((self._hidden / f"passed-{worker}").read_text())
         except FileNotFoundError:
             return -1  # not begun; or another worker has just found that all have ended
-
-
-def make_folder(folder: Path) -> None:
-    """With all above it: another worker may remove an empty one of those (``UNFINISHED``) at this moment."""
-    for _ in range(TRIES):
-        with contextlib.suppress(FileNotFoundError):
-            folder.mkdir(parents=True, exist_ok=True)
-            return
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def hour_path(hour: int) -> str:

@@ -47,7 +47,6 @@ def run_shard(
     if database is not None:
         return _into_database(scenario, wanted, shard, store, stop, database)
     scratch = store.scratch.new()
-    scratch.mkdir()
     try:
         with cleared():
             counts, parts = _simulate(scenario_of(scenario, shard), wanted.suffix, shard, _files_sink(scratch, wanted), scratch, stop)
@@ -67,7 +66,6 @@ def _into_database(
     sink = database.sink()
     sink.stop_asked = stop
     scratch = store.scratch.new()  # for what agents came to
-    scratch.mkdir()
     try:
         with cleared():
             counts, parts = _simulate(

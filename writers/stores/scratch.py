@@ -10,6 +10,8 @@ import shutil
 import uuid
 from pathlib import Path
 
+from writers.folders import make_folder
+
 OWNER = re.compile(r"(?P<host>.+)~(?P<pid>\d+)~[0-9a-f]{12}")
 
 
@@ -20,12 +22,13 @@ class Scratch:
         self._home = home
 
     def new(self) -> Path:
-        """A name that nobody else has; its home is there. Raises ``OSError``."""
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._home / f"{_host()}~{os.getpid()}~{uuid.uuid4().hex[:12]}"
+        """A folder that nobody else has or may read: while it is there its home is not empty, and stays. Raises ``OSError``."""
+        folder = self._home / f"{_host()}~{os.getpid()}~{uuid.uuid4().hex[:12]}"
+        make_folder(folder, 0o700)
+        return folder
 
     def drop(self, path: Path) -> None:
-        """Remove what was made under a name, and the home if it was the last."""
+        """Remove a folder, and the home if it was the last."""
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):

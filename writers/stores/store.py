@@ -156,12 +156,13 @@ class FolderStore:
         with self._errors(key):
             target = self._folder / key
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.scratch.new()
+            scratch = self.scratch.new()
             try:
+                partial = scratch / target.name
                 partial.write_bytes(content)
                 os.replace(partial, target)
             finally:
-                self.scratch.drop(partial)
+                self.scratch.drop(scratch)
 
     def get(self, key: str) -> bytes | None:
         with self._errors(key):
