@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -103,6 +104,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def open_sockets() -> list[socket.socket]:
+    """All of this process."""
+    return [each for each in gc.get_objects() if type(each) is socket.socket and each.fileno() >= 0]
 
 
 @contextlib.contextmanager

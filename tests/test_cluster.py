@@ -27,7 +27,7 @@ from simulator import sweep
 from simulator.errors import InputError, MarketSimError
 from simulator.tape.sink import NullSink
 from tests.in_process import command
-from tests.nodes import Scheduler, free_port, in_thread, nodes
+from tests.nodes import Scheduler, free_port, in_thread, nodes, open_sockets
 from tests.processes import is_alive, load_kernels
 from writers.stores.store import open_store
 
@@ -76,7 +76,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="module")
 def threads_end() -> Iterator[None]:
-    """Dask keeps one for work beside its own, and one for a client that never came through: beside threads no later command could fork."""
+    """Dask keeps one for work beside its own, and one for a client that never came through: beside threads no later command could fork.
+    Of nodes that were killed and clients that never came through it leaves sockets open, too."""
+    before = open_sockets()
     yield
     from distributed import utils  # as late as the command itself
 
@@ -85,6 +87,9 @@ def threads_end() -> Iterator[None]:
     for _, runner in list(utils.LoopRunner._all_loops.values()):
         if runner is not None:
             runner.stop()
+    for each in open_sockets():
+        if not any(each is other for other in before):
+            each.close()
 
 
 @pytest.fixture(autouse=True)
