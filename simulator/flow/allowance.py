@@ -7,11 +7,14 @@ from simulator.flow.rates import BOOK_CEILING, BOOK_FLOOR, PRINT_CEILING, PRINT_
 from simulator.flow.state import (
     BOOK_AIM,
     BOOK_USED,
+    CREDIT,
+    CREDIT_GROWS,
     MODE_TRADES,
     P_VENUE_ROWS,
     PRINT_USED,
     PRINTS_USUAL,
     SECOND,
+    SECOND_END,
     SERVED,
     SHUT,
     SLOTS,
@@ -25,10 +28,16 @@ from simulator.records import NS_PER_S
 
 LOCKS_KEPT = 1.5
 """Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
-ACCRUES, AT_ONCE, ON_CREDIT, FULL_PART = 0.65, 0.2, 0.55, 0.3
+ACCRUES, AT_ONCE, FULL_PART = 0.65, 0.2, 0.3
+ON_CREDIT, ON_CREDIT_FULL = 0.32, 0.65
 """Of the rows that a second leaves for answers: what accrues as time goes, what may be saved up for one moment, and what those may take in
-advance that follow a venue which has answered. Together little more than there are: answers that find a second's rows used up would be
-missing towards its end alone, and be seen at 1 Hz (S19)."""
+advance that follow a venue which has answered, and more of it where much is aimed at. Together little more than there are: answers that
+find a second's rows used up would be missing towards its end alone, and be seen at 1 Hz (S19)."""
+WHOLE_ONES = 1.5
+"""Where few rows are left, so many are not reckoned with: answers come in whole numbers."""
+BEGINS_WITH = 0.1
+"""Of what accrues: what a second begins with of which little is aimed at, for it lacks the answers that its predecessor has put off: they
+come all over it."""
 
 
 @kernel
@@ -129,31 +138,36 @@ def fill_allowance(fl: FlowState, i: int, t: int) -> float:
 
 
 @kernel
-def credit(fl: FlowState, i: int) -> float:
-    """The answers that may be given in advance."""
-    return ON_CREDIT / ACCRUES * fl.real[i, SPARE_S]
+def credit(fl: FlowState, i: int, t: int) -> float:
+    """The answers that may be given in advance at ``t``; what a second adds to the last one's is added as it goes by."""
+    return fl.real[i, CREDIT] - fl.real[i, CREDIT_GROWS] * (fl.whole[i, SECOND_END] - t) / NS_PER_S
 
 
 @kernel
 def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     """What the second that begins at ``t`` leaves for answers, besides ``planned`` rows."""
     fill_allowance(fl, i, t)
-    free = max(0.0, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - planned - 1 - LOCKS_KEPT)
-    before = fl.real[i, SPARE_S]
-    full = fl.whole[i, BOOK_AIM] / max(1, fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING])
-    fl.real[i, SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * free
-    # Who has saved all that may be saved has saved all of the new most, too, and who has taken all in advance has taken all of it: else
-    # rich seconds would answer more at their beginning than at their end, or less.
-    spare = fl.real[i, SPARE]
-    per_s = AT_ONCE if spare > 0.0 else ON_CREDIT
-    change = per_s / ACCRUES * (fl.real[i, SPARE_S] - before)
-    part = 0.0
-    if before > 0.0:
-        part = min(1.0, abs(spare) * ACCRUES / (per_s * before))
-    most = part**8
-    if spare < 0.0:
-        most = full * part**3 + (1.0 - full) * (most if change > 0.0 else part)
-    fl.real[i, SPARE] += change * most if spare > 0.0 else -change * most
+    real = fl.real[i]
+    ceiling = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING]
+    full = fl.whole[i, BOOK_AIM] / max(1, ceiling)
+    free = max(0.0, ceiling - planned - 1 - LOCKS_KEPT)
+    free = max(0.0, free - WHOLE_ONES * max(0.0, 1.0 - AT_ONCE * free))
+    before_s, before = real[SPARE_S], real[CREDIT]
+    real[SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * free
+    real[CREDIT] = (ON_CREDIT + ON_CREDIT_FULL * full) / ACCRUES * real[SPARE_S]
+    change = real[CREDIT] - before
+    real[CREDIT_GROWS] = 0.0
+    if real[SPARE] > 0.0:  # who has saved all that may be saved has saved all of the new most, too
+        most = AT_ONCE / ACCRUES * before_s
+        if most > 0.0:
+            real[SPARE] += AT_ONCE / ACCRUES * (real[SPARE_S] - before_s) * min(1.0, real[SPARE] / most) ** 8
+    elif before > 0.0:  # who has taken all in advance has taken all of what may be taken now
+        part = min(1.0, -real[SPARE] / before)
+        if change < 0.0:
+            real[SPARE] -= change * (full * part**5 + (1.0 - full) * part)
+        else:
+            real[CREDIT_GROWS] = change
+    real[SPARE] += BEGINS_WITH * (1.0 - full) ** 4 * real[SPARE_S]
     fill_allowance(fl, i, t)
 
 

@@ -77,11 +77,10 @@ def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
         calm = path[VOLATILITY] * math.exp(-ACTIVITY_EXPONENT * path[BUSY])  # a burst's seconds answer more: they have the rows
         least *= max(1.0, math.sqrt(path[SPREAD]), calm / fl.real[i, VOLATILITY_USUAL])
     else:
-        left += credit(fl, i)
+        left += credit(fl, i, t)
     room = spare_rows(fl, i, 0) - rows_for_locks(t)
     for v in range(fl.repricing.shape[1]):
-        waits = fl.repricing[i, v] != NEVER_NS if part >= 1.0 else fl.repricing[i, v] <= t + SOON_NS
-        if waits or not is_open(fl, i, v) or abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) < least:
+        if fl.repricing[i, v] <= t + SOON_NS or not is_open(fl, i, v) or abs(fl.real[i, PRICE] - fl.venue[i, v, ANCHOR]) < least:
             continue
         if left < 1.0 or room < 1:
             fl.whole[i, ANSWERS] += 1  # one that would have come: later seconds plan for it

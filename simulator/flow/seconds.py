@@ -86,8 +86,9 @@ LATE_LIMITS, LATE_SHARE = 6, 0.15
 """Limit orders a side and second just before a cross, and what they come to of the cross's expected volume."""
 SOONER_REACH = 8.0
 """Where limit orders have to come minutes before the cross: by so much more they allow for how the price may move until then."""
-ANSWERS_MOST = 0.6
-"""Of a second's rows: those that are left to answers. What is planned has the trades, and what books are tended with."""
+ANSWERS_CALM, ANSWERS_MOST = 0.45, 0.85
+"""Of a second's rows: those that are left to answers, the more the nearer the aim is to the ceiling, for less is left above it. What is
+planned has the trades, and what books are tended with."""
 DEBT_MOST = 200
 """Rows beyond the aim that later seconds make up for."""
 OPEN_INTEREST_S, CLOSE_INTEREST_S = 1800.0, 600.0
@@ -180,7 +181,8 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
         if is_open(fl, i, v) and is_empty(bk, i * fl.repricing.shape[1] + v):
             seeds += 1
     whole[TAKES] = max(whole_number(fl, i, whole[PRINT_AIM] / real[PRINTS_USUAL]), prints_owed(fl, i))
-    answers = min(real[ANSWERS_USUAL], ANSWERS_MOST * whole[BOOK_AIM])
+    full = whole[BOOK_AIM] / max(1, budget[BOOK_CEILING])
+    answers = min(real[ANSWERS_USUAL], min(ANSWERS_MOST, ANSWERS_CALM + full) * whole[BOOK_AIM])
     wanted = max(whole_number(fl, i, whole[BOOK_AIM] - answers), rows_owed(fl, i, 0, 0))
     whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
     whole[TAKEN] = 0

@@ -67,7 +67,9 @@ FALL = 20
 """Ticks of what Python agents' orders have moved the price by that will go back, for no more of them come."""
 GATHERED = 21
 """Part of the coming cross's interest that had gathered before the run began; 0 once it is entered."""
-REALS = 22
+CREDIT, CREDIT_GROWS = 8, 22
+"""Answers that may be given in advance by the second's end, and how many of those it adds to its predecessor's."""
+REALS = 23
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -121,7 +123,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 22]"""
+    """[S, 23]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
