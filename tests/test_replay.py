@@ -16,19 +16,19 @@ from simulator.records import EventKind, MarketDataBatch, OrderBatch, OrderType,
 
 @pytest.mark.day
 def test_a_whole_day_of_orders_gives_every_book_row_again() -> None:
-    """JPM, listed at NYSE, among all symbols at a quarter of the default rates: 04:00 to 20:00, both crosses."""
+    """UNH, listed at NYSE, among all symbols at a quarter of the default rates: 04:00 to 20:00, both crosses."""
     universe = load_universe()
     start_ns, end_ns = parse_ts("2025-07-01T08:00:00Z"), parse_ts("2025-07-02T00:00:00Z")
     prices = reference_prices("builtin", [s.name for s in universe.symbols], (DAY, DAY)).brackets
     rates = Rates(market_data_min_eps=40, market_data_max_eps=150, trades_min_eps=8, trades_max_eps=40)
     market = Market(
-        Scenario(universe=universe, start_ns=start_ns, end_ns=end_ns, prices=prices, only=("JPM",), extra_tables=("orders",), rates=rates)
+        Scenario(universe=universe, start_ns=start_ns, end_ns=end_ns, prices=prices, only=("UNH",), extra_tables=("orders",), rates=rates)
     )
     market.run_until(end_ns)
     orders, rows = market.tape()["orders"], market.tape()["market_data"]
     assert isinstance(orders, OrderBatch)
     assert isinstance(rows, MarketDataBatch)
-    symbol = universe.symbol_index("JPM")
+    symbol = universe.symbol_index("UNH")
     replayed = sum(replay(orders, rows, symbol, venue) for venue in range(5))
     assert replayed == len(rows) > 50_000
     assert (orders.kind == EventKind.CROSS).sum() == 2

@@ -111,6 +111,7 @@ class Database:
         suffix = self.flags.suffix
         self._claim = Claim(self.pg, suffix, self.run_id)
         tables = schema.ddl(suffix, self.flags.short_ttl, self.flags.extra_tables or (), views=False)
+        self._drop_cut_short(tables)
         existing.compare(self.pg, tables)  # before any of their columns is asked for
         own = [name for name in self.tables(["runs", "claims"]) if existing.exists(self.pg, name)]
         existing.wait_applied(self.pg, own)

@@ -81,24 +81,30 @@ def test_a_server_killed_and_started_again_in_the_middle(tmp_path: Path, plain: 
 
 
 def test_what_a_server_left_half_made_is_made_again(tmp_path: Path, plain: tuple[Path, str]) -> None:
-    """As two of 98 servers left it, killed in CREATE: a name in the list without a whole log of transactions. What has rows is let be."""
+    """As servers left it that were killed in CREATE: a name in the list without a whole log of transactions, or with a state of zeros that
+    nothing can read. What has rows is let be."""
     folder, digest = plain
     with own_server(tmp_path / "server") as server:
         with connect(server) as pg:
             schema.create(pg, [*schema.ddl(), *schema.ddl("_of_shards", views=False)])
             pg.execute("CREATE TABLE others (ts TIMESTAMP, x INT) TIMESTAMP(ts) PARTITION BY DAY WAL")
-            pg.execute("INSERT INTO others VALUES (0, 1)")
-            existing.wait_applied(pg, ["others"])
+            pg.execute("CREATE TABLE zeros (ts TIMESTAMP, x INT) TIMESTAMP(ts) PARTITION BY DAY WAL")
+            for name in ("others", "zeros"):
+                pg.execute(f"INSERT INTO {name} VALUES (0, 1)")
+            existing.wait_applied(pg, ["others", "zeros"])
         server.kill()
-        half_made, of_shards = ("equities_trades", "equities_runs", "nbbo_1s"), "equities_trades_of_shards"
-        logs = {name: next((tmp_path / "server" / "db").glob(f"{name}~*")) / "txn_seq" for name in (*half_made, of_shards, "others")}
+        half_made, of_shards = ("equities_market_data", "equities_trades", "equities_runs", "nbbo_1s"), "equities_trades_of_shards"
+        logs = {name: next((tmp_path / "server" / "db").glob(f"{name}~*")) / "txn_seq" for name in (*half_made, of_shards, "others", "zeros")}
         shutil.rmtree(logs["equities_runs"])
         for name in ("equities_trades", "nbbo_1s", of_shards, "others"):
             (logs[name] / "_txnlog").write_bytes(b"")
+        for name in ("equities_market_data", "zeros"):
+            state = logs[name].parent / "_txn"
+            state.write_bytes(bytes(state.stat().st_size))
         server.start()
         with connect(server) as pg:
-            others = schema.TableDef(name="others", columns=(("ts", "TIMESTAMP"), ("x", "INT")), partition_by="DAY")
-            assert drop_cut_short(pg, [others]) == []
+            both = [schema.TableDef(name=name, columns=(("ts", "TIMESTAMP"), ("x", "INT")), partition_by="DAY") for name in ("others", "zeros")]
+            assert drop_cut_short(pg, both) == []
         done = command(*SMALL, *at(server))
         assert digest_of(done) == digest
         assert [name for name in half_made if f"{name} was being made when its server was killed" in done.stderr] == list(half_made)
