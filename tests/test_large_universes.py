@@ -21,6 +21,7 @@ from simulator.flow.rates import (
     budgets,
     day_volumes,
 )
+from simulator.flow.skeleton import volatility_levels
 from simulator.inputs import config
 from simulator.inputs.config import Rates, Scenario
 from simulator.inputs.dealing import deal
@@ -80,7 +81,7 @@ def test_generated_universes_are_distributed_as_documented() -> None:
 def wanted(rates: Rates = RATES) -> DayRates:
     return DayRates(
         seed=3, day=DAY, universe=UNIVERSE, rates=rates, profile=load_profile("spec"), offsession="none", pacing=True,
-        tick_moves=np.ones(95), volumes=day_volumes(3, DAY.date, UNIVERSE.symbols),
+        tick_moves=np.ones(95), volumes=day_volumes(3, DAY.date, volatility_levels(3, DAY.date, UNIVERSE.symbols)),
     )
 
 
@@ -111,7 +112,7 @@ def test_bursts_of_symbols_and_groups_are_those_of_one_group() -> None:
     one = load_universe()
     alone = DayRates(
         seed=3, day=DAY, universe=one, rates=Rates(), profile=load_profile("spec"), offsession="none", pacing=True,
-        tick_moves=np.ones(30), volumes=day_volumes(3, DAY.date, one.symbols),
+        tick_moves=np.ones(30), volumes=day_volumes(3, DAY.date, volatility_levels(3, DAY.date, one.symbols)),
     )
     sds = [np.median(budgets(which, 9, DAY.start_ns + 9 * 3600 * 10**9, phases)[1].std(axis=0)) for which in (alone, wanted())]
     assert sds[1] == pytest.approx(sds[0], rel=0.1)

@@ -19,6 +19,7 @@ from simulator.flow.rates import (
     day_volumes,
     share_within,
 )
+from simulator.flow.skeleton import volatility_levels
 from simulator.inputs.config import Rates
 from simulator.inputs.sessions import parse_ts, trading_days
 from simulator.inputs.universe import load_universe
@@ -40,7 +41,7 @@ def hour(n: int, rates: Rates, seed: int = 3, **changes: float) -> I32:
         phases[(seconds_ns >= segment.start_ns) & (seconds_ns < segment.end_ns)] = int(segment.phase)
     wanted = DayRates(
         seed=seed, day=DAY, universe=UNIVERSE, rates=rates, profile=SPEC.model_copy(update=changes), offsession="none", pacing=True,
-        tick_moves=np.ones(len(UNIVERSE.symbols)), volumes=day_volumes(seed, DAY.date, UNIVERSE.symbols),
+        tick_moves=np.ones(len(UNIVERSE.symbols)), volumes=day_volumes(seed, DAY.date, volatility_levels(seed, DAY.date, UNIVERSE.symbols)),
     )
     return budgets(wanted, n, start_ns, phases)[0]
 

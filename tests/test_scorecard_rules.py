@@ -164,7 +164,27 @@ def test_a_reopening_is_the_reference_of_what_follows_it() -> None:
     reopening = print_of(9_300 * S, "NASDAQ", 90.00, 5_000, cond="H")
     assert card_of(rows, [*before, reopening, *after]).finding("S1.luld").value == 0
     assert card_of(rows, [*before, reopening, *after, print_of(9_302 * S, "NASDAQ", 96.0, 10)]).finding("S1.luld").value == 1
-    assert card_of(rows, [*before, *after]).finding("S1.luld").value > 1  # the same without a pause is against the rules
+    assert card_of(rows, [*before, *after]).finding("S1.luld").value == 1  # the same without a pause: what comes next counts from the first
+
+
+@pytest.mark.parametrize(("climb", "length", "outside"), [(0.04, 400, False), (0.08, 400, False), (0.08, 100, True), (0.3, 400, True)])
+def test_the_reference_follows_each_second_and_stands_thirty(climb: float, length: int, outside: bool) -> None:
+    """A price that runs: by the same rule, said print by print and second by second."""
+    rng = np.random.default_rng(length)
+    times = np.sort(rng.uniform(1, 3_600, 2_500)).tolist()
+    prices = [round(10_000 * (1 + climb * min(max((t - 1_007) / length, 0.0), 1.0))) * 100 for t in times]
+    sizes = rng.choice([50, 100, 300], len(times)).tolist()
+    expected, reference, since = 0, 1e6, 0
+    for n in range(1, 3_601):
+        window = [p for t, p, size in zip(times, prices, sizes, strict=True) if max(n - 300, 0) <= t < n and size >= 100]
+        if window and n - since >= 30 and abs(sum(window) / len(window) / reference - 1) >= 0.01:
+            reference, since = sum(window) / len(window), n
+        expected += sum(abs(p - reference) > 0.05 * reference + 100 for t, p in zip(times, prices, strict=True) if n <= t < n + 1)
+    rows = [row(k * S, "NASDAQ", 100.0, 100.04) for k in (0, 23_400)]
+    prints = [print_of(int(t * S), "NASDAQ", p / 10_000, size) for t, p, size in zip(times, prices, sizes, strict=True)]
+    card = card_of(rows, [print_of(5 * MS, "NASDAQ", 100.0, 5_000, cond="O"), *prints])
+    assert card.finding("S1.luld").value == expected
+    assert (expected > 0) == outside
 
 
 def test_conditions_of_a_real_tape_are_understood() -> None:

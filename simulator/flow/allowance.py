@@ -9,6 +9,7 @@ from simulator.flow.state import (
     BOOK_USED,
     CREDIT,
     CREDIT_GROWS,
+    LEAVES,
     MODE_TRADES,
     P_VENUE_ROWS,
     PRINT_USED,
@@ -21,6 +22,7 @@ from simulator.flow.state import (
     SPARE,
     SPARE_AT,
     SPARE_S,
+    STARVED,
     TAKES,
     FlowState,
 )
@@ -28,15 +30,18 @@ from simulator.records import NS_PER_S
 
 LOCKS_KEPT = 1.5
 """Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
-ACCRUES, AT_ONCE, FULL_PART = 0.65, 0.2, 0.3
-ON_CREDIT, ON_CREDIT_FULL = 0.32, 0.65
-"""Of the rows that a second leaves for answers: what accrues as time goes, what may be saved up for one moment, and what those may take in
-advance that follow a venue which has answered, and more of it where much is aimed at. Together little more than there are: answers that
-find a second's rows used up would be missing towards its end alone, and be seen at 1 Hz (S19)."""
+ACCRUES, ACCRUES_STARVED, AT_ONCE, FULL_PART = 0.65, 1.0, 0.2, 0.3
+ON_CREDIT, ON_CREDIT_FULL = 0.2, 0.35
+"""Of the rows that a second leaves for answers: what accrues as time goes, and where answers have been short for a while; what may be saved
+up for one moment, and what those may take in advance that follow a venue which has answered, and more of it where much is aimed at.
+Together little more than there are: answers that find a second's rows used up would be missing towards its end alone, and be seen at 1 Hz
+(S19)."""
+STARVES_PART = 0.1
+"""What a second's beginning has to say of how short answers are: some ten seconds tell."""
 WHOLE_ONES = 1.5
 """Where few rows are left, so many are not reckoned with: answers come in whole numbers."""
-BEGINS_WITH = 0.1
-"""Of what accrues: what a second begins with of which little is aimed at, for it lacks the answers that its predecessor has put off: they
+BEGINS_WITH = 0.02
+"""Of what a second leaves: what it begins with where little is aimed at, for it lacks the answers that its predecessor has put off: they
 come all over it."""
 
 
@@ -123,16 +128,11 @@ def count_row(fl: FlowState, i: int, v: int, row: int) -> None:
 
 
 @kernel
-def at_once(spare_s: float) -> float:
-    """Of answers, the most that may be saved up."""
-    return max(1.0, AT_ONCE / ACCRUES * spare_s)
-
-
-@kernel
 def fill_allowance(fl: FlowState, i: int, t: int) -> float:
     """The answers that may be given at ``t``."""
     real = fl.real[i]
-    real[SPARE] = min(at_once(real[SPARE_S]), real[SPARE] + real[SPARE_S] * (t - fl.whole[i, SPARE_AT]) / NS_PER_S)
+    most = max(1.0, AT_ONCE * real[LEAVES])
+    real[SPARE] = min(most, real[SPARE] + real[SPARE_S] * (t - fl.whole[i, SPARE_AT]) / NS_PER_S)
     fl.whole[i, SPARE_AT] = t
     return real[SPARE]
 
@@ -152,22 +152,24 @@ def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     full = fl.whole[i, BOOK_AIM] / max(1, ceiling)
     free = max(0.0, ceiling - planned - 1 - LOCKS_KEPT)
     free = max(0.0, free - WHOLE_ONES * max(0.0, 1.0 - AT_ONCE * free))
-    before_s, before = real[SPARE_S], real[CREDIT]
-    real[SPARE_S] = ACCRUES * (1.0 - FULL_PART * full * full) * free
-    real[CREDIT] = (ON_CREDIT + ON_CREDIT_FULL * full) / ACCRUES * real[SPARE_S]
+    left_before, before = real[LEAVES], real[CREDIT]
+    taken = min(1.0, max(0.0, -real[SPARE] / before)) if before > 0.0 else 0.0
+    real[STARVED] += STARVES_PART * (taken - real[STARVED])
+    real[LEAVES] = (1.0 - FULL_PART * full * full) * free
+    real[SPARE_S] = (ACCRUES + (ACCRUES_STARVED - ACCRUES) * real[STARVED]) * real[LEAVES]
+    real[CREDIT] = (ON_CREDIT + ON_CREDIT_FULL * full) * real[LEAVES]
     change = real[CREDIT] - before
     real[CREDIT_GROWS] = 0.0
     if real[SPARE] > 0.0:  # who has saved all that may be saved has saved all of the new most, too
-        most = AT_ONCE / ACCRUES * before_s
+        most = AT_ONCE * left_before
         if most > 0.0:
-            real[SPARE] += AT_ONCE / ACCRUES * (real[SPARE_S] - before_s) * min(1.0, real[SPARE] / most) ** 8
+            real[SPARE] += AT_ONCE * (real[LEAVES] - left_before) * min(1.0, real[SPARE] / most) ** 8
     elif before > 0.0:  # who has taken all in advance has taken all of what may be taken now
-        part = min(1.0, -real[SPARE] / before)
         if change < 0.0:
-            real[SPARE] -= change * (full * part**5 + (1.0 - full) * part)
+            real[SPARE] -= change * (full * taken**5 + (1.0 - full) * taken)
         else:
             real[CREDIT_GROWS] = change
-    real[SPARE] += BEGINS_WITH * (1.0 - full) ** 4 * real[SPARE_S]
+    real[SPARE] += BEGINS_WITH * (1.0 - full) ** 4 * real[LEAVES]
     fill_allowance(fl, i, t)
 
 

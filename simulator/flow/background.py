@@ -33,7 +33,7 @@ from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.new_state import BLOCK_S, new_state
 from simulator.flow.profile import load_profile
 from simulator.flow.rates import DayRates, budgets, day_volumes
-from simulator.flow.skeleton import skeleton
+from simulator.flow.skeleton import against_usual, skeleton, volatility_levels
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import TradingDay, trading_days
@@ -118,7 +118,9 @@ class BackgroundFlow:
         fl.seen[:] = [0, NO_BID, NO_ASK]
         first_ns = -(-max(day.start_ns, start_ns) // NS_PER_S) * NS_PER_S
         self._plan_day(day)
-        self._volumes = day_volumes(self._scenario.seed, day.date, self._scenario.universe.symbols)
+        levels = volatility_levels(self._scenario.seed, day.date, self._scenario.universe.symbols)
+        self._volumes = day_volumes(self._scenario.seed, day.date, levels)
+        self._day_moves = self._tick_moves * against_usual(levels)
         fl.parameter[st.P_CLOSE] = self._profile.close_share * closing_factor(day.date)
         if self._exact:
             for k, name in enumerate(self._names()):
@@ -284,7 +286,8 @@ class BackgroundFlow:
         real[st.FAR] = scenario.price_window // 8
         tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
         real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window
-        looks = looks_of(symbol, self._brackets[symbol.name].close, profile)
+        volatility = float(self._skeleton.volatility[k])
+        looks = looks_of(symbol, self._brackets[symbol.name].close, volatility, profile)
         real[st.HALF_SPREAD], real[st.SCALE], real[st.ODD] = looks.half_spread, looks.scale, looks.odd_lots
         fl.target[k] = looks.scale * profile.level_targets(fl.target.shape[1])
 
@@ -293,10 +296,10 @@ class BackgroundFlow:
         rates = scenario.rates
         rows_s = weight * (rates.market_data_min_eps + 0.3 * (rates.market_data_max_eps - rates.market_data_min_eps))
         prints_s = weight * (rates.trades_min_eps + 0.3 * (rates.trades_max_eps - rates.trades_min_eps))
-        real[st.VOLATILITY_USUAL] = max(float(self._skeleton.volatility[k]) / math.sqrt(SECONDS_A_SESSION), 1e-12)
+        real[st.VOLATILITY_USUAL] = max(volatility / math.sqrt(SECONDS_A_SESSION), 1e-12)
         sigma = real[st.VOLATILITY_USUAL] * ticks
         jump = sigma * math.sqrt(len(scenario.universe.venues) / profile.news_row_share / max(rows_s, 1e-3))
-        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * float(self._tick_moves[i]))
+        real[st.ALERT] = max(0.6, profile.alert_part * (real[st.HALF_SPREAD] + looks.away), 0.3 * sigma)
         real[st.GAP] = min(float(profile.level_gap_max), max(1.0, profile.level_gap_jump * jump))
         if self._day.is_session and scenario.session_pacing:
             real[st.GATHERED] = gathered_part(symbol.listing, self._day, first_ns)
@@ -357,7 +360,7 @@ class BackgroundFlow:
         phases = phases_of(day, block_ns, BLOCK_S)
         wanted = DayRates(
             seed=scenario.seed, day=day, universe=universe, rates=scenario.rates, profile=profile, offsession=scenario.offsession_trades,
-            pacing=scenario.session_pacing, tick_moves=self._tick_moves, volumes=self._volumes,
+            pacing=scenario.session_pacing, tick_moves=self._day_moves, volumes=self._volumes,
         )  # fmt: skip
         seeds_at = (from_ns - block_ns) // NS_PER_S if from_ns == self._seeds_ns else None
         budget, busy, prints_s = budgets(wanted, hour, block_ns, phases, self._symbols, seeds_at)

@@ -130,8 +130,8 @@ def on_slot(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> int:
     whole[SLOTS] = max(0, whole[SLOTS] - 1)
     if takes:
         whole[TAKES] = max(0, whole[TAKES] - 1)
-        whole[TAKEN] += 1
         if take(bk, out, fl, i, t, min(cap, prints_of_taker(fl, i, t))):
+            whole[TAKEN] += 1
             alert_makers(fl, i, t, 1.0)
             schedule_slot(fl, i, t)
             return HORIZON

@@ -34,12 +34,12 @@ class Looks(NamedTuple):
     """Share of takers' orders."""
 
 
-def looks_of(symbol: Symbol, price_usd: float, profile: Profile) -> Looks:
-    """Where the profile gives a spread in basis points it goes with volatility and against volume, as spreads do in cross section
-    (docs/realism.md, S2); sizes displayed fall, and odd lots rise, with the price (docs/realism.md, S7)."""
+def looks_of(symbol: Symbol, price_usd: float, volatility: float, profile: Profile) -> Looks:
+    """Of a day of that volatility. Where the profile gives a spread in basis points it goes with volatility and against volume, as spreads
+    do in cross section (docs/realism.md, S2); sizes displayed fall, and odd lots rise, with the price (docs/realism.md, S7)."""
     if profile.half_spread_bps > 0:
         usd_a_day = symbol.daily_volume * price_usd
-        bps = profile.half_spread_bps * (symbol.daily_volatility / USUAL_VOLATILITY) ** profile.spread_by_volatility
+        bps = profile.half_spread_bps * (volatility / USUAL_VOLATILITY) ** profile.spread_by_volatility
         bps *= (usd_a_day / USUAL_USD_A_DAY) ** -profile.spread_by_volume
         half = bps * 1e-4 * price_usd * PRICE_UNITS_PER_USD / symbol.tick_units
         half = min(max(half - 0.5, HALF_SPREAD_LEAST), HALF_SPREAD_MOST)

@@ -51,6 +51,8 @@ class Profile(BaseModel):
     level_gap_max: Annotated[int, Field(ge=1, le=50)]
     level_shares: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
     level_shares_most: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
+    near_shares: tuple[Annotated[int, Field(ge=1, le=1_000_000)], Annotated[int, Field(ge=1, le=1_000_000)]]
+    near_odd_share: Share
     reserve_share: Share
     odd_lot_share: Share
     odd_lots_by_price: Share

@@ -45,6 +45,9 @@ from simulator.flow.state import (
     MAKER,
     P_LEVELS,
     P_MOST,
+    P_NEAR_LEAST,
+    P_NEAR_MOST,
+    P_NEAR_ODD,
     P_RESERVE,
     PRICE,
     SCALE,
@@ -126,9 +129,10 @@ def lot_size(fl: FlowState, i: int, v: int, shares: float) -> int:
 def near_order_size(fl: FlowState, i: int, v: int) -> int:
     """Shares of one order at or near the best price."""
     u = uniform(fl.random, i)
-    if u < 0.12:
+    if u < fl.parameter[P_NEAR_ODD]:
         return 10 + below(fl.random, i, 90)
-    return lot_size(fl, i, v, fl.real[i, SCALE] * (90.0 + 170.0 * uniform(fl.random, i)))
+    least, most = fl.parameter[P_NEAR_LEAST], fl.parameter[P_NEAR_MOST]
+    return lot_size(fl, i, v, fl.real[i, SCALE] * (least + (most - least) * uniform(fl.random, i)))
 
 
 @kernel

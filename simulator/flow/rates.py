@@ -21,7 +21,7 @@ import numpy as np
 
 from simulator.flow.fundamental import SESSION_MINUTES, smooth_noise
 from simulator.flow.profile import Profile
-from simulator.flow.skeleton import LEVEL_SD, volatility_levels
+from simulator.flow.skeleton import LEVEL_SD
 from simulator.inputs.config import OffsessionTrades, Rates
 from simulator.inputs.sessions import TradingDay
 from simulator.inputs.universe import Symbol, Universe
@@ -170,9 +170,11 @@ def _noise(rng: np.random.Generator, seconds: int, slow: F64, fast: F64, profile
     return np.asarray(np.exp(noise - 0.5 * (slow**2 + fast**2)), np.float64)
 
 
-def day_volumes(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F64:
-    """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4)."""
-    levels = volatility_levels(seed, date, symbols)
+def day_volumes(seed: int, date: dt.date, levels: F64) -> F64:
+    """[symbols]: the day's volume of each against its usual one: it goes with the day's volatility (docs/realism.md, S4).
+
+    ``levels``: ``skeleton.volatility_levels``.
+    """
     noise = stream(seed, date.isoformat(), "rates", "day").standard_normal(len(levels))
     sd = math.hypot(VOLUME_BY_VOLATILITY * LEVEL_SD, VOLUME_SD)
     return np.asarray(np.exp(VOLUME_BY_VOLATILITY * levels + VOLUME_SD * noise - 0.5 * sd**2), np.float64)
@@ -190,7 +192,7 @@ class DayRates:
     offsession: OffsessionTrades
     pacing: bool
     tick_moves: F64
-    """[symbols]: how many ticks each symbol's price usually moves in a second: the more, the more often its quotes change."""
+    """[symbols]: how many ticks each symbol's price moves in a second of this day: the more, the more often its quotes change."""
     volumes: F64
     """[symbols]: ``day_volumes``."""
 

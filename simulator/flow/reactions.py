@@ -84,9 +84,8 @@ def alert_makers(fl: FlowState, i: int, t: int, part: float) -> None:
             continue
         if left < 1.0 or room < 1:
             fl.whole[i, ANSWERS] += 1  # one that would have come: later seconds plan for it
-            if left < 1.0:
-                return
-            put_off(fl, i, v)
+            if left >= 1.0:
+                put_off(fl, i, v)
             continue
         fl.repricing[i, v] = t + reaction(fl, i, v)
         left -= 1.0

@@ -184,7 +184,7 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     full = whole[BOOK_AIM] / max(1, budget[BOOK_CEILING])
     answers = min(real[ANSWERS_USUAL], min(ANSWERS_MOST, ANSWERS_CALM + full) * whole[BOOK_AIM])
     wanted = max(whole_number(fl, i, whole[BOOK_AIM] - answers), rows_owed(fl, i, 0, 0))
-    whole[SLOTS] = max(wanted - seeds, prints_owed(fl, i))
+    whole[SLOTS] = max(wanted - seeds, whole[TAKES])
     whole[TAKEN] = 0
     begin_allowance(fl, i, t, whole[SLOTS] + seeds)
     hear_later(fl, i, t)

@@ -69,6 +69,11 @@ def volatility_levels(seed: int, date: dt.date, symbols: Sequence[Symbol]) -> F6
     return np.array([_moving_level(market, _draws(seed, (of_symbol(symbol.name),), days)[:, LEVEL], kernel)[-1] for symbol in symbols])
 
 
+def against_usual(levels: F64) -> F64:
+    """A day's volatility over its usual one, whose square is 1 in the mean over days."""
+    return np.asarray(np.exp(levels - LEVEL_SD**2), np.float64)
+
+
 class MarketDraws(NamedTuple):
     """What one weekday brings to all symbols alike."""
 
@@ -98,7 +103,7 @@ def _symbol_day(seed: int, date: dt.date, symbol: Symbol, bracket: Bracket, prof
     )
     begin = max(n for n, day in enumerate(days) if day <= anchor)
     level = _moving_level(market[:, LEVEL], own[:, LEVEL], _level_kernel())
-    sigma = symbol.daily_volatility * profile.volatility_scale * np.exp(level - LEVEL_SD**2)
+    sigma = symbol.daily_volatility * profile.volatility_scale * against_usual(level)
     parts = (math.sqrt(profile.variance_market) * symbol.beta, math.sqrt(profile.variance_sector))
     rest = math.sqrt(max(0.0, 1.0 - parts[0] ** 2 - parts[1] ** 2))
 

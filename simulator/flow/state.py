@@ -59,8 +59,9 @@ BAND_LOW, BAND_HIGH = 14, 15
 """Price bands, ticks: no bid above the upper one, no offer below the lower one, no trade outside of them; 0 without any."""
 FAR = 16
 """Ticks: a quote so far from the price has yet to follow it, and nobody minds it."""
-SPARE, SPARE_S = 17, 18
-"""Answers that may be given now, and how many more a second brings: an allowance that fills as time goes (``allowance``)."""
+SPARE, SPARE_S, LEAVES, STARVED = 17, 18, 23, 24
+"""Answers that may be given now, and how many more a second brings: an allowance that fills as time goes (``allowance``). What the second
+leaves for answers, and how much of what may be taken in advance had mostly been taken as the last seconds began, 0 to 1."""
 VOLATILITY_USUAL = 19
 """Standard deviation of the log price over a second of a usual session."""
 FALL = 20
@@ -69,7 +70,7 @@ GATHERED = 21
 """Part of the coming cross's interest that had gathered before the run began; 0 once it is entered."""
 CREDIT, CREDIT_GROWS = 8, 22
 """Answers that may be given in advance by the second's end, and how many of those it adds to its predecessor's."""
-REALS = 23
+REALS = 25
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -90,7 +91,9 @@ P_ONE, P_BLOCK, P_SWEEP, P_RESERVE, P_HIDDEN, P_BUSY, P_LEVELS, P_OPEN, P_CLOSE,
 """P_MOST and the two after it: shares above which each of the three nearest levels is cut back."""
 P_ARBITRAGE, P_PROTECTED = 16, 17
 """An arbitrageur's usual reaction, ns, 0: there is none; whether orders go to the best price alone."""
-PARAMETERS = 18
+P_NEAR_LEAST, P_NEAR_MOST, P_NEAR_ODD = 18, 19, 20
+"""Shares of an order at or near the best price, from and to; how often it is an odd lot."""
+PARAMETERS = 21
 
 # path of a symbol: float64[S, n, 9]
 BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS, LEAN = range(9)
@@ -123,7 +126,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 23]"""
+    """[S, 25]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
@@ -145,7 +148,7 @@ class FlowState(NamedTuple):
     impact: F64
     """[c + 2, 2]"""
     parameter: F64
-    """[18]"""
+    """[21]"""
     open: I64
     """[S, n], a bit per venue that has a book of the symbol in that second."""
     budget: I32

@@ -19,7 +19,7 @@ from simulator.analysis.scorecard.symbol_day import CLOSE, CONTINUOUS, OPEN, REO
 from simulator.records import F64, I64, NS_PER_MINUTE, NS_PER_S
 
 LULD_WINDOW_NS = 5 * NS_PER_MINUTE
-LULD_STEP_NS = 30 * NS_PER_S
+LULD_STANDS_S = 30
 """A reference stands so long at least."""
 LULD_RATCHET = 0.01
 OWN_ROW_NS = 100
@@ -166,39 +166,57 @@ def _strangers(day: SymbolDay) -> int:
 
 
 def _luld(day: SymbolDay) -> tuple[int, int]:
-    """Prints outside the bands, and prints asked about: reference = mean of the last five minutes' round lots, renewed from 1 % on.
-
-    A reopening after a pause is the reference of what follows, and the mean counts from it on (LULD plan, V and VIII).
-    """
+    """Prints outside the bands, and prints asked about, to a tick (a reference is rounded to one)."""
     prints = day.continuous
     if not len(prints) or day.covered_s < 600:
         return 0, 0
-    lots = prints.take(prints.size >= day.round_lot)
-    reopenings = day.prints.take(day.prints.kind == REOPENING)
-    steps = np.arange(day.start_ns + LULD_WINDOW_NS, day.end_ns, LULD_STEP_NS)
-    steps = np.union1d(steps, reopenings.ts)
-    reopened = np.searchsorted(reopenings.ts, steps, side="right") - 1
-    since = np.where(reopened >= 0, reopenings.ts[np.maximum(reopened, 0)], 0) if len(reopenings) else np.zeros(len(steps), np.int64)
-    prices = dict(zip(reopenings.ts.tolist(), reopenings.price.tolist(), strict=True))
-    sums = np.concatenate(([0.0], np.cumsum(lots.price, dtype=np.float64)))
-    ends, begins = np.searchsorted(lots.ts, steps), np.searchsorted(lots.ts, np.maximum(steps - LULD_WINDOW_NS, since))
-    references: F64 = np.full(len(steps), np.nan)
-    current = np.nan
-    for i, (step, begin, end) in enumerate(zip(steps.tolist(), begins.tolist(), ends.tolist(), strict=True)):
-        if step in prices:
-            current = prices[step]
-        elif end > begin:
-            fresh = (sums[end] - sums[begin]) / (end - begin)
-            if not abs(fresh / current - 1) < LULD_RATCHET:
-                current = fresh
-        references[i] = current
-    place = np.searchsorted(steps, prints.ts, side="right") - 1
+    seconds, references = _references(day)
+    place = np.searchsorted(seconds * NS_PER_S, prints.ts, side="right") - 1
     reference = references[np.maximum(place, 0)]
     known = (place >= 0) & np.isfinite(reference)
     wide = np.where(prints.ts >= day.day.close_ns - 25 * NS_PER_MINUTE, 0.10, 0.05)
     wide = np.where(reference > 30_000, wide, 0.20)
-    outside: Bools = known & (np.abs(prints.price / reference - 1) > wide)
+    outside: Bools = known & (np.abs(prints.price - reference) > wide * reference + day.tick)
     return int(np.count_nonzero(outside)), int(np.count_nonzero(known))
+
+
+def _references(day: SymbolDay) -> tuple[I64, F64]:
+    """Each whole second that is covered, and the reference price from it on: NaN before there is one.
+
+    It is the opening cross's price, then the mean of the last five minutes' round lots whenever that is 1 % or more away, and stands thirty
+    seconds at least; a reopening after a pause is the reference of what follows, and the mean counts from it on (LULD plan, V and VIII).
+    Where no opening is seen the first mean of five minutes stands for it.
+    """
+    seconds = np.arange(-(-day.start_ns // NS_PER_S), -(-day.end_ns // NS_PER_S), dtype=np.int64)
+    references: F64 = np.full(len(seconds), np.nan)
+    lots = day.continuous.take(day.continuous.size >= day.round_lot)
+    crosses = day.prints.take((day.prints.kind == OPEN) | (day.prints.kind == REOPENING))
+    crosses = crosses.take(np.argsort(crosses.ts, kind="stable"))
+    sums = np.concatenate(([0.0], np.cumsum(lots.price, dtype=np.float64)))
+    ends = np.searchsorted(lots.ts, seconds * NS_PER_S)
+    begins = [day.start_ns, *crosses.ts.tolist()]
+    prices = [np.nan, *crosses.price.tolist()]
+    for begin_ns, price, until_ns in zip(begins, prices, [*begins[1:], day.end_ns], strict=True):
+        first, last = np.searchsorted(seconds * NS_PER_S, (begin_ns, until_ns))
+        asked = seconds[first:last]
+        left = np.searchsorted(lots.ts, np.maximum(asked * NS_PER_S - LULD_WINDOW_NS, begin_ns))
+        count = ends[first:last] - left
+        means = np.divide(sums[ends[first:last]] - sums[left], count, out=np.full(len(asked), np.nan), where=count > 0)
+        if np.isnan(price):
+            means[asked * NS_PER_S < begin_ns + LULD_WINDOW_NS] = np.nan
+        current, at, free = price, 0, begin_ns // NS_PER_S + LULD_STANDS_S
+        while at < len(asked):
+            moved = np.isfinite(means) if np.isnan(current) else np.abs(means / current - 1) >= LULD_RATCHET
+            moved[:at] = False
+            if not np.isnan(current):
+                moved &= asked >= free
+            to = int(np.argmax(moved)) if moved.any() else len(asked)
+            references[first + at : first + to] = current
+            if to < len(asked):
+                current, free = float(means[to]), int(asked[to]) + LULD_STANDS_S
+                references[first + to] = current
+            at = to + 1
+    return seconds, references
 
 
 def judge(rows: RowFaults, prints: PrintFaults, tape: Sequence[Tape]) -> Check:
