@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from simulator.errors import LimitError
+from simulator.flow.profile import Profile, load_profile
 from simulator.market import Market
 from simulator.records import EventKind
 from simulator.tape.sink import NullSink
 from tests.helpers import scenario
 from tests.worlds import __main__ as command
 from tests.worlds import one_world
-from tests.worlds.draw import World, draw
+from tests.worlds.draw import EITHER, PARAMETERS, WHOLE, World, draw
 from tests.worlds.one_world import InterruptedSink, Outcome, run_world
 from tests.worlds.questions import Wrong, ask_integrity, ask_replay
 from tests.worlds.totals import Totals
@@ -35,6 +36,14 @@ def test_a_seed_is_a_world() -> None:
         one, other = draw(seed), draw(seed)
         assert one == other
     assert draw(1) != draw(2)
+
+
+def test_every_number_of_a_profile_is_drawn() -> None:
+    numbers = {name for name, field in Profile.model_fields.items() if field.annotation in (int, float, bool)}
+    assert set(PARAMETERS) == numbers
+    for name, (low, high) in PARAMETERS.items():
+        for value in (low, high):
+            load_profile("market", {name: int(value) if name in WHOLE else bool(value) if name in EITHER else value})
 
 
 SMALL = scenario("2025-07-01T13:29:58Z", "2025-07-01T13:30:06Z", names=("AAPL", "JPM"), extra_tables=("orders", "truth"))

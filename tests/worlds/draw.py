@@ -43,13 +43,20 @@ PENNY_TICKS = 200
 BOOKS_TIMES_TICKS = 2_000_000
 """A wider window is drawn where that costs little memory."""
 PARAMETERS: dict[str, tuple[float, float]] = {
-    "volatility_scale": (0.01, 10), "variance_flow": (0, 0.5), "variance_market": (0, 0.3), "half_spread_mega_cap": (0, 20),
-    "half_spread_other": (0, 20), "half_spread_away": (0, 10), "half_spread_off_session": (0, 10), "half_spread_busy": (0, 10),
-    "inventory_skew_ticks": (0, 2), "level_gap_jump": (0, 10), "level_gap_max": (1, 50), "reserve_share": (0, 1), "odd_lot_share": (0, 1),
-    "block_share": (0, 1), "sweep_share": (0, 1), "news_row_share": (0.01, 1), "open_share": (0, 1), "close_share": (0, 1),
-    "share_sd": (0, 3), "share_tau_s": (0.1, 1_000), "total_sd": (0, 3), "total_tau_s": (0.1, 1_000),
+    "volatility_scale": (0.01, 10), "variance_flow": (0, 0.5), "variance_market": (0, 0.3), "variance_sector": (0, 0.2),
+    "half_spread_mega_cap": (0, 20), "half_spread_other": (0, 20), "half_spread_away": (0, 10), "half_spread_bps": (0, 20),
+    "half_spread_busy": (0, 10), "spread_by_volatility": (0, 3), "spread_by_volume": (0, 3), "spread_opening": (1, 20), "alert_part": (0.01, 10),
+    "depth_by_price": (0, 3), "inventory_skew_ticks": (0, 2), "level_gap_jump": (0, 10), "level_gap_max": (1, 50), "near_odd_share": (0, 1),
+    "reserve_share": (0, 1), "hidden_rate": (0, 1), "odd_lot_share": (0, 1), "odd_lots_by_price": (0, 1), "one_share": (0, 1),
+    "lots_mean": (0, 10), "block_share": (0, 1), "sweep_share": (0, 1), "order_protection": (0, 1), "arbitrage_ns": (0, 1_000_000_000),
+    "news_row_share": (0.01, 1), "shares_a_print": (0.01, 10_000), "open_share": (0, 1), "close_share": (0, 1), "rows_a_venue": (0, 1),
+    "volume_exponent": (0, 2), "rows_by_moves": (0, 2), "ceiling_evenness": (0, 10), "share_sd": (0, 3), "share_tau_s": (0.1, 1_000),
+    "total_sd": (0, 3), "total_tau_s": (0.1, 1_000),
 }  # fmt: skip
-WHOLE = ("level_gap_max",)
+"""Every number of a profile, from the least to the most that is drawn; ``tests/test_worlds.py`` asks whether one is missing."""
+WHOLE = ("level_gap_max", "arbitrage_ns", "rows_a_venue")
+EITHER = ("order_protection",)
+"""Yes or no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +111,7 @@ def draw(seed: int) -> World:
         "offsession_trades": str(rng.choice(["trickle", "full"])) if trades_at_night else "none",
         "offhours_quotes": bool(rng.random() < 0.5),
         "extra_tables": (("orders",) if with_orders else ()) + ("truth",),
+        "profile": str(rng.choice(["spec", "market"])),
         "populations": populations,
         "background": background,
         "agents": agents,
@@ -214,7 +222,7 @@ def draw_populations(rng: np.random.Generator) -> dict[str, Any]:
     for name in rng.choice(list(PARAMETERS), int(rng.integers(1, 4)), replace=False):
         low, high = PARAMETERS[str(name)]
         value = float(rng.choice([low, high, rng.uniform(low, high)], p=[0.15, 0.15, 0.7]))
-        changes[str(name)] = int(value) if name in WHOLE else value
+        changes[str(name)] = value >= (low + high) / 2 if name in EITHER else int(value) if name in WHOLE else value
     return changes
 
 
