@@ -16,10 +16,13 @@ from simulator.flow.state import (
     FAR,
     HALF_SPREAD,
     INVENTORY,
+    NEXT,
     OFFSET,
     P_BUSY,
     P_SKEW,
     PRICE,
+    PRICE_AT,
+    PRICE_BEFORE,
     REACTION_NS,
     SECOND,
     SEEN_ASK,
@@ -40,13 +43,29 @@ centres in New Jersey."""
 
 
 @kernel
+def price_moves(fl: FlowState, i: int, t: int) -> None:
+    """To be called before the efficient price moves at ``t``."""
+    if t > fl.whole[i, PRICE_AT]:
+        fl.real[i, PRICE_BEFORE] = fl.real[i, PRICE]
+        fl.whole[i, PRICE_AT] = t
+
+
+@kernel
+def known_price(fl: FlowState, i: int, v: int) -> float:
+    """The efficient price as the maker of venue ``v`` knows it at the event at hand: what has just come it has yet to hear of."""
+    if fl.whole[i, NEXT] - fl.whole[i, PRICE_AT] < min(SEES_NS, int(fl.venue[i, v, REACTION_NS])):
+        return fl.real[i, PRICE_BEFORE]
+    return fl.real[i, PRICE]
+
+
+@kernel
 def edge(fl: FlowState, i: int, v: int, side: int) -> int:
     """The best price, in ticks, that venue ``v``'s maker would quote on a side of symbol ``i`` if it were alone; within the price bands."""
     second = fl.whole[i, SECOND]
     half = (fl.real[i, HALF_SPREAD] + fl.venue[i, v, EXTRA_SPREAD]) * fl.path[i, second, SPREAD]
     half += min(1.5, max(0.0, fl.parameter[P_BUSY] * fl.path[i, second, BUSY]))
     lean = fl.parameter[P_SKEW] * fl.venue[i, v, INVENTORY] / LOT
-    middle = fl.real[i, PRICE] + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
+    middle = known_price(fl, i, v) + fl.venue[i, v, OFFSET] - max(-0.5, min(0.5, lean))
     if side == 0:
         bid = math.floor(middle - half)
         if fl.real[i, BAND_HIGH] > 0.0:

@@ -26,7 +26,7 @@ from simulator.flow.allowance import (
     use_allowance,
 )
 from simulator.flow.arbitrage import on_arbitrage
-from simulator.flow.edges import is_held, is_left_behind, lacks_side, observe
+from simulator.flow.edges import is_held, is_left_behind, lacks_side, observe, price_moves
 from simulator.flow.price_look import WATCHED, look_at
 from simulator.flow.quoting import is_empty, maintain, requote, seed_book, stands_right
 from simulator.flow.random import below, uniform
@@ -315,6 +315,7 @@ def build_heap(fl: FlowState) -> None:
 def on_agent_trade(fl: FlowState, i: int, v: int, t: int, moved: float, falls: float) -> None:
     """A Python agent has traded: the efficient price moves by so many ticks, of which some will fall back; makers follow."""
     real = fl.real[i]
+    price_moves(fl, i, t)
     real[PRICE] = min(max(real[PRICE] + moved, LOWEST), real[HIGHEST])
     real[SHIFT] += moved
     real[FALL] += falls

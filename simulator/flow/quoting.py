@@ -35,7 +35,7 @@ from simulator.book.state import (
     Books,
     NewOrder,
 )
-from simulator.flow.edges import LOT, allowed_edge, best_shown, edge, level_count, next_shown
+from simulator.flow.edges import LOT, allowed_edge, best_shown, edge, known_price, level_count, next_shown
 from simulator.flow.random import below, uniform
 from simulator.flow.state import (
     ANCHOR,
@@ -49,7 +49,6 @@ from simulator.flow.state import (
     P_NEAR_MOST,
     P_NEAR_ODD,
     P_RESERVE,
-    PRICE,
     SCALE,
     SIZE_MULTIPLIER,
     FlowState,
@@ -245,7 +244,7 @@ def cut_near_levels(bk: Books, fl: FlowState, i: int, v: int, b: int, side: int)
 def stands_right(bk: Books, fl: FlowState, i: int, v: int, t: int) -> bool:
     """Whether both best prices are what the maker wants; notes that it has looked."""
     b = i * fl.repricing.shape[1] + v
-    fl.venue[i, v, ANCHOR] = fl.real[i, PRICE]
+    fl.venue[i, v, ANCHOR] = known_price(fl, i, v)
     return allowed_edge(fl, i, v, t, 0) == bk.head[b, SHOWN_BID] and allowed_edge(fl, i, v, t, 1) == bk.head[b, SHOWN_ASK]
 
 

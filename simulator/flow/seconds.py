@@ -11,7 +11,7 @@ from simulator.book.matching import NO_CAP
 from simulator.book.state import TRADING, Books, NewOrder
 from simulator.flow import NEVER_NS
 from simulator.flow.allowance import begin_allowance, count_row, is_open, prints_owed, rows_owed
-from simulator.flow.edges import observe
+from simulator.flow.edges import observe, price_moves
 from simulator.flow.impact import FALL_S
 from simulator.flow.quoting import empty_book, is_empty
 from simulator.flow.random import below, exponential, normal, uniform
@@ -234,6 +234,7 @@ def move_price(fl: FlowState, i: int, t: int) -> None:
     real = fl.real[i]
     path = fl.path[i, fl.whole[i, SECOND]]
     real[IMPACT] = path[IMPACTS]
+    price_moves(fl, i, t)
     fl.whole[i, MOVE_AT] = NEVER_NS
     for k in range(NEWS_S):
         for part in range(2):

@@ -38,11 +38,15 @@ SPARE_AT = 22
 SHUT = 29
 """1 if a taker of this second has found nothing that it may trade with (a halt, price bands), and no book has been filled since: its least
 prints are not owed then."""
+PRICE_AT = 30
+"""When the efficient price has moved last."""
 WHOLES = 32
 
 # real numbers of a symbol: float64
 PRICE = 0
 """Efficient price, ticks."""
+PRICE_BEFORE = 25
+"""What it was before it moved last."""
 SHIFT = 1
 """Ticks by which Python agents have moved it for good: the day's fixed points move along."""
 IMPACT, HALF_SPREAD, GAP, ANSWERS_USUAL, ALERT, AUCTION_SHARES = 2, 3, 4, 5, 6, 7
@@ -70,7 +74,7 @@ GATHERED = 21
 """Part of the coming cross's interest that had gathered before the run began; 0 once it is entered."""
 CREDIT, CREDIT_GROWS = 8, 22
 """Answers that may be given in advance by the second's end, and how many of those it adds to its predecessor's."""
-REALS = 25
+REALS = 26
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -126,7 +130,7 @@ class FlowState(NamedTuple):
     whole: I64
     """[S, 32]"""
     real: F64
-    """[S, 25]"""
+    """[S, 26]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64

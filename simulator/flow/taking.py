@@ -30,7 +30,7 @@ from simulator.book.state import (
     NewOrder,
 )
 from simulator.flow import NEVER_NS
-from simulator.flow.edges import best_shown, is_banned, observe
+from simulator.flow.edges import best_shown, is_banned, observe, price_moves
 from simulator.flow.random import below, exponential, uniform
 from simulator.flow.state import (
     ATTRACTION,
@@ -104,13 +104,14 @@ def lean(fl: FlowState, i: int) -> float:
 
 
 @kernel
-def next_parent(fl: FlowState, i: int) -> int:
+def next_parent(fl: FlowState, i: int, t: int) -> int:
     """The parent order whose turn it is; moves the efficient price by what its going on, or its end, tells. Returns its slot."""
     slot = below(fl.random, i, PARENT_SLOTS)
     parent = fl.parents[i, slot]
     done = parent[PARENT_DONE]
     sign = 1.0 - 2.0 * parent[PARENT_SIDE]
     scale = fl.real[i, IMPACT]
+    price_moves(fl, i, t)
     if done >= parent[PARENT_LENGTH]:
         if done > 0:
             fl.real[i, PRICE] += sign * scale * (fl.impact[done, DESERVED] - fl.impact[done, VALUE])
@@ -212,7 +213,7 @@ def go_on_later(fl: FlowState, i: int, t: int) -> None:
 @inlined
 def take(bk: Books, out: Columns, fl: FlowState, i: int, t: int, cap: int) -> bool:
     """One child of a parent order trades. Returns whether anything was sent."""
-    slot = next_parent(fl, i)
+    slot = next_parent(fl, i, t)
     whole = fl.whole[i]
     side = fl.parents[i, slot, PARENT_SIDE]
     v = best_venue(bk, fl, i, side)
