@@ -122,6 +122,13 @@ def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
                     price = min(price, away - away_by)
             elif away != NO_BID and away - price < fl.real[i, FAR]:
                 price = max(price, away + away_by)
+    if fl.whole[i, NEXT] - fl.whole[i, PRICE_AT] < 2 * SEES_NS:
+        # The others are still where the price came from: a tick through that is enough.
+        half = fl.real[i, HALF_SPREAD] * fl.path[i, fl.whole[i, SECOND], SPREAD]
+        if side == 0:
+            price = min(price, math.ceil(fl.real[i, PRICE_BEFORE] + half) + 1)
+        else:
+            price = max(price, math.floor(fl.real[i, PRICE_BEFORE] - half) - 1)
     return max(1 + side, price)
 
 
