@@ -233,7 +233,7 @@ def test_a_wrong_file_is_noticed(fault: str, opening: Made, written: Path, tmp_p
         if fault == "a reused number":
             records["order_id"][add] = records["order_id"][mine[records["action"][mine] == b"A"][0]]
         else:
-            records["size"][add] = records["size"][add].byteswap()
+            records["size"][later] = records["size"][later].byteswap()
     out = tmp_path / path.name
     with pa.CompressedOutputStream(str(out), "zstd") as stream:
         stream.write(plain[: metadata_size(plain)] + records.tobytes())

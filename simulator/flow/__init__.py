@@ -11,7 +11,7 @@ from simulator.records import I64
 
 NEVER_NS = 2**62
 """A time after every run."""
-ACTIVITY_EXPONENT = 0.66
+ACTIVITY_EXPONENT = 0.7
 """Volatility goes with activity to this power (docs/recipe.md)."""
 
 HORIZON, FULL, NOTIFICATION = 0, 1, 2

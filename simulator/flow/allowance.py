@@ -31,7 +31,7 @@ from simulator.records import NS_PER_S
 LOCKS_KEPT = 1.5
 """Rows of a symbol's ceiling that only a maker may use whose quote locks or crosses another."""
 ACCRUES, ACCRUES_STARVED, AT_ONCE, FULL_PART = 0.65, 1.0, 0.2, 0.3
-ON_CREDIT, ON_CREDIT_FULL = 0.21, 0.36
+ON_CREDIT, ON_CREDIT_FULL = 0.17, 0.34
 """Of the rows that a second leaves for answers: what accrues as time goes, and where answers have been short for a while; what may be saved
 up for one moment, and what those may take in advance that follow a venue which has answered, and more of it where much is aimed at.
 Together little more than there are: answers that find a second's rows used up would be missing towards its end alone, and be seen at 1 Hz
