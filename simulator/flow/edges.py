@@ -114,15 +114,17 @@ def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
     price = edge(fl, i, v, side)
     away_by = 0 if uniform(fl.random, i) < LOCK_SHARE else 1
     seen_ns = t - min(SEES_NS, int(fl.venue[i, v, REACTION_NS]))
+    slowest_ns = 0
     for u in range(fl.repricing.shape[1]):
         if u != v:
+            slowest_ns = max(slowest_ns, int(fl.venue[i, u, REACTION_NS]))
             away = seen_quote(fl, i, u, seen_ns, 1 - side)
             if side == 0:
                 if away != NO_ASK and price - away < fl.real[i, FAR]:
                     price = min(price, away - away_by)
             elif away != NO_BID and away - price < fl.real[i, FAR]:
                 price = max(price, away + away_by)
-    if fl.whole[i, NEXT] - fl.whole[i, PRICE_AT] < 2 * SEES_NS:
+    if fl.whole[i, NEXT] - fl.whole[i, PRICE_AT] < 2 * min(SEES_NS, slowest_ns):
         # The others are still where the price came from: a tick through that is enough.
         half = fl.real[i, HALF_SPREAD] * fl.path[i, fl.whole[i, SECOND], SPREAD]
         if side == 0:
