@@ -11,6 +11,7 @@ from simulator.flow.state import (
     CREDIT_GROWS,
     LEAVES,
     MODE_TRADES,
+    P_AHEAD,
     P_VENUE_ROWS,
     PRINT_USED,
     PRINTS_USUAL,
@@ -157,7 +158,7 @@ def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
     real[STARVED] += STARVES_PART * (taken - real[STARVED])
     real[LEAVES] = (1.0 - FULL_PART * full * full) * free
     real[SPARE_S] = (ACCRUES + (ACCRUES_STARVED - ACCRUES) * real[STARVED]) * real[LEAVES]
-    real[CREDIT] = (ON_CREDIT + ON_CREDIT_FULL * full) * real[LEAVES]
+    real[CREDIT] = fl.parameter[P_AHEAD] * (ON_CREDIT + ON_CREDIT_FULL * full) * real[LEAVES]
     change = real[CREDIT] - before
     real[CREDIT_GROWS] = 0.0
     if real[SPARE] > 0.0:  # who has saved all that may be saved has saved all of the new most, too

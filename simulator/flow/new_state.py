@@ -37,6 +37,7 @@ def new_state(scenario: Scenario, symbols: list[int], profile: Profile) -> st.Fl
     parameter[st.P_ARBITRAGE] = profile.arbitrage_ns
     parameter[st.P_PROTECTED] = profile.order_protection
     parameter[st.P_NEAR_LEAST], parameter[st.P_NEAR_MOST] = profile.near_shares
+    parameter[st.P_AHEAD] = profile.answers_ahead
     parameter[st.P_NEAR_ODD] = profile.near_odd_share
     parameter[st.P_MOST : st.P_MOST + 3] = [profile.level_shares_most[k] for k in (1, 2, 3)]
     return st.FlowState(

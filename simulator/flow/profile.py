@@ -45,6 +45,7 @@ class Profile(BaseModel):
     volume_exponent: Annotated[float, Field(ge=0, le=2)]
     rows_by_moves: Annotated[float, Field(ge=0, le=2)]
     ceiling_evenness: Annotated[float, Field(ge=0, le=10)]
+    answers_ahead: Annotated[float, Field(ge=0, le=10)]
     half_spread_busy: Ticks
     inventory_skew_ticks: Ticks
     level_gap_jump: Annotated[float, Field(ge=0, le=10)]

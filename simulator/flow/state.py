@@ -97,7 +97,9 @@ P_ARBITRAGE, P_PROTECTED = 16, 17
 """An arbitrageur's usual reaction, ns, 0: there is none; whether orders go to the best price alone."""
 P_NEAR_LEAST, P_NEAR_MOST, P_NEAR_ODD = 18, 19, 20
 """Shares of an order at or near the best price, from and to; how often it is an odd lot."""
-PARAMETERS = 21
+P_AHEAD = 21
+"""What multiplies the answers that may be given in advance."""
+PARAMETERS = 22
 
 # path of a symbol: float64[S, n, 9]
 BUSY, VOLATILITY, FACTOR, OWN, PULL, TARGET, SPREAD, IMPACTS, LEAN = range(9)
@@ -152,7 +154,7 @@ class FlowState(NamedTuple):
     impact: F64
     """[c + 2, 2]"""
     parameter: F64
-    """[21]"""
+    """[22]"""
     open: I64
     """[S, n], a bit per venue that has a book of the symbol in that second."""
     budget: I32
