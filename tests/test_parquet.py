@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 from dataclasses import replace
@@ -19,9 +20,10 @@ from simulator.errors import InputError, SinkError
 from simulator.inputs.manifest import FORMAT, Manifest, read_manifest
 from simulator.inputs.run_record import record_run
 from simulator.records import NS_PER_HOUR, TABLES, slice_batch
+from writers import parquet_hours
 from writers.folders import make_folder
 from writers.parquet import ParquetSink, continue_folder, prepare_folder, write_manifest
-from writers.parquet_hours import UNFINISHED, end_unfinished, whole_hours
+from writers.parquet_hours import END, UNFINISHED, end_unfinished, whole_hours
 
 
 def files(folder: Path) -> list[str]:
@@ -294,3 +296,23 @@ def test_a_folder_is_made_though_another_worker_removes_the_empty_one_above(tmp_
         make_folder(wanted)
     assert wanted.is_dir()
     assert over == 0
+
+
+def test_hours_that_another_worker_shows_and_removes_while_they_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (parquet_hours.Hours(tmp_path, "equities_trades", worker, 2) for worker in (0, 1))
+    hour = NOON_NS // NS_PER_HOUR
+    for hours in (one, other):
+        hours.part(hour).write_text("rows")
+    one.passed(END)
+    listed = parquet_hours.hours_in
+
+    def removed_meanwhile(dataset: Path) -> Any:
+        monkeypatch.setattr(parquet_hours, "hours_in", listed)
+        days = list(dataset.glob("date=*"))
+        one.passed(END)
+        return [list(os.scandir(day)) for day in days]  # as a glob does that has come so far
+
+    monkeypatch.setattr(parquet_hours, "hours_in", removed_meanwhile)
+    other.passed(END)
+    assert sorted(path.name for path in tmp_path.rglob("*.parquet")) == ["part-0.parquet", "part-1.parquet"]
+    assert not (tmp_path / UNFINISHED).exists()

@@ -57,9 +57,12 @@ class Hours:
         partial.write_text(str(hour))
         os.replace(partial, self._hidden / f"passed-{self._worker}")
         first = min(self._passed_by(worker) for worker in range(self._workers))
-        for there, path in hours_in(self._hidden):
-            if there < first:
-                _rename(path, self.shown / hour_path(there))
+        try:
+            hours = [(there, path) for there, path in hours_in(self._hidden) if there < first]
+        except FileNotFoundError:
+            return  # another worker has seen at this moment that all have ended: it has shown every hour, and removes what is left
+        for there, path in hours:
+            _rename(path, self.shown / hour_path(there))
         if first == END:  # nobody writes here any more
             shutil.rmtree(self._hidden, ignore_errors=True)
             with contextlib.suppress(OSError):
