@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.auctions import Auctions
-from simulator.breakers import Breakers
 from simulator.clock import DAY, PHASE, Clock, check_ns
 from simulator.errors import AgentError, InputError, MarketSimError, ScheduleError, explain
 from simulator.exchange.book_log import Tap
@@ -29,7 +27,6 @@ from simulator.gateway.queue_positions import QueuePositions
 from simulator.gateway.reach import Traded
 from simulator.gateway.subscriptions import IMBALANCES, PHASES, QUOTES, SIPS, STATUSES, TRADES, Subscriptions
 from simulator.gateway.watchdog import Watchdog
-from simulator.halts import PAUSE_NS, Halts
 from simulator.inputs.config import EVERY_SYMBOL, Refresh, Scenario, Shock
 from simulator.inputs.lots import round_lot
 from simulator.inputs.sessions import TradingDay, continuous_days, new_york, require_session, trading_days
@@ -37,8 +34,11 @@ from simulator.inputs.strict_yaml import nearest
 from simulator.market_outcome import MarketOutcome
 from simulator.market_rows import MarketRows
 from simulator.notices import StatusReason
-from simulator.price_bands import PriceBands
 from simulator.records import Liquidity, Phase
+from simulator.rules.auctions import Auctions
+from simulator.rules.breakers import Breakers
+from simulator.rules.halts import PAUSE_NS, Halts
+from simulator.rules.price_bands import PriceBands
 from simulator.run_result import Result
 from simulator.tape.columns import (
     NOTIFY_CROSSED,

@@ -10,11 +10,11 @@ import pytest
 from helpers import run, scenario
 
 from simulator.agents import Accepted, Cancelled, CancelRejected, Rejected
-from simulator.auctions import cross_delay_ns
 from simulator.inputs.config import AgentSpec, Rates
 from simulator.inputs.sessions import format_ts, parse_ts, trading_days
 from simulator.market import Market
 from simulator.records import NS_PER_MS, NS_PER_S, Cond, CrossKind, OrderBatch, OrderType, Phase, Reject, Side, TradeBatch
+from simulator.rules.auctions import cross_delay_ns
 
 MOO, LOO, MOC, LOC = OrderType.MARKET_ON_OPEN, OrderType.LIMIT_ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE
 OPEN, CLOSE, RESUME = CrossKind

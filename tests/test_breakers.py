@@ -19,9 +19,9 @@ from simulator.inputs.reference_prices import Bracket
 from simulator.inputs.sessions import format_ts, parse_ts, trading_days
 from simulator.inputs.universe import load_universe
 from simulator.market import Market
-from simulator.market_index import HALT_S, declines, index_path
 from simulator.notices import StatusReason
 from simulator.records import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, OrderType, Phase, Reject
+from simulator.rules.market_index import HALT_S, declines, index_path
 
 SESSION_S = 23_400
 NAMES = ("AAPL", "JPM")

@@ -11,7 +11,6 @@ from helpers import run, scenario
 from scripted import BASE_NS, Stroke, scripted_run
 
 from simulator.agents import Imbalance, Status
-from simulator.auctions import Auctions
 from simulator.book.cross import Interest
 from simulator.exchange.imbalances import best_within
 from simulator.inputs.auction_rules import information_times
@@ -20,6 +19,7 @@ from simulator.inputs.sessions import parse_ts
 from simulator.market import Market
 from simulator.notices import ImbalanceBatch, SipBatch, StatusReason
 from simulator.records import NS_PER_MS, NS_PER_S, CrossKind, OrderType, Phase, Side, columns
+from simulator.rules.auctions import Auctions
 from simulator.tape.consolidated import PROCESSOR_NS
 
 BUY, SELL = Side

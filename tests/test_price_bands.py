@@ -18,8 +18,8 @@ from simulator.inputs.scenario_file import find_scenario, load_scenario
 from simulator.inputs.sessions import format_ts, parse_ts
 from simulator.market import Market
 from simulator.notices import StatusReason
-from simulator.price_bands import PriceBands, band_width
 from simulator.records import NS_PER_MINUTE, NS_PER_S, CrossKind, OrderType, Reject, Side
+from simulator.rules.price_bands import PriceBands, band_width
 
 CLOSE_NS = parse_ts("2025-07-01T20:00:00Z")
 A = ("AAPL", "NASDAQ")
@@ -196,7 +196,7 @@ def test_with_bands_twice_as_wide_the_gap_is_not_paused(monkeypatch: pytest.Monk
     it = happened(chosen)
     assert (it.pauses, it.put_off) == (1, 0)
     assert happened(replace(chosen, shocks=())).pauses == 0
-    monkeypatch.setattr("simulator.price_bands.WIDTHS", 2)
+    monkeypatch.setattr("simulator.rules.price_bands.WIDTHS", 2)
     it = happened(chosen)
     assert it.pauses == 0
     assert it.largest_move < -0.06

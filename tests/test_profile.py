@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from simulator.errors import InputError
+from simulator.flow.profile import load_profile
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import parse_ts
@@ -125,3 +131,28 @@ def test_orders_live_and_actions_are_small(tape: dict[str, Batch]) -> None:
     births = dict(zip(key[born].tolist(), orders.ts_ns[born].tolist(), strict=True))
     lives = [ts - births[k] for k, ts in zip(key[gone].tolist(), orders.ts_ns[gone].tolist(), strict=True) if k in births]
     assert 0.1 <= np.median(lives) / NS_PER_S <= 60
+
+
+CONTRADICTIONS = {
+    "level_shares": ({}, "one level at least"),
+    "level_shares_most": ({1: 480}, "levels 1, 2 and 3"),
+    "near_shares": ([300, 100], "the least and the most"),
+    "attraction": ({"NASDAQ": 2.0}, "must name listing"),
+    "reaction_ns": ({"listing": 70_000}, "must name listing, for a symbol's listing venue, and other"),
+    "variance_sector": (0.3, "at most 1 together with variance_flow and variance_market, here 0.45 and 0.27"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_profile_that_contradicts_itself_is_refused(name: str, tmp_path: Path) -> None:
+    """What is accepted runs: each of these failed in a worker, or was silently read as something else."""
+    value, said = CONTRADICTIONS[name]
+    with pytest.raises(InputError, match=re.escape(said)):
+        load_profile("market", {name: value})
+    shipped = resources.files("simulator.flow") / "profiles" / "market.yaml"
+    lines = shipped.read_text().splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith(f"{name}:"))
+    lines[at] = f"{name}: {json.dumps(value)}"
+    (tmp_path / "mine.yaml").write_text("\n".join(lines).replace('"1":', "1:"))
+    with pytest.raises(InputError, match=rf"mine\.yaml line {at + 1}: {name}: .*{re.escape(said)}"):
+        load_profile(str(tmp_path / "mine.yaml"))

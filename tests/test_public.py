@@ -105,6 +105,7 @@ BELOW = {
     "flow": ("records", "errors", "rng", "book", "inputs", "tape"), "interrupts": (), "clock": ("errors", "flow", "interrupts"),
     "exchange": ("records", "notices", "venue_notices", "errors", "book", "clock", "flow", "inputs", "tape"),
     "gateway": ("records", "notices", "venue_notices", "errors", "rng", "agents", "clock", "interrupts", "exchange", "flow", "inputs", "tape"),
+    "rules": ("records", "notices", "venue_notices", "rng", "agents", "clock", "exchange", "flow", "inputs", "tape"),
 }  # fmt: skip
 """What each room of ``simulator`` may import besides itself. ``market``, ``analysis`` and ``testing`` stand above all of these."""
 

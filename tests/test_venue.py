@@ -12,12 +12,12 @@ from helpers import OPEN, assert_same_tapes, run, scenario
 from scripted import BASE_NS, LATENCY_NS, Act, Stroke, actor, order_rows, scripted_run
 
 from simulator.agents import Accepted, Cancelled, Ended, Expired, Fill, Rejected
-from simulator.auctions import cross_delay_ns
 from simulator.book.reports import EVENT_FIELDS, Event
 from simulator.exchange.order_books import Exchange
 from simulator.inputs.config import AgentSpec
 from simulator.inputs.sessions import parse_ts
 from simulator.records import Cond, CrossKind, EventKind, OrderType, Phase, Reject, Side, TradeBatch
+from simulator.rules.auctions import cross_delay_ns
 from simulator.testing import TwinBook
 
 BUY, SELL = Side

@@ -16,7 +16,7 @@ from simulator.tape.sink import NullSink
 from tests.helpers import scenario
 from tests.worlds import __main__ as command
 from tests.worlds import one_world
-from tests.worlds.draw import EITHER, PARAMETERS, WHOLE, World, draw
+from tests.worlds.draw import EITHER, PARAMETERS, TABLES, WHOLE, World, draw
 from tests.worlds.one_world import InterruptedSink, Outcome, run_world
 from tests.worlds.questions import Wrong, ask_integrity, ask_replay
 from tests.worlds.totals import Totals
@@ -41,6 +41,7 @@ def test_a_seed_is_a_world() -> None:
 def test_every_number_of_a_profile_is_drawn() -> None:
     numbers = {name for name, field in Profile.model_fields.items() if field.annotation in (int, float, bool)}
     assert set(PARAMETERS) == numbers
+    assert set(TABLES) == set(Profile.model_fields) - numbers
     for name, (low, high) in PARAMETERS.items():
         for value in (low, high):
             load_profile("market", {name: int(value) if name in WHOLE else bool(value) if name in EITHER else value})

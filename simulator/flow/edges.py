@@ -124,7 +124,7 @@ def allowed_edge(fl: FlowState, i: int, v: int, t: int, side: int) -> int:
                     price = min(price, away - away_by)
             elif away != NO_BID and away - price < fl.real[i, FAR]:
                 price = max(price, away + away_by)
-    if fl.whole[i, NEXT] - fl.whole[i, PRICE_AT] < 2 * min(SEES_NS, slowest_ns):
+    if t - fl.whole[i, PRICE_AT] < 2 * min(SEES_NS, slowest_ns):
         # The others are still where the price came from: a tick through that is enough.
         half = fl.real[i, HALF_SPREAD] * fl.path[i, fl.whole[i, SECOND], SPREAD]
         if side == 0:

@@ -1,4 +1,4 @@
-"""A second's look at the prices of all symbols of a worker, for their price bands: ``simulator/price_bands.py``."""
+"""A second's look at the prices of all symbols of a worker, for their price bands: ``simulator/rules/price_bands.py``."""
 
 from __future__ import annotations
 

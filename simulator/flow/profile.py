@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from simulator.errors import InputError, explain
 from simulator.inputs.paths import is_file
@@ -19,6 +19,38 @@ from simulator.records import F64
 SPEC_PROFILE = "simulator/flow/profiles/spec.yaml"
 Share = Annotated[float, Field(ge=0, le=1)]
 Ticks = Annotated[float, Field(ge=0, le=100)]
+Shares = Annotated[int, Field(ge=1, le=1_000_000)]
+Level = Annotated[int, Field(ge=1, le=1_000)]
+
+
+def _rising(pair: tuple[int, int]) -> tuple[int, int]:
+    if pair[0] > pair[1]:
+        raise ValueError("must be the least and the most, in this order")
+    return pair
+
+
+def _some(levels: dict[int, int]) -> dict[int, int]:
+    if not levels:
+        raise ValueError("must name the shares of one level at least")
+    return levels
+
+
+def _first_three(levels: dict[int, int]) -> dict[int, int]:
+    if sorted(levels) != [1, 2, 3]:
+        raise ValueError("must name the shares of levels 1, 2 and 3, and of no other")
+    return levels
+
+
+def _listing(venues: dict[str, float]) -> dict[str, float]:
+    if "listing" not in venues:
+        raise ValueError("must name listing, for a symbol's listing venue; what is not named counts 1")
+    return venues
+
+
+def _usual(venues: dict[str, int]) -> dict[str, int]:
+    if not {"listing", "other"} <= set(venues):
+        raise ValueError("must name listing, for a symbol's listing venue, and other, for all that are not named")
+    return venues
 
 
 class Profile(BaseModel):
@@ -40,7 +72,7 @@ class Profile(BaseModel):
     spread_opening: Annotated[float, Field(ge=1, le=20)]
     alert_part: Annotated[float, Field(gt=0, le=10)]
     hidden_rate: Share
-    attraction: dict[str, Annotated[float, Field(gt=0, le=100)]]
+    attraction: Annotated[dict[str, Annotated[float, Field(gt=0, le=100)]], AfterValidator(_listing)]
     rows_a_venue: Annotated[int, Field(ge=0, le=1)]
     volume_exponent: Annotated[float, Field(ge=0, le=2)]
     rows_by_moves: Annotated[float, Field(ge=0, le=2)]
@@ -50,9 +82,9 @@ class Profile(BaseModel):
     inventory_skew_ticks: Ticks
     level_gap_jump: Annotated[float, Field(ge=0, le=10)]
     level_gap_max: Annotated[int, Field(ge=1, le=50)]
-    level_shares: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
-    level_shares_most: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]]
-    near_shares: tuple[Annotated[int, Field(ge=1, le=1_000_000)], Annotated[int, Field(ge=1, le=1_000_000)]]
+    level_shares: Annotated[dict[Level, Shares], AfterValidator(_some)]
+    level_shares_most: Annotated[dict[Level, Shares], AfterValidator(_first_three)]
+    near_shares: Annotated[tuple[Shares, Shares], AfterValidator(_rising)]
     near_odd_share: Share
     reserve_share: Share
     odd_lot_share: Share
@@ -64,7 +96,7 @@ class Profile(BaseModel):
     order_protection: bool
     arbitrage_ns: Annotated[int, Field(ge=0, le=1_000_000_000)]
     news_row_share: Annotated[float, Field(gt=0, le=1)]
-    reaction_ns: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]]
+    reaction_ns: Annotated[dict[str, Annotated[int, Field(ge=1, le=10_000_000)]], AfterValidator(_usual)]
     shares_a_print: Annotated[float, Field(gt=0, le=10_000)]
     open_share: Share
     close_share: Share
@@ -72,6 +104,14 @@ class Profile(BaseModel):
     share_tau_s: Annotated[float, Field(gt=0)]
     total_sd: Annotated[float, Field(ge=0, le=3)]
     total_tau_s: Annotated[float, Field(gt=0)]
+
+    @field_validator("variance_sector")
+    @classmethod
+    def _parts_of_one(cls, sector: float, info: ValidationInfo) -> float:
+        others = [info.data.get(name, 0.0) for name in ("variance_flow", "variance_market")]
+        if sum(others) + sector > 1 + 1e-9:
+            raise ValueError(f"must be at most 1 together with variance_flow and variance_market, here {others[0]:g} and {others[1]:g}")
+        return sector
 
     def level_targets(self, count: int) -> F64:
         """float64[count]: shares that a level shows in the mean, from the best level on."""

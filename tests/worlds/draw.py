@@ -55,6 +55,8 @@ PARAMETERS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """Every number of a profile, from the least to the most that is drawn; ``tests/test_worlds.py`` asks whether one is missing."""
 WHOLE = ("level_gap_max", "arbitrage_ns", "rows_a_venue")
+TABLES = ("level_shares", "level_shares_most", "near_shares", "attraction", "reaction_ns")
+"""What a profile says in more than one number."""
 EITHER = ("order_protection",)
 """Yes or no."""
 
@@ -98,6 +100,9 @@ def draw(seed: int) -> World:
     background = bool(rng.random() < 0.93)
     agents = draw_agents(rng, universe, prices, end_ns - start_ns) if rng.random() < 0.4 or not background else ()
     populations = draw_populations(rng) if rng.random() < 0.4 else {}
+    tables = np.random.default_rng([seed, 12])
+    if tables.random() < 0.15:
+        populations |= draw_tables(tables, universe)
     with_orders = books <= BOOKS_WITH_ORDERS and rates.market_data_max_eps <= 20_000
     settings = {
         "universe": universe,
@@ -224,6 +229,21 @@ def draw_populations(rng: np.random.Generator) -> dict[str, Any]:
         value = float(rng.choice([low, high, rng.uniform(low, high)], p=[0.15, 0.15, 0.7]))
         changes[str(name)] = value >= (low + high) / 2 if name in EITHER else int(value) if name in WHOLE else value
     return changes
+
+
+def draw_tables(rng: np.random.Generator, universe: Universe) -> dict[str, Any]:
+    """One of what a profile says in more than one number."""
+    shares = [int(10 ** rng.uniform(0, 4)) for _ in range(5)]
+    names = ["listing", "other", *(venue.name for venue in universe.venues if rng.random() < 0.5)]
+    tables: dict[str, Any] = {
+        "level_shares": {int(level): size for level, size in zip(rng.choice(np.arange(1, 41), 4, replace=False), shares, strict=False)},
+        "level_shares_most": {level: size for level, size in zip((1, 2, 3), shares, strict=False)},
+        "near_shares": sorted(shares[:2]),
+        "attraction": {name: float(10 ** rng.uniform(-4, 2)) for name in names},
+        "reaction_ns": {name: int(10 ** rng.uniform(0, 7)) for name in names},
+    }
+    name = str(rng.choice(TABLES))
+    return {name: tables[name]}
 
 
 def draw_agents(rng: np.random.Generator, universe: Universe, prices: Mapping[str, Bracket], lasts_ns: int) -> tuple[AgentSpec, ...]:

@@ -42,10 +42,15 @@ class Connection:
     log: str = ""
     """Of an embedded server: the file that says why it ended."""
 
+    def __post_init__(self) -> None:
+        if self.host.count(":") == 1:  # an IPv6 address has more
+            remedy = "Give its ports by --pg_port, --http_port and --tcp_port."
+            raise InputError(explain("--host", self.host, "must be a host alone", remedy))
+
     @property
     def address(self) -> str:
         """Where rows are sent."""
-        return f"{self.protocol}://{self._url_host}:{self.port}"
+        return f"{self.protocol}://{self.url_host}:{self.port}"
 
     @property
     def port(self) -> int:
@@ -64,7 +69,8 @@ class Connection:
         return "Its log says why (a full disk, perhaps). What it has stays: start it again and go on with --incremental true."
 
     @property
-    def _url_host(self) -> str:
+    def url_host(self) -> str:
+        """As it stands in an address."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     def hide(self, text: str) -> str:
@@ -90,7 +96,7 @@ class Connection:
                 options["token"] = self.token
             elif self.user:
                 options |= {"username": self.user, "password": self.password}
-            return Sender(Protocol.Https if self.tls else Protocol.Http, self._url_host, self.http_port, **options)
+            return Sender(Protocol.Https if self.tls else Protocol.Http, self.url_host, self.http_port, **options)
         options |= {"protocol_version": "2", "auth_timeout": AUTH_TIMEOUT_MS}  # http finds out by itself; arrays and nanoseconds need it
         if self.token:
             options |= {"username": self.ilp_user, "token": self.token, "token_x": self.token_x, "token_y": self.token_y}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,16 +47,16 @@ def open_run(address: str, suffix: str) -> QuestDBRun:
     return QuestDBRun(_connection(address), suffix)
 
 
+ADDRESS = re.compile(r"(?:(?P<user>.*)@)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^@:\[\]]+))(?::(?P<port>[0-9]{1,5}))?/?")
+
+
 def _connection(address: str) -> Connection:
-    user, _, place = address.rpartition("@")
-    host, _, port = place.rstrip("/").partition(":")
-    if not host or (port and not port.isdecimal()):
-        raise InputError(
-            explain(
-                "scorecard", f"questdb://{address}", "it is written questdb://[user@]host[:port]", "For example questdb://127.0.0.1:8812."
-            )
-        )
-    return Connection(host=host, pg_port=int(port or 8812), user=user, password=os.environ.get("QUESTDB_PASSWORD", ""))
+    found = ADDRESS.fullmatch(address)
+    if not found or not 1 <= int(found["port"] or 8812) <= 65_535:
+        limit = "must be questdb://[user@]host[:port], an IPv6 address in brackets, the port from 1 to 65,535"
+        raise InputError(explain("A database", f"questdb://{address}", limit, "For example questdb://127.0.0.1:8812."))
+    password = os.environ.get("QUESTDB_PASSWORD", "")
+    return Connection(host=found["six"] or found["host"], pg_port=int(found["port"] or 8812), user=found["user"] or "", password=password)
 
 
 class QuestDBTables:
@@ -65,7 +66,7 @@ class QuestDBTables:
     """
 
     def __init__(self, connection: Connection, suffix: str = "") -> None:
-        self.name = f"questdb://{connection.host}:{connection.pg_port}"
+        self.name = f"questdb://{connection.url_host}:{connection.pg_port}"
         self._pg = connect_pg(connection)
         self._pg.adapters.register_loader(FLOAT8_ARRAY, _Bytes)
         self._tables = {table: table + suffix for table in (BOOK_TABLE, TRADE_TABLE)}

@@ -15,6 +15,7 @@ from scenarios.launcher.reporting import write_page
 from scenarios.launcher.stop_signals import StopSignals
 from simulator.errors import InputError, explain
 from simulator.inputs.sessions import parse_ts
+from writers.questdb.connection import Connection
 
 if TYPE_CHECKING:
     from simulator.analysis.report.rows import RunRows  # with pyarrow: not for --help
@@ -64,7 +65,8 @@ def _named(given: argparse.Namespace) -> str:
         raise InputError(explain("--host", given.host, "that server ends with its run", remedy))
     if not given.pg_port.isdecimal() or not 1 <= int(given.pg_port) <= 65_535:
         raise InputError(explain("--pg_port", given.pg_port, "must be a whole number from 1 to 65,535", "8812 is QuestDB's own."))
-    return f"{DATABASE}{given.user + '@' if given.user else ''}{given.host}:{given.pg_port}"
+    host = Connection(host=given.host).url_host
+    return f"{DATABASE}{given.user + '@' if given.user else ''}{host}:{given.pg_port}"
 
 
 @contextlib.contextmanager

@@ -11,13 +11,13 @@ from typing import Any
 
 from simulator.clock import DAY, PHASE, Clock
 from simulator.flow import Flow
-from simulator.halts import Halts
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import TradingDay
-from simulator.market_index import HALT_S, declines, index_path
 from simulator.notices import BREAKERS
 from simulator.records import NS_PER_MS, NS_PER_S
 from simulator.rng import stream
+from simulator.rules.halts import Halts
+from simulator.rules.market_index import HALT_S, declines, index_path
 
 HEARD_NS = 50 * NS_PER_MS, 950 * NS_PER_MS
 """From the end of the second in which the index has fallen so far until the venues have halted."""

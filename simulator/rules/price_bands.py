@@ -35,10 +35,10 @@ from simulator.flow.price_look import (
     WINDOW_S,
     look,
 )
-from simulator.halts import PAUSE_NS, Halts
 from simulator.inputs.sessions import TradingDay
 from simulator.notices import StatusReason
 from simulator.records import NS_PER_MINUTE, NS_PER_S, PRICE_UNITS_PER_USD, CrossKind, Phase
+from simulator.rules.halts import PAUSE_NS, Halts
 from simulator.tape.columns import TICK_UNITS
 
 NO_REOPENING_NS = 10 * NS_PER_MINUTE

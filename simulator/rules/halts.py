@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.auctions import Auctions
 from simulator.clock import CROSS, Clock
 from simulator.exchange.notice_board import NoticeBoard
 from simulator.exchange.venue import Venue
 from simulator.flow import NEVER_NS
 from simulator.notices import StatusReason
 from simulator.records import NS_PER_MINUTE, NS_PER_S, CrossKind, Phase
+from simulator.rules.auctions import Auctions
 
 PAUSE_NS = 5 * NS_PER_MINUTE
 """Of the limit up, limit down plan."""

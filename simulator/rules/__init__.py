@@ -1,0 +1,1 @@
+"""What exchanges impose: when each symbol crosses, halts, price bands, market-wide breakers."""
