@@ -76,6 +76,8 @@ class Profile(BaseModel):
     rows_a_venue: Annotated[int, Field(ge=0, le=1)]
     volume_exponent: Annotated[float, Field(ge=0, le=2)]
     rows_by_moves: Annotated[float, Field(ge=0, le=2)]
+    moves_least: Annotated[float, Field(ge=1, le=100)]
+    answers_by_moves: Annotated[float, Field(ge=0, le=2)]
     ceiling_evenness: Annotated[float, Field(ge=0, le=10)]
     answers_ahead: Annotated[float, Field(ge=0, le=10)]
     half_spread_busy: Ticks

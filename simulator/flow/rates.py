@@ -210,7 +210,7 @@ def budgets(
     seconds, count, venues = len(phases), len(universe.symbols), len(universe.venues)
     clock, activity = _clock(wanted, start_ns, seconds)
     burst = np.exp(profile.total_sd * smooth_noise(rng.standard_normal((seconds, 1)), profile.total_tau_s)[:, 0])
-    quoting = (1.0 + wanted.tick_moves) ** profile.rows_by_moves
+    quoting = quoting_of(wanted.tick_moves, profile)
     groups = universe.groups
     if len(groups) == 1:
         share = symbol_shares(rng, seconds, universe.symbols, profile) * wanted.volumes
@@ -225,14 +225,14 @@ def budgets(
     chosen = range(count) if symbols is None else symbols
     parts = []
     if len(groups) == 1:
-        rows = _deal(band, share, share * quoting, each[:, None] * np.ones(count, np.int64), offset, profile)
+        rows = _deal(band, share, quoting, each[:, None] * np.ones(count, np.int64), offset, profile)
         _fit_venues_rows(rows, band, share, offset, venues, profile)
         parts.append((groups[0], rows, share))
     else:
         weight = _weights(universe.symbols, profile) * wanted.volumes
         quoted = np.array([np.average(quoting[list(group)], weights=weight[list(group)]) for group in groups])
         sizes = np.array([len(group) for group in groups])
-        by_group = _deal(band, share, share * quoted, each[:, None] * sizes, offset, profile)
+        by_group = _deal(band, share, quoted, each[:, None] * sizes, offset, profile)
         for g, group in enumerate(groups):
             if any(i in group for i in chosen):
                 own = stream(wanted.seed, wanted.day.date.isoformat(), "rates", hour, g)
@@ -242,7 +242,7 @@ def budgets(
                 limits = Bands(*(by_group[:, g, column].astype(np.int64) for column in columns))
                 floor = each[:, None] * np.ones(len(group), np.int64)
                 drawn = own.random(seconds)
-                rows = _deal(limits, inside, inside * quoting[list(group)], floor, drawn, profile)
+                rows = _deal(limits, inside, quoting[list(group)], floor, drawn, profile)
                 _fit_venues_rows(rows, limits, inside, drawn, venues, profile)
                 parts.append((group, rows, inside))
     found: list[tuple[I32, F64, F64]] = []
@@ -270,15 +270,27 @@ def _clock(wanted: DayRates, start_ns: int, seconds: int) -> tuple[tuple[F64, F6
     return (-60.0 * minutes, (minutes - session_minutes) * 60.0, session_minutes - minutes), activity
 
 
-def _deal(band: Bands, share: F64, quotes: F64, each: I64, offset: F64, profile: Profile) -> I32:
+def quoting_of(tick_moves: F64, profile: Profile) -> F64:
+    """[symbols]: how many book rows each has for a print, against others, where its price moves so many ticks in a second."""
+    return np.asarray(np.maximum(profile.moves_least, 1.0 + tick_moves) ** profile.rows_by_moves, np.float64)
+
+
+def answering_of(quoting: F64, profile: Profile) -> F64:
+    """[symbols]: each one's part of the rows for makers' answers: the larger, the more often its price moves, but none below the usual."""
+    return np.asarray(np.maximum(1.0, quoting / np.median(quoting)) ** profile.answers_by_moves, np.float64)
+
+
+def _deal(band: Bands, share: F64, quoting: F64, each: I64, offset: F64, profile: Profile) -> I32:
     """int32[seconds, n, 6]: the band's rows and prints, dealt to those whose shares these are.
 
-    ``share``, ``quotes``: float64[seconds, n], parts of the prints and of the book rows. ``each``: int64[seconds, n], rows that each has
-    in any case.
+    ``share``: float64[seconds, n], parts of the prints; with ``quoting``, float64[n], of the book rows. ``each``: int64[seconds, n],
+    rows that each has in any case.
     """
+    quotes = share * quoting
+    answers = answering_of(quoting, profile)
     out = np.empty((*share.shape, 6), np.int32)
     # What answers a move of the price takes is one row a venue, in a quiet symbol as in a busy one.
-    even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness / quotes.shape[1]
+    even: F64 = quotes / quotes.sum(axis=1, keepdims=True) + profile.ceiling_evenness * answers / answers.sum()
     out[..., BOOK_FLOOR] = each + share_out(band.book_low - each.sum(axis=1), quotes, offset)
     out[..., BOOK_TARGET] = out[..., BOOK_FLOOR] + share_out(band.book_target - band.book_low, quotes, offset)
     out[..., BOOK_CEILING] = out[..., BOOK_TARGET] + share_out(band.book_high - band.book_target, even, offset)

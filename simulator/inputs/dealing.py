@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
+import numpy as np
+
 from simulator.inputs.config import AgentSpec, Scenario
 
 AIM = 0.3
 """Where in their band rows are on average."""
 EVEN = 0.15
-"""Of the rows: about what makers' answers take beyond the seconds' aims, which are dealt nearly alike (``ceiling_evenness``)."""
+"""Of the rows: about what makers' answers take beyond the seconds' aims, which are dealt by another measure (``ceiling_evenness``)."""
 DEALT_SINGLY = 60
 """Symbols of each worker up to which they are dealt one by one, rather than by the groups that are drawn together."""
 
@@ -80,6 +82,7 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     how many ticks the price moves."""
     from simulator.flow.looks import tick_moves
     from simulator.flow.profile import load_profile
+    from simulator.flow.rates import answering_of, quoting_of
 
     symbols, rates = scenario.universe.symbols, scenario.rates
     if not scenario.background:
@@ -88,10 +91,11 @@ def expected_rows(scenario: Scenario) -> dict[str, float]:
     alike = min(profile.rows_a_venue * len(scenario.universe.venues), rates.market_data_min_eps // len(symbols))
     aim = rates.market_data_min_eps + AIM * (rates.market_data_max_eps - rates.market_data_min_eps)
     rest = max(aim - alike * len(symbols), 0.0)
-    moves = tick_moves(scenario, profile).tolist()
-    weights = [s.daily_volume**profile.volume_exponent * (1.0 + m) ** profile.rows_by_moves for s, m in zip(symbols, moves, strict=True)]
-    each = EVEN / len(symbols)
-    return {s.name: alike + rest * ((1.0 - EVEN) * weight / sum(weights) + each) for s, weight in zip(symbols, weights, strict=True)}
+    quoting = quoting_of(tick_moves(scenario, profile), profile)
+    weights = np.array([s.daily_volume for s in symbols], np.float64) ** profile.volume_exponent * quoting
+    answers = answering_of(quoting, profile)
+    rows = alike + rest * ((1.0 - EVEN) * weights / weights.sum() + EVEN * answers / answers.sum())
+    return dict(zip((s.name for s in symbols), rows.tolist(), strict=True))
 
 
 def _groups(names: Sequence[str], agents: Sequence[AgentSpec], start: list[list[str]] | None = None) -> list[list[str]]:

@@ -50,7 +50,8 @@ PARAMETERS: dict[str, tuple[float, float]] = {
     "reserve_share": (0, 1), "hidden_rate": (0, 1), "odd_lot_share": (0, 1), "odd_lots_by_price": (0, 1), "one_share": (0, 1),
     "lots_mean": (0, 10), "block_share": (0, 1), "sweep_share": (0, 1), "order_protection": (0, 1), "arbitrage_ns": (0, 1_000_000_000),
     "news_row_share": (0.01, 1), "shares_a_print": (0.01, 10_000), "open_share": (0, 1), "close_share": (0, 1), "rows_a_venue": (0, 1),
-    "volume_exponent": (0, 2), "rows_by_moves": (0, 2), "ceiling_evenness": (0, 10), "answers_ahead": (0, 10), "share_sd": (0, 3), "share_tau_s": (0.1, 1_000),
+    "volume_exponent": (0, 2), "rows_by_moves": (0, 2), "moves_least": (1, 100), "answers_by_moves": (0, 2),
+    "ceiling_evenness": (0, 10), "answers_ahead": (0, 10), "share_sd": (0, 3), "share_tau_s": (0.1, 1_000),
     "total_sd": (0, 3), "total_tau_s": (0.1, 1_000),
 }  # fmt: skip
 """Every number of a profile, from the least to the most that is drawn; ``tests/test_worlds.py`` asks whether one is missing."""
