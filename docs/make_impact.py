@@ -39,7 +39,9 @@ GAP_NS = 500 * NS_PER_MS
 BEGINS_S = 10
 PEAK_AFTER_S = 2
 """After the last trade: makers have followed by then."""
-LATER_S = (60, 120, 300, 600)
+LATER_S = (5, 10, 20, 60, 120, 300, 600)
+EXPONENT_UNTIL_S = 60
+"""Later the price has gone so far by itself that the exponent cannot be seen."""
 
 
 def parent(market: Any, orders: Any, rng: Any, symbol: str, side: int, trades: int, gap_ns: int) -> Any:
@@ -111,20 +113,19 @@ def judge(seeds: list[int], each: list[list[tuple[int, list[float], int]]]) -> d
     trades = np.array([[row[0] for row in one] for one in each])
     shares = np.array([[row[2] for row in one] for one in each])
     members = [trades == size for size in SIZES]
-    weights = np.array([m.sum() / values[..., 0][m].var() for m in members])
-
-    def means(kept: Any) -> F64:
-        return np.array([values[kept, :, 0][m[kept]].mean() for m in members])
-
-    everyone = np.ones(len(seeds), bool)
-    c, delta = exponent(means(everyone), weights)
-    without = []
-    for s in range(len(seeds)):
-        kept = everyone.copy()
-        kept[s] = False
-        without.append(exponent(means(kept), weights)[1])
     n = len(seeds)
-    error = math.sqrt((n - 1) / n * ((np.array(without) - np.mean(without)) ** 2).sum())
+
+    def fitted(place: int) -> tuple[float, float, float]:
+        """c and delta at one of the times, and delta's jackknife error over seeds."""
+        weights = np.array([m.sum() / values[..., place][m].var() for m in members])
+
+        def of(kept: Any) -> tuple[float, float]:
+            return exponent(np.array([values[kept, :, place][m[kept]].mean() for m in members]), weights)
+
+        each_without = np.array([of(np.arange(n) != s)[1] for s in range(n)])
+        return *of(np.ones(n, bool)), math.sqrt((n - 1) / n * ((each_without - each_without.mean()) ** 2).sum())
+
+    c, delta, error = fitted(0)
     big = trades >= 8
     peaks = np.array([values[s, big[s], 0].mean() for s in range(n)])
     left = {}
@@ -139,6 +140,10 @@ def judge(seeds: list[int], each: list[list[tuple[int, list[float], int]]]) -> d
         "exponent": round(delta, 3),
         "standard error": round(error, 3),
         "95 % interval": [round(delta - 1.96 * error, 3), round(delta + 1.96 * error, 3)],
+        "exponent later": {
+            f"{after} s": {"exponent": round(found[1], 3), "standard error": round(found[2], 3)}
+            for found, after in ((fitted(place), after) for place, after in enumerate(LATER_S, 1) if after <= EXPONENT_UNTIL_S)
+        },
         "impact of one trade, parts of a day's standard deviation": round(c, 5),
         "by trades": {
             str(size): {
