@@ -139,7 +139,7 @@ CONTRADICTIONS = {
     "near_shares": ([300, 100], "the least and the most"),
     "attraction": ({"NASDAQ": 2.0}, "must name listing"),
     "reaction_ns": ({"listing": 70_000}, "must name listing, for a symbol's listing venue, and other"),
-    "variance_sector": (0.3, "at most 1 together with variance_flow and variance_market, here 0.45 and 0.27"),
+    "variance_sector": (0.3, "at most 1 together with variance_flow and variance_market, here 0.45 and 0.3"),
 }
 
 
