@@ -148,7 +148,7 @@ ABLATIONS = {
         loses="variance : mean", keeps=0.75, how="`share_sd: 0`, `total_sd: 0`", populations={"share_sd": 0.0, "total_sd": 0.0}, along=("silent seconds",),
     ),
     "latency between venues": Ablation(
-        loses="locked, s", keeps=0.3, how="`reaction_ns` of a nanosecond", populations={"reaction_ns": {"listing": 1, "other": 1, "IEX": 1}},
+        loses="locked, s", keeps=0.02, how="`reaction_ns` of a nanosecond", populations={"reaction_ns": {"listing": 1, "other": 1, "IEX": 1}},
     ),
     "hidden orders": Ablation(loses="hidden volume", keeps=0.5, how="`hidden_rate: 0`", populations={"hidden_rate": 0.0}),
     "interest for the crosses": Ablation(

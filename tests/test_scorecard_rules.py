@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -177,8 +179,9 @@ def test_the_reference_follows_each_second_and_stands_thirty(climb: float, lengt
     expected, reference, since = 0, 1e6, 0
     for n in range(1, 3_601):
         window = [p for t, p, size in zip(times, prices, sizes, strict=True) if max(n - 300, 0) <= t < n and size >= 100]
-        if window and n - since >= 30 and abs(sum(window) / len(window) / reference - 1) >= 0.01:
-            reference, since = sum(window) / len(window), n
+        mean = math.floor(sum(window) / len(window) / 100 + 0.5) * 100 if window else reference  # to a tick
+        if n - since >= 30 and abs(mean / reference - 1) >= 0.01:
+            reference, since = mean, n
         expected += sum(abs(p - reference) > 0.05 * reference + 100 for t, p in zip(times, prices, strict=True) if n <= t < n + 1)
     rows = [row(k * S, "NASDAQ", 100.0, 100.04) for k in (0, 23_400)]
     prints = [print_of(int(t * S), "NASDAQ", p / 10_000, size) for t, p, size in zip(times, prices, sizes, strict=True)]

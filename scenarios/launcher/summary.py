@@ -18,7 +18,6 @@ from simulator.errors import SinkError, explain
 from simulator.inputs.config import Scenario
 from simulator.inputs.sessions import new_york, trading_days
 from simulator.records import Cond
-from writers.parquet import BARS, BARS_FIRST_LINE
 
 QUERY = """\
 WITH bars AS (
@@ -64,6 +63,8 @@ def print_summary(
     if folder is not None:
         files, size = folder_size(folder)
         say(console, f"Written to {folder}: {files} files, {_bytes(size)}")
+        from writers.parquet import BARS  # only for those who write Parquet: it takes a tenth of a second
+
         if (folder / BARS).is_file():
             say(console, f"One-minute bars with the NBBO, SQL for DuckDB: {folder / BARS}")
     if agents:
@@ -138,6 +139,8 @@ def write_bars_query(plan: Plan, counts: Counts, folder: Path) -> None:
     """``bars.sql`` beside the rows, if both tables have some: a table without has no files to query. Raises ``SinkError``."""
     if plan.flags.writer != "parquet" or not (counts.rows["market_data"] and counts.rows["trades"]):
         return
+    from writers.parquet import BARS, BARS_FIRST_LINE
+
     path = folder / BARS
     text = f"{BARS_FIRST_LINE} of one symbol. Paste it into DuckDB (pip install duckdb; then duckdb.sql(...) in Python).\n"
     try:

@@ -83,12 +83,21 @@ def rows_owed(fl: FlowState, i: int, more: int, serving: int) -> int:
 
 
 @kernel
-def spare_rows(fl: FlowState, i: int, serving: int) -> int:
-    """Rows that may come besides those of trades that are planned and those that must come: an answer is more urgent than a book that is
-    tended. ``serving``: as ``rows_owed`` has it, for one more."""
-    for_trades = int(fl.whole[i, TAKES] * fl.real[i, PRINTS_USUAL] + 1.0)
-    kept = max((fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2, for_trades, rows_owed(fl, i, serving, serving))
+def rows_left(fl: FlowState, i: int, serving: int) -> int:
+    """Rows that may come besides one for each taker that is planned and those that must come. ``serving``: as ``rows_owed`` has it, for one
+    more."""
+    kept = max(fl.whole[i, TAKES], rows_owed(fl, i, serving, serving))
     return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - kept
+
+
+@kernel
+def spare_rows(fl: FlowState, i: int, serving: int) -> int:
+    """The same, less what takers' prints need beyond that, and half of the planned rows: an answer is more urgent than a book that is
+    tended."""
+    for_trades = int(fl.whole[i, TAKES] * fl.real[i, PRINTS_USUAL] + 1.0)
+    planned = (fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2
+    room = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED]
+    return min(rows_left(fl, i, serving), room - max(planned, for_trades))
 
 
 @kernel

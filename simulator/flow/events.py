@@ -20,6 +20,7 @@ from simulator.flow.allowance import (
     prints_of_taker,
     prints_owed,
     rows_for_locks,
+    rows_left,
     rows_owed,
     spare_rows,
     unserved,
@@ -61,6 +62,10 @@ from simulator.flow.taking import end_hidden, on_sweep, take, tend_hidden
 from simulator.records import NS_PER_S
 from simulator.tape.columns import HEAR_BY, NOTIFICATIONS, Columns, finish_action, has_room
 
+LOOKS_MAX = 6
+"""So often a maker looks again at a lock that it has let stand, or cannot end: what locks may be an agent's order."""
+STAYS_REACTIONS = 20
+"""Who has let a lock stand waits so long for the other to give way, in times of a plain reaction: locks last some milliseconds (S15)."""
 HELD_REACTIONS = 3
 TRIES_MAX = 64
 """Attempts to make a row that is due; a book that is never changed by so many cannot be quoted any more."""
@@ -168,8 +173,11 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
     empty = is_empty(bk, b)
     serves = 0 if (fl.whole[i, SERVED] >> v) & 1 else 1
     observe(bk, fl, i, v)
-    kept = 0 if meets_another(fl, i, v) or lacks_side(bk, b) else rows_for_locks(t)
-    if not empty and spare_rows(fl, i, serves) <= kept:
+    if meets_another(fl, i, v):
+        has_row = rows_left(fl, i, serves) > 0  # books go untended rather than quotes locked
+    else:
+        has_row = spare_rows(fl, i, serves) > (0 if lacks_side(bk, b) else rows_for_locks(t))
+    if not (empty or has_row):
         fl.repricing[i, v] = NEVER_NS
         put_off(fl, i, v)
         return
@@ -183,13 +191,18 @@ def on_reprice(bk: Books, out: Columns, fl: FlowState, i: int, v: int, t: int) -
             # Others' quotes that have still to follow the price stood in its way: it looks once more when they have.
             fl.venue[i, v, HELD] = 1.0
             fl.repricing[i, v] = t + HELD_REACTIONS * reaction(fl, i, v)
-    if fl.repricing[i, v] == NEVER_NS:
-        fl.venue[i, v, HELD] = 0.0
     _, row = finish_action(bk, out, b, t, 0, 0, 0.0, True)
     count_row(fl, i, v, row)
     fl.whole[i, ANSWERS] += row
     use_allowance(fl, i, row)
     quote_changed(bk, fl, i, v, t)
+    if fl.repricing[i, v] == NEVER_NS:
+        if fl.venue[i, v, HELD] < LOOKS_MAX and meets_another(fl, i, v):
+            # It has let a lock stand; nobody else would call it again before the next row.
+            fl.venue[i, v, HELD] += 1.0
+            fl.repricing[i, v] = t + STAYS_REACTIONS * reaction(fl, i, v)
+        else:
+            fl.venue[i, v, HELD] = 0.0
 
 
 @kernel

@@ -87,7 +87,7 @@ HIDDEN_UNTIL, HIDDEN_VENUE, HIDDEN_SLOT, HIDDEN_ID, HIDDEN_PRICE = 0, 1, 2, 3, 4
 # facts of a venue for a symbol: float64[S, V, 8]
 OFFSET, EXTRA_SPREAD, REACTION_NS, SIZE_MULTIPLIER, INVENTORY, ANCHOR, ATTRACTION, HELD = 0, 1, 2, 3, 4, 5, 6, 7
 """ANCHOR: the efficient price at the maker's last quote; ATTRACTION: of takers, where prices tie;
-HELD: 1 while the maker waits for others' quotes to follow the price."""
+HELD: how often the maker has looked again, for others' quotes to follow the price or at a lock that it has let stand."""
 """INVENTORY: shares that the venue's makers hold, of what takers have sold to and bought from them."""
 
 # parameters: float64

@@ -183,9 +183,9 @@ def _luld(day: SymbolDay) -> tuple[int, int]:
 def _references(day: SymbolDay) -> tuple[I64, F64]:
     """Each whole second that is covered, and the reference price from it on: NaN before there is one.
 
-    It is the opening cross's price, then the mean of the last five minutes' round lots whenever that is 1 % or more away, and stands thirty
-    seconds at least; a reopening after a pause is the reference of what follows, and the mean counts from it on (LULD plan, V and VIII).
-    Where no opening is seen the first mean of five minutes stands for it.
+    It is the opening cross's price, then the mean of the last five minutes' round lots, to a tick, whenever that is 1 % or more away, and
+    stands thirty seconds at least; a reopening after a pause is the reference of what follows, and the mean counts from it on (LULD plan,
+    V and VIII). Where no opening is seen the first mean of five minutes stands for it.
     """
     seconds = np.arange(-(-day.start_ns // NS_PER_S), -(-day.end_ns // NS_PER_S), dtype=np.int64)
     references: F64 = np.full(len(seconds), np.nan)
@@ -202,6 +202,7 @@ def _references(day: SymbolDay) -> tuple[I64, F64]:
         left = np.searchsorted(lots.ts, np.maximum(asked * NS_PER_S - LULD_WINDOW_NS, begin_ns))
         count = ends[first:last] - left
         means = np.divide(sums[ends[first:last]] - sums[left], count, out=np.full(len(asked), np.nan), where=count > 0)
+        means = np.floor(means / day.tick + 0.5) * day.tick
         if np.isnan(price):
             means[asked * NS_PER_S < begin_ns + LULD_WINDOW_NS] = np.nan
         current, at, free = price, 0, begin_ns // NS_PER_S + LULD_STANDS_S
