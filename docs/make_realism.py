@@ -17,7 +17,7 @@ DOCS = Path(__file__).parent
 CARDS = {
     "`market`": "market_day_9101.json",
     "`spec`": "spec_day_9101_new_flow.json",
-    "`market`, five days": "market_five_days_9101.json",
+    "`market`, 21 days": "market_21_days_9101.json",
     "`spec`, five days": "spec_five_days_9101_new_flow.json",
     "before": "spec_day_9101.json",
     "before, five days": "spec_five_days_9101.json",
