@@ -102,11 +102,11 @@ class Made:
             chosen.append(type(batch)(**{name: getattr(batch, name)[mine] for name in batch.__dataclass_fields__}))
         return chosen[0], chosen[1]  # type: ignore[return-value]
 
-    def write(self, sink: FeedSink, orders: OrderBatch | None = None) -> None:
-        """All rows into a sink, in batches of an odd number."""
+    def write(self, sink: FeedSink, orders: OrderBatch | None = None, step: int = 7_919) -> None:
+        """All rows into a sink, in batches of so many."""
         rows = orders or self.orders
         sink.open(self.info)
-        pieces = (slice_batch(rows, n, min(n + 7_919, len(rows))) for n in range(0, len(rows), 7_919))
+        pieces = (slice_batch(rows, n, min(n + step, len(rows))) for n in range(0, len(rows), step))
         sink.write_all(pieces, self.notices())  # type: ignore[arg-type]
 
     def notices(self, workers: int = 1, worker: int = 0) -> list[Any]:

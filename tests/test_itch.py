@@ -21,7 +21,7 @@ from scenarios.launcher.main import command_line, main
 from simulator import InputError
 from simulator.errors import SinkError
 from simulator.inputs.sessions import parse_ts
-from simulator.records import MarketDataBatch, OrderBatch
+from simulator.records import EventKind, MarketDataBatch, OrderBatch
 from writers.itch.layout import DTYPES
 from writers.itch.sink import ItchSink
 from writers.lobster import LobsterSink
@@ -191,6 +191,14 @@ def test_conversion_several_processes_and_gzip_give_the_same_bytes(opening: Made
     assert {name: gzip.decompress(content) for name, content in packed.items()} == {
         "07012025.IEX_ITCH50.gz": file(written, "IEX").read_bytes()
     }
+
+
+def test_where_rows_are_cut_changes_no_byte(opening: Made, written: Path, tmp_path: Path) -> None:
+    """A replaced order at the end of a batch was told in two messages instead of one."""
+    replaced = int(np.flatnonzero(opening.orders.kind == EventKind.REPLACE)[-1])
+    for name, step in (("each", 1), ("after a replaced one", replaced + 1)):
+        opening.write(ItchSink(tmp_path / name), step=step)
+        assert contents(tmp_path / name / "itch") == contents(written), name
 
 
 def test_a_run_that_ends_early_leaves_nothing(opening: Made, tmp_path: Path) -> None:

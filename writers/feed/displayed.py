@@ -60,10 +60,28 @@ class DisplayedFeed:
     def start_day(self) -> None:
         """Empty books; numbers from 1 again."""
         self._state = k.make_state(self._groups)
+        self._waits = np.zeros((k.IN_COLUMNS, 0), np.int64)
 
     def publish(self, batch: OrderBatch) -> Iterator[Messages]:
-        """The messages of these rows. Raises ``SinkError`` for rows that do not follow from those before, or for too many orders."""
+        """The messages of these rows. Raises ``SinkError`` for rows that do not follow from those before, or for too many orders.
+
+        A replaced order at their end waits for what comes next, which says how it is told: where rows are cut changes no message.
+        """
         rows = order_rows(batch, self._books)
+        if self._waits.shape[1]:
+            rows = np.concatenate((self._waits, rows), axis=1)
+        ends = rows.shape[1]
+        if not self._splits and ends and rows[k.IN_KIND, -1] == EventKind.REPLACE:
+            ends -= 1
+        self._waits = rows[:, ends:].copy()
+        yield from self._publish(np.ascontiguousarray(rows[:, :ends]))
+
+    def finish_day(self) -> Iterator[Messages]:
+        """What still waits, for nothing comes next."""
+        rows, self._waits = self._waits, self._waits[:, :0]
+        yield from self._publish(rows)
+
+    def _publish(self, rows: I64) -> Iterator[Messages]:
         first = 0
         while True:
             first, n, why = k.publish(rows, first, self._state, self._out, self._top, self._splits, self._ref_max)

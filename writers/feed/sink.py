@@ -194,6 +194,9 @@ class FeedSink:
     def _next_day(self, ts_ns: int | None) -> TradingDay | None:
         """End the day at hand and begin the one of ``ts_ns``, if any."""
         if self._day is not None:
+            assert self._feed is not None
+            for messages in self._feed.finish_day():
+                self._write_in_order(messages)
             self._tell(self._day.end_ns - 1)
             self.finish_day()
         self._day = None
