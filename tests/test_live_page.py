@@ -52,6 +52,12 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         found["thread"].join(60)
 
 
+def texts(page: Any, selector: str) -> list[str]:
+    """All in one call: rows that the page draws anew between two are no longer shown, and their cells run together."""
+    found: list[str] = page.evaluate("(selector) => [...document.querySelectorAll(selector)].map((each) => each.innerText)", selector)
+    return found
+
+
 def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Frozen at an instant by the page's own button, at two widths; then another symbol; then the run ends."""
 
@@ -68,10 +74,10 @@ def test_the_ladder_is_the_book_at_that_time(looking: Any, tmp_path: Path, capsy
                     page.wait_for_timeout(300)
                     seen[f"columns {width}"] = int(page.get_attribute("body", "data-columns"))
                     seen[f"auction {width}"] = page.inner_text("#auction-said")
-                    seen[f"agents {width}"] = page.locator("#agents tbody tr").all_inner_texts()
+                    seen[f"agents {width}"] = texts(page, "#agents tbody tr")
                     keep_picture(page, f"live-{width}")
                     seen[f"fits {width}"] = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-                    seen[f"ladder {width}"] = page.locator("#ladder-table tbody tr").all_inner_texts()
+                    seen[f"ladder {width}"] = texts(page, "#ladder-table tbody tr")
                     seen[f"clock {width}"] = page.inner_text("#clock")
                     seen["painted"] = page.evaluate(
                         """() => ["ladder", "heat"].map((id) => { const c = document.getElementById(id);
@@ -117,7 +123,7 @@ def crosses_are_listed(browser: Any) -> None:
         for width in WIDTHS:
             with open_page(browser, live.address, width=width, dark=width < 1000) as (page, said):
                 page.wait_for_selector("#crosses tbody tr >> nth=4")
-                rows = {row.split("\t")[0]: row.split("\t")[1:] for row in page.locator("#crosses tbody tr").all_inner_texts()}
+                rows = {row.split("\t")[0]: row.split("\t")[1:] for row in texts(page, "#crosses tbody tr")}
                 assert rows.keys() == {*market.symbols, EVIL}
                 for symbol, line in lines.items():
                     left = f"{line['imbalance']:,}" if line["imbalance"] < 1e5 else ""
@@ -179,6 +185,6 @@ def test_every_symbol_s_cross_a_run_that_has_ended_and_a_browser_without_event_s
         page = context.new_page()
         page.goto(other.address)
         page.wait_for_selector("#said.over:text('no EventSource')")
-        assert page.locator("#symbol option").all_inner_texts() == ["AAPL"]
+        assert texts(page, "#symbol option") == ["AAPL"]
         context.close()
     other.close()
