@@ -18,7 +18,7 @@ CARDS = {
     "`market`": "market_day_9101.json",
     "`spec`": "spec_day_9101_new_flow.json",
     "`market`, 21 days": "market_21_days_9101.json",
-    "`spec`, five days": "spec_five_days_9101_new_flow.json",
+    "`spec`, 15 days": "spec_15_days_9101.json",
     "before": "spec_day_9101.json",
     "before, five days": "spec_five_days_9101.json",
 }
