@@ -165,6 +165,8 @@ def test_a_reopening_is_the_reference_of_what_follows_it() -> None:
     after = [print_of(k * S, "NASDAQ", 90.02, 100) for k in range(9_301, 10_000, 20)]
     reopening = print_of(9_300 * S, "NASDAQ", 90.00, 5_000, cond="H")
     assert card_of(rows, [*before, reopening, *after]).finding("S1.luld").value == 0
+    within_its_second = [print_of(int(9_300.2 * S), "NASDAQ", 90.00, 5_000, cond="H"), print_of(int(9_300.4 * S), "NASDAQ", 90.02, 100)]
+    assert card_of(rows, [*before, *within_its_second, *after]).finding("S1.luld").value == 0
     assert card_of(rows, [*before, reopening, *after, print_of(9_302 * S, "NASDAQ", 96.0, 10)]).finding("S1.luld").value == 1
     assert card_of(rows, [*before, *after]).finding("S1.luld").value == 1  # the same without a pause: what comes next counts from the first
 

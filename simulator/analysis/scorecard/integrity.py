@@ -172,12 +172,22 @@ def _luld(day: SymbolDay) -> tuple[int, int]:
         return 0, 0
     seconds, references = _references(day)
     place = np.searchsorted(seconds * NS_PER_S, prints.ts, side="right") - 1
-    reference = references[np.maximum(place, 0)]
-    known = (place >= 0) & np.isfinite(reference)
+    reference = np.where(place >= 0, references[np.maximum(place, 0)], np.nan)
+    for cross_ns, price in zip(*_openings(day), strict=True):  # from the cross on, not only from the next whole second
+        first, last = np.searchsorted(prints.ts, (cross_ns, -(-cross_ns // NS_PER_S) * NS_PER_S))
+        reference[first:last] = price
+    known = np.isfinite(reference)
     wide = np.where(prints.ts >= day.day.close_ns - 25 * NS_PER_MINUTE, 0.10, 0.05)
     wide = np.where(reference > 30_000, wide, 0.20)
     outside: Bools = known & (np.abs(prints.price - reference) > wide * reference + day.tick)
     return int(np.count_nonzero(outside)), int(np.count_nonzero(known))
+
+
+def _openings(day: SymbolDay) -> tuple[list[int], list[float]]:
+    """Times and prices of the opening and of the reopenings, in order of time."""
+    crosses = day.prints.take((day.prints.kind == OPEN) | (day.prints.kind == REOPENING))
+    order = np.argsort(crosses.ts, kind="stable")
+    return crosses.ts[order].tolist(), crosses.price[order].tolist()
 
 
 def _references(day: SymbolDay) -> tuple[I64, F64]:
@@ -190,12 +200,11 @@ def _references(day: SymbolDay) -> tuple[I64, F64]:
     seconds = np.arange(-(-day.start_ns // NS_PER_S), -(-day.end_ns // NS_PER_S), dtype=np.int64)
     references: F64 = np.full(len(seconds), np.nan)
     lots = day.continuous.take(day.continuous.size >= day.round_lot)
-    crosses = day.prints.take((day.prints.kind == OPEN) | (day.prints.kind == REOPENING))
-    crosses = crosses.take(np.argsort(crosses.ts, kind="stable"))
+    cross_ns, cross_price = _openings(day)
     sums = np.concatenate(([0.0], np.cumsum(lots.price, dtype=np.float64)))
     ends = np.searchsorted(lots.ts, seconds * NS_PER_S)
-    begins = [day.start_ns, *crosses.ts.tolist()]
-    prices = [np.nan, *crosses.price.tolist()]
+    begins = [day.start_ns, *cross_ns]
+    prices = [np.nan, *cross_price]
     for begin_ns, price, until_ns in zip(begins, prices, [*begins[1:], day.end_ns], strict=True):
         first, last = np.searchsorted(seconds * NS_PER_S, (begin_ns, until_ns))
         asked = seconds[first:last]
