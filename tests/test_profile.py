@@ -116,6 +116,15 @@ def test_trade_sizes(scenario: Scenario, trades: TradeBatch) -> None:
     assert 150 <= trades.size[np.isin(trades.symbol, mega)].mean() <= 250
 
 
+def test_a_seconds_end_is_like_the_rest_of_it(scenario: Scenario, books: MarketDataBatch) -> None:
+    """Rows that a venue shows only because it has to fall all over the second, where symbols have little else: they gathered at its end."""
+    quiet = [k for k, symbol in enumerate(scenario.universe.symbols) if symbol.name in ("BAC", "CME", "CVX", "ICE", "INTC", "JNJ", "JPM", "WMT", "XOM")]
+    into_second = books.ts_ns[np.isin(books.symbol, quiet)] % NS_PER_S
+    tenths = np.bincount(into_second // (NS_PER_S // 10), minlength=10)
+    assert len(into_second) > 40_000
+    np.testing.assert_allclose(tenths / tenths.mean(), 1.0, atol=0.06)
+
+
 def test_orders_live_and_actions_are_small(tape: dict[str, Batch]) -> None:
     """Median life of an order 0.1 to 60 s; at least 80 % of actions touch one or two orders."""
     orders = tape["orders"]

@@ -59,6 +59,11 @@ def unserved(fl: FlowState, i: int) -> int:
 
 
 @kernel
+def still_unserved(fl: FlowState, i: int, serving: int) -> int:
+    return max(0, unserved(fl, i) - serving)
+
+
+@kernel
 def is_open(fl: FlowState, i: int, v: int) -> bool:
     """Whether a venue has a book of the symbol in this second."""
     return (fl.open[i, fl.whole[i, SECOND]] >> v) & 1 != 0
@@ -84,9 +89,9 @@ def rows_owed(fl: FlowState, i: int, more: int, serving: int) -> int:
 
 @kernel
 def rows_left(fl: FlowState, i: int, serving: int) -> int:
-    """Rows that may come besides one for each taker that is planned and those that must come. ``serving``: as ``rows_owed`` has it, for one
-    more."""
-    kept = max(fl.whole[i, TAKES], rows_owed(fl, i, serving, serving))
+    """Rows that may come besides one for each taker that is planned, one for each venue that has to show one and those that must come.
+    ``serving``: as ``rows_owed`` has it, for one more."""
+    kept = max(fl.whole[i, TAKES] + still_unserved(fl, i, serving), rows_owed(fl, i, serving, serving))
     return fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - kept
 
 
@@ -96,8 +101,15 @@ def spare_rows(fl: FlowState, i: int, serving: int) -> int:
     tended."""
     for_trades = int(fl.whole[i, TAKES] * fl.real[i, PRINTS_USUAL] + 1.0)
     planned = (fl.whole[i, SLOTS] + fl.whole[i, TAKES] + 1) // 2
-    room = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED]
+    room = fl.budget[i, fl.whole[i, SECOND], BOOK_CEILING] - fl.whole[i, BOOK_USED] - still_unserved(fl, i, serving)
     return min(rows_left(fl, i, serving), room - max(planned, for_trades))
+
+
+@kernel
+def rows_for_sweep(fl: FlowState, i: int) -> int:
+    """Rows that a taker's order may take as it reaches its next venue. Where each venue has to show a row, hardly any are to spare as a
+    second ends, and orders would be cut short then."""
+    return spare_rows(fl, i, 0) if fl.parameter[P_VENUE_ROWS] == 0.0 else rows_left(fl, i, 0)
 
 
 @kernel
@@ -154,7 +166,7 @@ def credit(fl: FlowState, i: int, t: int) -> float:
 
 
 @kernel
-def begin_allowance(fl: FlowState, i: int, t: int, planned: int) -> None:
+def begin_allowance(fl: FlowState, i: int, t: int, planned: float) -> None:
     """What the second that begins at ``t`` leaves for answers, besides ``planned`` rows."""
     fill_allowance(fl, i, t)
     real = fl.real[i]

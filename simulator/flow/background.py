@@ -51,7 +51,7 @@ from simulator.rng import of_symbol, stream, xoshiro_state
 from simulator.tape.columns import TAPE_TICK, TICK_UNITS, Columns
 
 BLOCK_NS = BLOCK_S * NS_PER_S
-TIMES = (st.SLOT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.ARBITRAGE_AT)
+TIMES = (st.SLOT, st.SHOW_AT, st.SWEEP_AT, st.HIDDEN_NEXT, st.MOVE_AT, st.ARBITRAGE_AT)
 """What a symbol waits for, besides its makers and the next second."""
 PRINTS_AN_ORDER_MEAN = 1.2
 
@@ -283,6 +283,7 @@ class BackgroundFlow:
         real[st.SHIFT] = shift
         real[st.PRICE] = ticks + shift
         real[st.PRINTS_USUAL] = PRINTS_AN_ORDER_MEAN
+        real[st.SHOWS_LATE] = 1.0
         real[st.FAR] = scenario.price_window // 8
         tape_tick = int(self._columns.facts[self._first_book(k), TAPE_TICK])
         real[st.HIGHEST] = min(PRICE_TICKS_MAX, PRICE_INT_MAX // tape_tick) - scenario.price_window

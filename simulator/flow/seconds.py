@@ -10,7 +10,7 @@ from simulator.book.jit import inlined, kernel
 from simulator.book.matching import NO_CAP
 from simulator.book.state import TRADING, Books, NewOrder
 from simulator.flow import NEVER_NS
-from simulator.flow.allowance import begin_allowance, count_row, is_open, prints_owed, rows_owed
+from simulator.flow.allowance import begin_allowance, count_row, is_open, prints_owed, rows_owed, unserved
 from simulator.flow.edges import observe, price_moves
 from simulator.flow.impact import FALL_S
 from simulator.flow.quoting import empty_book, is_empty
@@ -57,6 +57,10 @@ from simulator.flow.state import (
     SECOND_END,
     SERVED,
     SHIFT,
+    SHOW_AT,
+    SHOWN,
+    SHOWS_LATE,
+    SHOWS_USUAL,
     SHUT,
     SLOT,
     SLOTS,
@@ -102,8 +106,9 @@ def schedule_slot(fl: FlowState, i: int, t: int) -> None:
     whole = fl.whole[i]
     whole[SLOT] = NEVER_NS
     room = fl.budget[i, whole[SECOND], BOOK_CEILING] - whole[BOOK_USED]
-    owed = rows_owed(fl, i, 0, 0)
-    due = min(room, max(whole[SLOTS], owed))
+    waiting = unserved(fl, i)
+    owed = rows_owed(fl, i, 0, 0) - waiting  # for those comes ``schedule_show``
+    due = min(room - waiting, max(whole[SLOTS], owed))
     if due <= 0:
         return
     left = whole[SECOND_END] - LAST_NS - t
@@ -113,6 +118,30 @@ def schedule_slot(fl: FlowState, i: int, t: int) -> None:
         return
     u = 1.0 - uniform(fl.random, i)
     whole[SLOT] = t + 1 + int((left - 1) * (1.0 - math.exp(math.log(u) / due)))
+
+
+@kernel
+def schedule_show(fl: FlowState, i: int, t: int) -> None:
+    """When the next venue shows a row because it has to.
+
+    Of the venues that wait for theirs, some show one before, for they answer or trade. With moments spread evenly, rows would so become
+    fewer as the second goes by; where others end the waiting at the rate r, moments of density e^(r t) have as many rows fall due at any
+    time. r is learned (``events.on_show``).
+    """
+    whole, real = fl.whole[i], fl.real[i]
+    whole[SHOW_AT] = NEVER_NS
+    waiting = unserved(fl, i)
+    if waiting <= 0:
+        return
+    left = whole[SECOND_END] - LAST_NS - t
+    if left <= 0:
+        whole[SHOW_AT] = t + CATCH_UP_NS
+        return
+    late_s = real[SHOWS_LATE]
+    ahead = 1.0 - math.exp(-late_s * left / NS_PER_S)
+    u = 1.0 - uniform(fl.random, i)
+    after = -math.log(1.0 - ahead * math.exp(math.log(u) / waiting)) / late_s * NS_PER_S
+    whole[SHOW_AT] = t + 1 + int(max(0.0, left - 1.0 - after))
 
 
 @kernel
@@ -183,10 +212,14 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     whole[TAKES] = max(whole_number(fl, i, whole[PRINT_AIM] / real[PRINTS_USUAL]), prints_owed(fl, i))
     full = whole[BOOK_AIM] / max(1, budget[BOOK_CEILING])
     answers = min(real[ANSWERS_USUAL], min(ANSWERS_MOST, ANSWERS_CALM + full) * whole[BOOK_AIM])
-    wanted = max(whole_number(fl, i, whole[BOOK_AIM] - answers), rows_owed(fl, i, 0, 0))
+    real[SHOWS_USUAL] += 0.05 * (whole[SHOWN] - real[SHOWS_USUAL])
+    whole[SHOWN] = 0
+    waiting = unserved(fl, i)
+    shows = min(real[SHOWS_USUAL], waiting)
+    wanted = max(whole_number(fl, i, whole[BOOK_AIM] - answers - shows), rows_owed(fl, i, 0, 0) - waiting)
     whole[SLOTS] = max(wanted - seeds, whole[TAKES])
     whole[TAKEN] = 0
-    begin_allowance(fl, i, t, whole[SLOTS] + seeds)
+    begin_allowance(fl, i, t, whole[SLOTS] + shows + seeds)
     hear_later(fl, i, t)
     if fl.open[i, second] != (fl.open[i, second - 1] if second > 0 else whole[WERE_OPEN]):
         change_hours(bk, out, fl, i, t)
@@ -207,6 +240,7 @@ def begin_second(bk: Books, out: Columns, fl: FlowState, i: int, t: int) -> None
     if mode & MODE_OFFSETS:
         offset_imbalance(bk, out, fl, i, t, MARKET_ON_CLOSE if mode & MODE_SESSION else MARKET_ON_OPEN)
     schedule_slot(fl, i, t)
+    schedule_show(fl, i, t)
 
 
 @kernel

@@ -40,7 +40,9 @@ SHUT = 29
 prints are not owed then."""
 PRICE_AT = 30
 """When the efficient price has moved last."""
-WHOLES = 32
+SHOW_AT, SHOWN = 31, 32
+"""Where each venue has to show a row in a second: when the next one does that has shown none; rows of this second that came so."""
+WHOLES = 33
 
 # real numbers of a symbol: float64
 PRICE = 0
@@ -74,7 +76,9 @@ GATHERED = 21
 """Part of the coming cross's interest that had gathered before the run began; 0 once it is entered."""
 CREDIT, CREDIT_GROWS = 8, 22
 """Answers that may be given in advance by the second's end, and how many of those it adds to its predecessor's."""
-REALS = 26
+SHOWS_USUAL, SHOWS_LATE = 26, 27
+"""Rows that venues show in a second because they have to, in the mean; how often in a second one shows a row for another reason, before."""
+REALS = 28
 
 # parent order: int64[SLOTS, 4]
 PARENT_SIDE, PARENT_DONE, PARENT_LENGTH, PARENT_ID = 0, 1, 2, 3
@@ -130,9 +134,9 @@ class FlowState(NamedTuple):
     """Modified in place by the kernels. S symbols, V venues, n seconds in the block, K levels."""
 
     whole: I64
-    """[S, 32]"""
+    """[S, 33]"""
     real: F64
-    """[S, 26]"""
+    """[S, 28]"""
     repricing: I64
     """[S, V], when each venue's maker re-quotes; NEVER_NS if it has no reason."""
     parents: I64
