@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from scenarios.launcher.loading import without_collections
 from scenarios.launcher.secrets import hide_secrets
 from scenarios.launcher.shadows import hidden_by
 
@@ -16,8 +17,9 @@ def start(entry: str = "main") -> int:
         print(hidden, file=sys.stderr)
         return 2
     try:
-        from scenarios.launcher import main
-        from scenarios.launcher.lasting_streams import fill_closed_descriptors
+        with without_collections():
+            from scenarios.launcher import main
+            from scenarios.launcher.lasting_streams import fill_closed_descriptors
 
         fill_closed_descriptors()
         code: int = getattr(main, entry)()

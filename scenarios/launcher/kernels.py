@@ -6,7 +6,6 @@ is the background, one large kernel that takes most of the time, ``books`` is ev
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
+from scenarios.launcher.loading import without_collections
 from simulator.inputs.config import AgentSpec, Scenario
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import DEFAULT_DATE, session_bounds
@@ -34,6 +34,13 @@ def load_kernels(console: Console, *, for_run: bool = True, for_format: bool = F
 
     if not kernel_cache.compiles():
         return
+    with without_collections():
+        _load_or_compile(console, for_run, for_format)
+
+
+def _load_or_compile(console: Console, for_run: bool, for_format: bool) -> None:
+    from simulator.book import kernel_cache
+
     others = _of_the_writers()
     if not kernel_cache.is_complete(others):
         console.print("Compiling the kernels, once for this user …", highlight=False)
@@ -76,21 +83,9 @@ def compile_all() -> set[str]:
 
 def compile_part(part: str) -> set[str]:
     """Call every kernel of ``flow`` or ``books`` once, as their callers do; returns the names of their files in the cache."""
-    with _without_collections():
+    with without_collections():
         PARTS[part]()
         return set(_files_in_cache())
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Compiling makes millions of objects and hardly any circle: looking for those takes a fifth of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _compile_flow() -> None:

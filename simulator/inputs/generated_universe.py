@@ -49,7 +49,7 @@ BRACKET_DAYS = 1.5
 class GenerateKeys(BaseModel):
     """A universe of shares that do not exist, drawn from documented distributions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     generate: Annotated[int, Field(ge=1, le=SYMBOLS_MAX)] = Field(description="How many symbols.")
     seed: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] = Field(1, description="Of the universe, not of the run.")

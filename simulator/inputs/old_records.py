@@ -25,7 +25,7 @@ OLD_SOURCES = "of 0.1"
 
 
 class _Old(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)  # what else it says decides no row
+    model_config = ConfigDict(frozen=True, strict=True, defer_build=True)  # what else it says decides no row
 
 
 class _Prices(_Old):

@@ -65,7 +65,7 @@ Instant = Annotated[Short, AfterValidator(_instant)]
 class Strict(BaseModel):
     """Takes nothing but its own keys, each in its own type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class PriceRecord(Strict):

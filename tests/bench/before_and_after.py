@@ -155,8 +155,9 @@ def command_s(end: str, *flags: str) -> tuple[float, str]:
     """Processor seconds of the command, of all its processes, and what it says."""
     out = tempfile.mkdtemp()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # a user's Python keeps it
     words = [sys.executable, "-m", "scenarios.full_day", "--out", f"{out}/out", "--prices", "builtin", "--processes", "2", *TIMES, end, *flags]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     shutil.rmtree(out)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout + done.stderr

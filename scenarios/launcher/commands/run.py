@@ -15,6 +15,7 @@ from scenarios.launcher.backpressure import Backpressure
 from scenarios.launcher.ending import Run, finish, reports
 from scenarios.launcher.flags import Flags, parse_flags, scenario_first
 from scenarios.launcher.kernels import load_kernels
+from scenarios.launcher.loading import what_is_loaded_stays, without_collections
 from scenarios.launcher.manifest import build_manifest
 from scenarios.launcher.own_writer import written
 from scenarios.launcher.pacing import Pace
@@ -56,7 +57,9 @@ def simulate_and_write(flags: Flags, said: Sequence[str], console: Console, sign
         return run_shards(make_plan(flags, said=said, repeated=repeated, announce=announce), console, signals)
     if flags.writer != "questdb":
         history = folder_history(Path(flags.out)) if flags.incremental else None
-        return run(make_plan(flags, history, said=said, repeated=repeated, announce=announce), console, signals)
+        with without_collections():  # a plan loads pandas
+            plan = make_plan(flags, history, said=said, repeated=repeated, announce=announce)
+        return run(plan, console, signals)
     from scenarios.launcher.questdb_session import open_database
 
     # Mistakes, before a server is asked.
@@ -71,9 +74,10 @@ def run(
     plan: Plan, console: Console, signals: StopSignals, make_market: Callable[..., Any] | None = None, database: Database | None = None
 ) -> int:
     """Simulate and write; returns the exit code. Progress and errors go to ``console``, the summary to stdout."""
-    from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
-    from writers.parquet import continue_folder, prepare_folder, write_manifest
-    from writers.results import prepare_results
+    with without_collections():
+        from simulator.market import Market  # loads numba, and the next pyarrow: a wrong flag need not wait for them
+        from writers.parquet import continue_folder, prepare_folder, write_manifest
+        from writers.results import prepare_results
 
     flags, scenario = plan.flags, plan.scenario
     names = scenario.only or tuple(symbol.name for symbol in scenario.universe.symbols)
@@ -117,7 +121,7 @@ def run(
             total -= database.rows_before(plan)
     if flags.writer == "parquet":
         write_manifest(folder, build_manifest(plan))  # what is killed can be continued
-    with signals.as_requests():  # the run is recorded: whatever ends it now, its end is recorded, too
+    with what_is_loaded_stays(), signals.as_requests():  # the run is recorded: whatever ends it now, its end is recorded, too
         pace = pace_of(flags, paced_from_ns(scenario.start_ns, maker.newest))
         jobs = [
             Job(
