@@ -118,6 +118,8 @@ def read_levels(bk: Books, b: int, quotes: I32) -> tuple[int, int]:
     return top_levels(bk, b, quotes, 0, 1)
 
 
+MOST = 2**31
+REASONS = {int(reason): reason for reason in Reject}
 NOTHING_NEW = NewOrder(0, 0, 0, 0, 0, 0)
 NOTHING_ASKED = Request(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -138,6 +140,8 @@ class Exchange(RecentStates):
         self._command: Callable[..., int] | None = None
         """``run_command``; compiled, or loaded, when it is first needed."""
         self._used = self.columns.used.data  # a number of an array costs a third through a memoryview
+        self._head = self.books.head.data
+        self._rows_max = _rows_max(self.columns, len(self.books.log))
         self._notifications = self.columns.notifications.data
         self.make_room: Callable[[], object] = lambda: None
         """Called when the columns are nearly full; set by the market, which drains them."""
@@ -290,20 +294,21 @@ class Exchange(RecentStates):
 
     def _is_far(self, b: int, price_ticks: int, efficient_price: float) -> bool:
         """Far from both best prices; in an empty book, from the efficient price, where the background will quote."""
-        head = self.books.head[b]
-        near = [price for price, none in ((int(head[BEST_BID]), NO_BID), (int(head[BEST_ASK]), NO_ASK)) if price != none]
-        if not near and efficient_price:
-            near = [dollars_to_ticks(efficient_price, int(self.columns.facts[b, TICK_UNITS]))]
-        return bool(near) and min(abs(price_ticks - price) for price in near) > self._window // 4
+        bid, ask, most = self._head[b, BEST_BID], self._head[b, BEST_ASK], self._window // 4
+        if bid == NO_BID and ask == NO_ASK:
+            if not efficient_price:
+                return False
+            return abs(price_ticks - dollars_to_ticks(efficient_price, int(self.columns.facts[b, TICK_UNITS]))) > most
+        return (bid == NO_BID or abs(price_ticks - bid) > most) and (ask == NO_ASK or abs(price_ticks - ask) > most)
 
     def _ensure_room(self) -> None:
         """Drain if an order that meets every other one might not fit."""
+        used = self._used
         for _ in range(2):
-            used, need = self.columns.used, len(self.books.log)
-            full = used[ROWS_TR] + need > len(self.columns.tr_ts) or used[ROWS_MD] + 64 > len(self.columns.md_ts)
-            full |= used[NOTIFICATIONS] + need > len(self.columns.notifications) > 1
-            full |= used[ROWS_OR] + 2 * need > len(self.columns.or_ts) > 1 or used[ROWS_TH] + need > len(self.columns.th_ts) > 1
-            if not full:
+            for place, most in self._rows_max:
+                if used[place] > most:
+                    break
+            else:
                 return
             self.make_room()
         raise LimitError(
@@ -315,9 +320,10 @@ class Exchange(RecentStates):
         got = self._got
         got[:] = 0
         side, price, size, display, kind, owner = order
-        price, size, display = (max(-1, min(number, 2**31)) for number in (price, size, display))  # more is refused all the same
+        if not (-1 <= price <= MOST and -1 <= size <= MOST and -1 <= display <= MOST):
+            price, size, display = (max(-1, min(number, MOST)) for number in (price, size, display))  # more is refused all the same
         order_id, slot = resting
-        stamp = max(ts_ns, int(self.books.head[b, LAST_TS]) + 1)
+        stamp = max(ts_ns, self._head[b, LAST_TS] + 1)
         request = Request(verb, slot, order_id, int(side), price, size, display, int(kind), owner)
         command, more = self._command, 1
         if command is None:
@@ -327,7 +333,16 @@ class Exchange(RecentStates):
             more = command(self.books, self.columns, b, ts_ns, request, efficient_price, got)
             request = request._replace(verb=DO_GO_ON) if more else request
         reason, new_id, new_slot, executed, taken_off, _ = got.tolist()
-        return Answer(stamp, Reject(reason), new_id, new_slot, executed, taken_off)
+        return Answer(stamp, REASONS[reason], new_id, new_slot, executed, taken_off)
+
+
+def _rows_max(columns: Columns, need: int) -> list[tuple[int, int]]:
+    """(place in ``used``, rows) that leave room for an order that meets every other one, ``need`` of them; of those that are kept."""
+    wanted = (
+        (ROWS_TR, columns.tr_ts, need), (ROWS_MD, columns.md_ts, 64), (NOTIFICATIONS, columns.notifications, need),
+        (ROWS_OR, columns.or_ts, 2 * need), (ROWS_TH, columns.th_ts, need),
+    )  # fmt: skip
+    return [(place, len(rows) - more) for place, rows, more in wanted if len(rows) > 1]
 
 
 def dollars_to_ticks(price: float, tick_units: int) -> int:

@@ -58,6 +58,7 @@ class Ledger:
         """Commands, by reason."""
         self.unread_dropped = 0
         self._orders: Mapping[str, array[int]] = {name: array("q") for name in ORDER_COLUMNS}
+        self._append = [column.append for column in self._orders.values()]
         self._fills: Mapping[str, array[int]] = {name: array("q") for name in FILL_COLUMNS}
         self._accounts: dict[int, list[int]] = {}
         self.records: list[tuple[int, str, float]] = []
@@ -66,9 +67,13 @@ class Ledger:
     def ordered(self, ref: int, replaces: int, sent: Sent) -> None:
         """Orders come with the references 1, 2, 3 ..., which are their places."""
         if self.keep:
-            row = (ref, replaces, *sent, NOT_YET, NOT_YET, 0, 0, 0, 0)
-            for column, value in zip(self._orders.values(), row, strict=True):
-                column.append(max(-(2**63), min(int(value), 2**63 - 1)))  # more is refused by the venue all the same
+            row: tuple[int, ...] = (ref, replaces, *sent, NOT_YET, NOT_YET, 0, 0, 0, 0)
+            try:
+                array("q", row)
+            except OverflowError:  # refused by the venue all the same
+                row = tuple(max(-(2**63), min(int(value), 2**63 - 1)) for value in row)
+            for append, value in zip(self._append, row, strict=True):
+                append(value)
 
     def answered(self, ref: int, ts_ns: int, reason: Reject) -> None:
         """A new or replacing order was accepted or refused."""

@@ -285,22 +285,24 @@ class OwnOrders:
     def _learn(self, message: Message) -> None:
         """What a message changes in what the agent knows of itself."""
         order = self._orders.get(message.ref)
+        if isinstance(message, Accepted):
+            if message.old_ref:
+                self._end(message.old_ref, Ended.REPLACED)
+            if order is not None:
+                order.is_accepted = True
+            return
         if isinstance(message, Fill):
             sign = 1 if message.side == Side.BUY else -1
             self._position[message.symbol] += sign * message.size
             self._cash_ticks[message.symbol] -= sign * message.size * message.price_ticks
-        elif isinstance(message, Accepted) and message.old_ref:
-            self._end(message.old_ref, Ended.REPLACED)
         if order is None:
             return
-        if isinstance(message, Accepted):
-            order.is_accepted = True
-        elif isinstance(message, Rejected):
+        if isinstance(message, Rejected):
             order.reason = message.reason
             self._end(message.ref, Ended.REFUSED)
         elif isinstance(message, Repriced):
             order.price_ticks = message.price_ticks
-        elif isinstance(message, Fill | Cancelled | Expired):
+        elif isinstance(message, (Fill, Cancelled, Expired)):  # a union would be made anew each time
             order.seen_left -= message.size
             ended = message.reason if isinstance(message, Expired) else Ended.CANCELLED
             if isinstance(message, Fill):

@@ -86,6 +86,8 @@ class Reach:
 
 def whole(what: str, value: Any, least: int | None = None) -> int:
     """``value`` as an int; numpy's integers are as good as Python's, floats and booleans are not."""
+    if type(value) is int and (least is None or value >= least):
+        return value
     if type(value) is not int and type(value) is not bool and hasattr(value, "__index__"):
         value = operator.index(value)
     if type(value) is not int or (least is not None and value < least):
@@ -100,6 +102,8 @@ def whole(what: str, value: Any, least: int | None = None) -> int:
 
 def member(what: str, value: Any, kind: Any) -> Any:
     """``value`` as a member of the enumeration ``kind``."""
+    if type(value) is kind:
+        return value
     try:
         return kind(value)
     except ValueError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 
 from simulator.book.reports import Event, Indication, OrderRow
 from simulator.errors import check_whole
@@ -181,7 +182,7 @@ class TwinBook:
     def levels(self, side: Side, count: int) -> list[tuple[int, int]]:
         """(price_ticks, displayed shares) of the ``count`` best prices that display any, best first."""
         shown = ((price, sum(order.displayed for order in self._resting[side][price].displayed)) for price in self._prices(side))
-        return [(price, size) for price, size in shown if size][:count]
+        return list(islice(((price, size) for price, size in shown if size), max(0, count)))
 
     def orders(self) -> list[OrderRow]:
         """Every live order: resting buys, then resting sells, each in priority order; then those that wait, by arrival."""
