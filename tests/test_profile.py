@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import InputError
-from simulator.flow.profile import load_profile
+from simulator.flow.profile import check_venue_names, load_profile
 from simulator.inputs.config import Scenario
 from simulator.inputs.reference_prices import reference_prices
 from simulator.inputs.sessions import parse_ts
@@ -165,3 +165,17 @@ def test_a_profile_that_contradicts_itself_is_refused(name: str, tmp_path: Path)
     (tmp_path / "mine.yaml").write_text("\n".join(lines).replace('"1":', "1:"))
     with pytest.raises(InputError, match=rf"mine\.yaml line {at + 1}: {name}: .*{re.escape(said)}"):
         load_profile(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize(("key", "name"), [("attraction", "NASDAK"), ("attraction", "other"), ("reaction_ns", "IEXX")])
+def test_a_venue_that_there_is_not_is_refused(key: str, name: str) -> None:
+    """It was left out without a word. Venues of the shipped profiles may be named in any universe."""
+    few = load_universe().select(("AAPL",))
+    table = {"listing": 2, "NYSE": 3, **({} if key == "attraction" else {"other": 4})}
+    assert check_venue_names(load_profile("spec", {key: table}), ["MINE"])
+    with pytest.raises(InputError, match=rf"^{key} of the profile: got '{name}'; it may name listing.*NASDAQ"):
+        check_venue_names(load_profile("spec", {key: {**table, name: 5}}), [venue.name for venue in few.venues])
+    prices = reference_prices("builtin", ["AAPL"], (DAY, DAY)).brackets
+    start_ns = parse_ts("2025-07-01T14:30:00Z")
+    with pytest.raises(InputError, match=name):
+        Market(Scenario(universe=few, start_ns=start_ns, end_ns=start_ns + NS_PER_S, prices=prices, populations={key: {**table, name: 5}}))

@@ -23,7 +23,7 @@ from scenarios.launcher.repeat import (
     repeat_notes,
 )
 from simulator.errors import InputError, explain
-from simulator.flow.profile import load_profile
+from simulator.flow.profile import check_venue_names, load_profile
 from simulator.inputs.config import Rates, Refresh, Scenario
 from simulator.inputs.day_parts import is_divisible_by_day, part_of
 from simulator.inputs.reference_prices import PriceTable, prices_at, reference_prices
@@ -238,7 +238,7 @@ def _scenario(flags: Flags, file: ScenarioFile | None, start_ns: int, end_ns: in
     universe = load_universe() if file is None else file.universe
     if flags.symbols is not None:
         universe = universe.select(flags.symbols)
-    load_profile(flags.profile)  # now, rather than in a worker
+    check_venue_names(load_profile(flags.profile), [venue.name for venue in universe.venues])  # now, rather than in a worker
     only = _in_universe_order(universe, flags.only or ())
     rates = Rates(
         market_data_min_eps=flags.market_data_min_eps,

@@ -31,7 +31,7 @@ from simulator.flow.hours import gathered_part, modes_of, phases_of, venues_open
 from simulator.flow.impact import AgentParent, parent_moments
 from simulator.flow.looks import looks_of, tick_moves
 from simulator.flow.new_state import BLOCK_S, new_state
-from simulator.flow.profile import load_profile
+from simulator.flow.profile import check_venue_names, load_profile
 from simulator.flow.rates import DayRates, budgets, day_volumes
 from simulator.flow.skeleton import against_usual, skeleton, volatility_levels
 from simulator.inputs.config import Scenario
@@ -77,7 +77,8 @@ class BackgroundFlow:
         self._symbols = symbols
         self._books = books
         self._columns = columns
-        self._profile = load_profile(scenario.profile, scenario.populations)
+        profile = load_profile(scenario.profile, scenario.populations)
+        self._profile = check_venue_names(profile, [venue.name for venue in scenario.universe.venues])
         self._state = new_state(scenario, symbols, self._profile)
         self._day: TradingDay | None = None
         self._block_start_ns = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,9 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from simulator.errors import InputError, explain
 from simulator.inputs.paths import is_file
-from simulator.inputs.strict_yaml import YamlFile, parse_yaml, read_yaml, validate
+from simulator.inputs.strict_yaml import YamlFile, nearest, parse_yaml, read_yaml, validate
 from simulator.records import F64
 
+SHIPPED_VENUES = ("NASDAQ", "NYSE", "ARCA", "BATS", "IEX")
 SPEC_PROFILE = "simulator/flow/profiles/spec.yaml"
 Share = Annotated[float, Field(ge=0, le=1)]
 Ticks = Annotated[float, Field(ge=0, le=100)]
@@ -141,6 +142,20 @@ def load_profile(name: str, changes: Mapping[str, Any] | YamlFile | None = None)
     part = changes if isinstance(changes, YamlFile) else YamlFile("populations", changes, {}, "", SPEC_PROFILE)
     changed: Profile = validate(Profile, part.part((), file.data | dict(part.data), SPEC_PROFILE))
     return changed
+
+
+def check_venue_names(profile: Profile, venues: Iterable[str]) -> Profile:
+    """The profile, whose ``attraction`` and ``reaction_ns`` name no other venue than these, or one that the shipped profiles name: another
+    universe may lack those. Raises ``InputError``: what is misspelt would be left out without a word."""
+    tables: tuple[tuple[str, Iterable[str], tuple[str, ...]], ...] = (
+        ("attraction", profile.attraction, ("listing",)), ("reaction_ns", profile.reaction_ns, ("listing", "other")),
+    )  # fmt: skip
+    for key, named, general in tables:
+        known = list(dict.fromkeys([*general, *venues, *SHIPPED_VENUES]))
+        for name in named:
+            if name not in known:
+                raise InputError(explain(f"{key} of the profile", name, f"it may name {', '.join(known)}", nearest(name, known)))
+    return profile
 
 
 @cache

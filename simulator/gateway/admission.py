@@ -107,12 +107,15 @@ def _make(spec: AgentSpec, view: Any, entry: Any, rng: Any, dog: Watchdog) -> Ge
             dog.stretches += 1
             dog.max_s = spec.max_wake_s
             return make_agent(spec.make, view, entry, rng, spec.arguments)
+        except AgentStuck:
+            dog.forget()
+            raise
         finally:
             dog.max_s = 0.0
             if dog.is_aiming:
                 dog.let_it_land()
     except AgentStuck as error:
-        dog.forget()  # here, for it may land on the way to this line
+        dog.forget()  # it may have landed on the way to this line
         place = where_raised(error, "") or where_defined(spec.make)
         raise AgentError(
             f"Agent {spec.name!r} has been running for {spec.max_wake_s:g} s while it was made (max_wake_s){place}. A function without any "

@@ -168,6 +168,9 @@ class AgentProcess:
                 dog.stretches += 1
                 dog.max_s = self._max_wake_s
                 wait: Wait = agent.send(value)  # if it is one: looked at below
+            except AgentStuck:
+                dog.forget()
+                raise
             finally:
                 dog.max_s = 0.0
                 if dog.is_aiming:
@@ -177,7 +180,7 @@ class AgentProcess:
         except MarketSimError as error:
             raise self._blame(error, str(error), where_raised(error, self._home)) from error
         except AgentStuck as error:
-            dog.forget()  # here, for it may land after the agent has come back, on the way to this line
+            dog.forget()  # it may have landed after the agent had come back, on the way to this line
             what = f"has been running for {self._max_wake_s:g} s without a yield (max_wake_s). Yield in its loop, or raise max_wake_s"
             raise self._blame(None, what, where_raised(error, self._home)) from None
         except KeyboardInterrupt as error:

@@ -13,13 +13,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from simulator.agents.factory import agent_parameters
 from simulator.errors import AgentError, InputError, explain
-from simulator.flow.profile import load_profile
+from simulator.flow.profile import check_venue_names, load_profile
 from simulator.inputs.checks import whole
 from simulator.inputs.config import (
     EVERY_SYMBOL,
@@ -139,7 +140,9 @@ def read_scenario(path: Path | str) -> ScenarioFile:
         values["profile"] = _beside(path.parent, keys.profile)
     profile = values.get("profile", "spec")
     _at(file, ("profile",), load_profile, profile)
-    load_profile(profile, file.part(("populations",), keys.populations))
+    resolved = load_profile(profile, file.part(("populations",), keys.populations))
+    named = partial(check_venue_names, venues=[venue.name for venue in universe.venues])
+    _at(file, ("populations",) if keys.populations else ("profile",), named, resolved)
     if not keys.background and not keys.agents:
         limit = "must be true where there are no agents, or nobody trades"
         raise InputError(explain(file.at(("background",)), False, limit, "Name agents, or leave it out."))

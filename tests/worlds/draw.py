@@ -240,7 +240,7 @@ def draw_tables(rng: np.random.Generator, universe: Universe) -> dict[str, Any]:
         "level_shares": {int(level): size for level, size in zip(rng.choice(np.arange(1, 41), 4, replace=False), shares, strict=False)},
         "level_shares_most": {level: size for level, size in zip((1, 2, 3), shares, strict=False)},
         "near_shares": sorted(shares[:2]),
-        "attraction": {name: float(10 ** rng.uniform(-4, 2)) for name in names},
+        "attraction": {name: float(10 ** rng.uniform(-4, 2)) for name in names if name != "other"},
         "reaction_ns": {name: int(10 ** rng.uniform(0, 7)) for name in names},
     }
     name = str(rng.choice(TABLES))
