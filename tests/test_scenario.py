@@ -274,6 +274,7 @@ WRONG = [
     ("14:00:00Z", "14:00:00", ["line 3: start_ts", "with a zone"]),
     ("2025-07-01T14:00:20Z", "2025-07-01T13:00:20Z", ["line 4: end_ts", "after the start"]),
     ("reserve_share: 0.2", "reserve_shares: 0.2", ["line 8: populations.reserve_shares", "Did you mean reserve_share?"]),
+    ("reserve_share: 0.2", "attraction: {listing: 2, NASDAK: 3}", ["line 8: populations: attraction", "NASDAK", "Did you mean NASDAQ?"]),
     ("reserve_share: 0.2", "reserve_share: 2", ["line 8: populations.reserve_share", "got 2", "must be at most 1"]),
     ("prices: builtin", "prices: mine.csv", ["line 9: prices", "'mine.csv'", "there is none in"]),
     ("prices: builtin", "prices: buildin", ["line 9: prices", "Did you mean builtin?"]),
