@@ -65,7 +65,7 @@ sums AS (
   SELECT id, price, sum(before) AS before, sum(after) AS after, sum(displayed) AS displayed, sum(refilled) AS refilled,
          bool_or(is_traded) AS is_traded FROM parts GROUP BY id, price)
 SELECT s.*, s.price * sign(a.side) AS place, b.opposite, b.reach AS reach_before, c.reach AS reach_after,
-       CASE WHEN c.id IS NULL THEN b.best ELSE c.best END AS best_left
+       CASE WHEN c.id IS NULL OR NOT bool_or(displayed <> refilled) OVER (PARTITION BY s.id) THEN b.best ELSE c.best END AS best_left
 FROM sums s JOIN actions a USING (id)
 LEFT JOIN shown b ON b.id = s.id AND NOT b.is_after LEFT JOIN shown c ON c.id = s.id AND c.is_after
 """
@@ -157,11 +157,12 @@ TRUTH = {
              + {seeded} * (SELECT count(*) FROM actions ANTI JOIN (SELECT id FROM shown WHERE NOT is_after) USING (id))""",
     # Neither at the other side's prices nor past a better price that is left, displayed or hidden.
     "print within the quote": "SELECT count(*) FROM prices WHERE is_traded AND (place <= opposite OR place > best_left)",
-    # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds. Of hidden shares alone no
-    # row tells: one in the next nanosecond is another action's, and may show more at the price, but hardly less.
+    # At every price of which both rows tell, traded or not; the fills of an action take consecutive nanoseconds. Of hidden shares alone, and
+    # of displayed ones that were all refilled, no row tells: one in the next nanosecond is another action's, and may show more at the price,
+    # but hardly less.
     "mass balance": """
         SELECT (SELECT count(*) FROM prices WHERE before - after <> displayed - refilled AND place <= least(reach_before, reach_after)
-                AND reach_after IS NOT NULL AND (id IN (SELECT id FROM prices WHERE displayed > 0 OR refilled > 0) OR before > after AND is_traded))
+                AND reach_after IS NOT NULL AND (id IN (SELECT id FROM prices WHERE displayed <> refilled) OR before > after AND is_traded))
              + (SELECT count(*) FROM actions WHERE last_ts - first_ts + 1 <> prints)""",
     # An action without a book row after it has changed nothing.
     "no row without change": "SELECT count(*) FROM prices WHERE reach_after IS NULL AND displayed <> refilled",

@@ -107,7 +107,7 @@ def test_after_an_early_close_and_where_all_hours_trade() -> None:
 def test_the_backgrounds_interest_keeps_to_the_venues_cut_offs() -> None:
     """Its own orders are all there are: at market before the cut-off, afterwards against the imbalance alone, as its venue tells of it."""
     close = parse_ts("2025-07-01T20:00:00Z")
-    chosen = scenario("2025-07-01T19:39:30Z", "2025-07-01T20:00:12Z", names=NAMES, extra_tables=("orders", "imbalances"))
+    chosen = scenario("2025-07-01T19:39:30Z", "2025-07-01T20:00:12Z", names=NAMES, extra_tables=("orders", "imbalances"), seed=3)
     market = Market(chosen)
     market.run_until(chosen.end_ns)
     orders, told = market.pandas("orders"), market.pandas("imbalances")

@@ -194,17 +194,19 @@ def empty_book(bk: Books, b: int) -> None:
 
 @kernel
 def clear_better_than(bk: Books, b: int, side: int, limit: int, other_edge: int) -> None:
-    """Cancel the background's displayed orders priced better than ``limit``, and hidden ones that ``other_edge`` would reach."""
-    while True:
-        price = best_shown(bk, b, side)
-        if price in (NO_BID, NO_ASK) or (price <= limit if side == 0 else price >= limit):
-            break
+    """Cancel the background's displayed orders priced better than ``limit``, and hidden ones that ``other_edge`` would reach.
+
+    Those that stand behind an order of an agent's, too, which may be the best and stays.
+    """
+    price = best_shown(bk, b, side)
+    while not (price in (NO_BID, NO_ASK) or (price <= limit if side == 0 else price >= limit)):
         o = bk.level[b, price & (bk.level.shape[1] - 1), SHOWN_HEAD]
-        while o != 0 and not background_order(bk, b, o):
-            o = bk.order[b, o, NEXT]
-        if o == 0:
-            break
-        matching.cancel(bk, b, o, bk.order[b, o, ID])
+        while o != 0:
+            behind = bk.order[b, o, NEXT]
+            if background_order(bk, b, o):
+                matching.cancel(bk, b, o, bk.order[b, o, ID])
+            o = behind
+        price = next_shown(bk, b, side, price)
     while True:
         price = bk.head[b, BEST_BID] if side == 0 else bk.head[b, BEST_ASK]
         if price in (NO_BID, NO_ASK) or (price < other_edge if side == 0 else price > other_edge):
