@@ -111,7 +111,7 @@ def _compile_books() -> None:
     load_itch(layout())
     load_nautilus()
     market = _simulate(agents=(AgentSpec(name="trader", make=_trader),), extra_tables=("orders", "truth"), background=False)
-    market.book(market.scenario.only[0], "NASDAQ").levels(Side.BUY, 1)
+    market.book(market.scenario.universe.symbols[0].name, "NASDAQ").levels(Side.BUY, 1)
 
 
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "books": _compile_books}
@@ -123,11 +123,9 @@ def _simulate(**settings: Any) -> Any:
 
     open_ns = session_bounds(DEFAULT_DATE)[0] + (5 * 3600 + 1800) * NS_PER_S
     universe = load_universe()
-    names = [symbol.name for symbol in universe.symbols]
-    prices = reference_prices("builtin", names, (DEFAULT_DATE, DEFAULT_DATE)).brackets
-    small = Scenario(
-        universe=universe, prices=prices, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, only=(names[0],), **settings
-    )  # fmt: skip
+    universe = universe.select((universe.symbols[0].name,))
+    prices = reference_prices("builtin", [universe.symbols[0].name], (DEFAULT_DATE, DEFAULT_DATE)).brackets
+    small = Scenario(universe=universe, prices=prices, start_ns=open_ns - NS_PER_S, end_ns=open_ns + NS_PER_S, **settings)
     market = Market(small, NullSink())
     market.run_until(small.end_ns)
     market.close(True)
