@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import scenario
@@ -13,12 +14,12 @@ from scripted import BASE_NS
 
 from scenarios.launcher.main import command_line
 from simulator.errors import InputError
-from simulator.inputs.config import Shock
+from simulator.inputs.config import AgentSpec, Shock
 from simulator.inputs.run_record import RunRecord, record_run
 from simulator.inputs.scenario_file import load_scenario
 from simulator.inputs.sessions import parse_ts
 from simulator.market import Market
-from simulator.records import NS_PER_S
+from simulator.records import NS_PER_S, OrderType, Side
 
 
 def price_with(*shocks: Shock, days: int = 1) -> float:
@@ -88,3 +89,22 @@ def test_a_shock_from_python_is_checked() -> None:
 def test_check_scenario_tells_the_shocks(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["check", "halt"]) == 0
     assert "NVDA: -8.00 % within 20 s from 2025-07-01 10:03:00 New York time on" in capsys.readouterr().out
+
+
+def stays(market: Any, orders: Any, rng: Any) -> Any:
+    """A bid alone at its price, of more shares than anybody buys, that does not follow."""
+    yield market.wait(NS_PER_S)
+    orders.buy("AAPL", "NASDAQ", market.best("AAPL", "NASDAQ").bid_ticks + 1, 1_000_000, type=OrderType.POST_ONLY)
+    yield market.wait(20 * NS_PER_S)
+
+
+def test_a_fall_past_an_agents_order_leaves_the_market_quotable() -> None:
+    """On one venue, where nobody else has something to change: the maker took back only what stood before that order (world 591)."""
+    start_ns = parse_ts("2025-07-01T16:00:00Z")
+    shock = Shock(ts_ns=start_ns + 3 * NS_PER_S, symbol="AAPL", log_return=-0.12, over_ns=NS_PER_S)
+    agents = (AgentSpec(name="stays", make=stays),)
+    whole = scenario("2025-07-01T16:00:00Z", "2025-07-01T16:00:12Z", names=("AAPL",), shocks=(shock,), agents=agents, seed=2)
+    one = replace(whole.universe, venues=tuple(venue for venue in whole.universe.venues if venue.name == "NASDAQ"))
+    market = Market(replace(whole, universe=one))
+    market.run_until(whole.end_ns)
+    assert market.book("AAPL", "NASDAQ").levels(Side.BUY, 1)[0][1] > 900_000
