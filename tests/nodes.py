@@ -96,7 +96,8 @@ class Scheduler:
     def end(self) -> None:
         """It is gone, and all that it knew."""
         self._loop.call_soon_threadsafe(self._ends.set)
-        self._thread.join(60)
+        self._thread.join(300)  # a client that looks for it again while it closes is waited for: PATIENCE_S of its own, on a slow machine
+        assert not self._thread.is_alive()
         self._loop.close()
 
 
